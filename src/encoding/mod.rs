@@ -1,0 +1,1 @@
+//! Packed bytes: reader, writer and validator of each encoding side by side. Knows no files.

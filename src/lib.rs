@@ -1,0 +1,6 @@
+//! rdbtool: read, check, repair, compact and convert Redis and Valkey RDB and AOF files.
+
+pub mod encoding;
+pub mod error;
+pub mod finding;
+pub mod limits;

@@ -1,0 +1,33 @@
+//! Every bound on what a file can make us hold or do, in one place.
+
+/// Bounds that a caller may widen. A claimed length never allocates: bytes must be there first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest string that is expanded in memory, in bytes. Redis's `proto-max-bulk-len` is 512 MiB.
+    pub string: u64,
+    /// Largest single record held in memory, in bytes.
+    pub record: u64,
+    /// Findings kept for one file; the rest are only counted.
+    pub findings: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { string: 512 << 20, record: 4 << 30, findings: 1000 }
+    }
+}
+
+/// Bytes of a chunk: small enough to stay in a core's cache between cutting and walking.
+pub const CHUNK: usize = 1 << 20;
+
+/// LZF turns three bytes into 264 at most, so an honest compressed string expands no more than this.
+pub const LZF_RATIO: u64 = 88;
+
+/// Databases a default server has (`databases 16`).
+pub const DATABASES: u64 = 16;
+
+/// Highest database number a server can be configured for: the setting is a C int.
+pub const DATABASES_MAX: u64 = i32::MAX as u64;
+
+/// Bytes shown around a finding.
+pub const EXCERPT: usize = 48;

@@ -1,0 +1,2 @@
+//! The command line: see [`rdbtool`].
+fn main() {}
