@@ -1,1 +1,3 @@
 //! Packed bytes: reader, writer and validator of each encoding side by side. Knows no files.
+
+pub mod lzf;
