@@ -46,7 +46,7 @@ impl<'a> Str<'a> {
     pub fn len(&self) -> u64 {
         match *self {
             Str::Raw(bytes) => bytes.len() as u64,
-            Str::Int(value) => number::len_i64(value) as u64,
+            Str::Int(value) => number::i64_text_len(value) as u64,
             Str::Lzf { len, .. } => len,
         }
     }

@@ -141,17 +141,18 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
         facts.merge(counted);
     }
     let (outcome, tail) = file.finish().map_err(failed)?;
-    spilled.and_then(|()| {
-        let mut pairs = Vec::new();
-        duplicates.finish(|first, second| {
-            if pairs.len() < options.limits.findings {
-                pairs.push((first, second));
-            }
-        })?;
-        Ok(pairs)
-    })
-    .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
-    .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
+    spilled
+        .and_then(|()| {
+            let mut pairs = Vec::new();
+            duplicates.finish(|first, second| {
+                if pairs.len() < options.limits.findings {
+                    pairs.push((first, second));
+                }
+            })?;
+            Ok(pairs)
+        })
+        .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
+        .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
     whole_file(&facts, &outcome, options, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
@@ -178,7 +179,13 @@ impl Kept {
     }
 
     /// What concerns the whole file is never crowded out.
-    fn add(&mut self, code: Code, span: Range<u64>, expected: impl Into<String>, found: impl Into<String>) {
+    fn add(
+        &mut self,
+        code: Code,
+        span: Range<u64>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) {
         self.list.push(Finding::new(code, span, expected, found));
     }
 }
@@ -258,11 +265,8 @@ impl<'o> Checker<'o> {
         out.findings.append(&mut self.walker.findings);
         out.dropped += std::mem::take(&mut self.walker.dropped);
         for finding in out.findings.iter_mut().skip(before) {
-            finding.key = Some(KeyPlace {
-                db: key.db,
-                key: name.to_vec(),
-                type_name: key.rdb_type.name,
-            });
+            finding.key =
+                Some(KeyPlace { db: key.db, key: name.to_vec(), type_name: key.rdb_type.name });
         }
     }
 }
@@ -271,8 +275,7 @@ impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out =
-            Out { once: Vec::new(), findings: Vec::new(), dropped: 0, rows: Vec::new() };
+        let mut out = Out { once: Vec::new(), findings: Vec::new(), dropped: 0, rows: Vec::new() };
         let mut db = chunk.start.db;
         for record in Reader::new(chunk) {
             match record {
@@ -362,7 +365,8 @@ fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Findin
             add(Code::DbInvalid, "a database number below 2^31".to_owned(), db.to_string());
         }
         Event::SelectDb(db) if *db >= options.databases => {
-            let expected = format!("a database below {}, the `databases` setting", options.databases);
+            let expected =
+                format!("a database below {}, the `databases` setting", options.databases);
             add(Code::DbRange, expected, db.to_string());
         }
         Event::StrayAttributes => {
@@ -448,7 +452,12 @@ fn whole_file(facts: &Facts, outcome: &Outcome, options: &Options, findings: &mu
     match outcome.checksum {
         Checksum::Ok | Checksum::Unknown => {}
         Checksum::Bad { stored, computed } => {
-            findings.add(Code::RdbCrc, footer, format!("{computed:016x}"), format!("{stored:016x}"));
+            findings.add(
+                Code::RdbCrc,
+                footer,
+                format!("{computed:016x}"),
+                format!("{stored:016x}"),
+            );
         }
         Checksum::Disabled => findings.add(Code::RdbCrcDisabled, footer, "a checksum", "0"),
         Checksum::Absent => {
@@ -473,7 +482,12 @@ fn versions(facts: &Facts, header: Header, findings: &mut Kept) {
     let known = newest(header.dialect);
     if header.version > known || !header.strict {
         let expected = format!("a {} RDB of version 1 to {known}", header.dialect.as_str());
-        findings.add(Code::RdbVersionUnknown, 0..9, expected, format!("version {}", header.version));
+        findings.add(
+            Code::RdbVersionUnknown,
+            0..9,
+            expected,
+            format!("version {}", header.version),
+        );
     }
     let types = facts.types().map(|(row, met)| (row.name, row.since, row.provisional, met));
     let opcodes = facts.opcodes().map(|(row, met)| (row.name, row.since, row.provisional, met));

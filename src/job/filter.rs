@@ -96,7 +96,8 @@ impl Ttl {
     /// # Errors
     /// What was expected.
     pub fn parse(text: &str) -> Result<Ttl, String> {
-        let expected = || format!("expected none, any, expired, <TIME or >TIME such as <1h, got {text:?}");
+        let expected =
+            || format!("expected none, any, expired, <TIME or >TIME such as <1h, got {text:?}");
         match text {
             "none" => return Ok(Ttl::None),
             "any" => return Ok(Ttl::Any),

@@ -55,14 +55,13 @@ pub fn run<S: Cutter, W: Worker<S::Chunk>>(
         each(first_worker.chunk(&first));
         return Ok(vec![first_worker]);
     };
+    let (to_workers, work) = sync_channel::<(u64, S::Chunk)>(jobs);
+    let work = &Mutex::new(work);
     thread::scope(|scope| {
-        let (to_workers, work) = sync_channel::<(u64, S::Chunk)>(jobs);
-        let work = Mutex::new(work);
         let (to_main, results) = channel();
         let mut handles = Vec::new();
         let mut workers = vec![first_worker];
         workers.extend((1..jobs).map(|_| make()));
-        let work = &work;
         for worker in workers {
             let to_main = to_main.clone();
             handles.push(scope.spawn(move || toil(worker, work, &to_main)));

@@ -41,7 +41,7 @@ fn long(i: &[u8]) -> Parse<'_, Length> {
     match *i {
         [0x80, ref rest @ ..] => map(be_u32, |n| Length::Plain(u64::from(n))).parse(rest),
         [0x81, ref rest @ ..] => map(be_u64, Length::Plain).parse(rest),
-        [first, _, ..] | [first @ 0x82..] => Fault::err(
+        [first @ 0x82..=0xbf, ..] => Fault::err(
             Code::LengthEncoding,
             i,
             1,

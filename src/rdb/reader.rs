@@ -70,7 +70,9 @@ impl<'a> Reader<'a> {
                     at = self.attributes.read(op, rest)?.0;
                 }
                 Some(Op::Opcode(op)) => return self.opcode(op, rest, head),
-                None => return Fault::err(Code::RdbOpcode, at, 1, "a type or opcode", "another byte"),
+                None => {
+                    return Fault::err(Code::RdbOpcode, at, 1, "a type or opcode", "another byte");
+                }
             }
         }
     }

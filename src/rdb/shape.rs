@@ -83,12 +83,7 @@ pub fn skip<'a>(shape: &[Shape], mut i: &'a [u8], string_limit: u64) -> Parse<'a
     Ok((i, ()))
 }
 
-fn skip_times<'a>(
-    body: &[Shape],
-    count: u64,
-    mut i: &'a [u8],
-    string_limit: u64,
-) -> Parse<'a, ()> {
+fn skip_times<'a>(body: &[Shape], count: u64, mut i: &'a [u8], string_limit: u64) -> Parse<'a, ()> {
     match *body {
         [Shape::Bin(each)] => skip_bytes(i, count.saturating_mul(each as u64)),
         // Each turn takes at least a byte, so a claimed count costs no more than the bytes there are.
@@ -135,17 +130,19 @@ fn branch<'a>(
 #[inline]
 pub fn skip_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
     match length_or_mark(i)? {
-        (rest, Length::Plain(len)) => match rest.get(usize::try_from(len).unwrap_or(usize::MAX)..) {
-            Some(rest) => Ok((rest, ())),
-            None if len > limit => too_long(i, len, limit),
-            None => Fault::err(
-                Code::RdbTruncated,
-                i,
-                i.len(),
-                format!("a string of {len} bytes"),
-                format!("{} bytes, then the end", rest.len()),
-            ),
-        },
+        (rest, Length::Plain(len)) => {
+            match rest.get(usize::try_from(len).unwrap_or(usize::MAX)..) {
+                Some(rest) => Ok((rest, ())),
+                None if len > limit => too_long(i, len, limit),
+                None => Fault::err(
+                    Code::RdbTruncated,
+                    i,
+                    i.len(),
+                    format!("a string of {len} bytes"),
+                    format!("{} bytes, then the end", rest.len()),
+                ),
+            }
+        }
         (rest, Length::Encoded(mark @ 0..=2)) => skip_bytes(rest, 1 << mark),
         (_, Length::Encoded(_)) => {
             let (rest, string) = super::string::string(i)?;

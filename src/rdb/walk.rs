@@ -8,7 +8,7 @@ use std::ops::Range;
 use hashbrown::{DefaultHashBuilder, HashSet};
 
 use super::types::RdbType;
-use crate::element::{Element, Str, StreamId, Visit};
+use crate::element::{Str, StreamId, Visit};
 use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
 use crate::finding::{Code, Finding};

@@ -118,14 +118,18 @@ pub fn zipmap<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
 /// Type 13: `str(ziplist)` of field, value pairs.
 pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, pairs::<ziplist::Entries>);
+    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+        pairs::<ziplist::Entries>(blob, walker, visit)
+    });
     Ok((rest, ()))
 }
 
 /// Type 16: `str(listpack)` of field, value pairs.
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, pairs::<listpack::Entries>);
+    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+        pairs::<listpack::Entries>(blob, walker, visit)
+    });
     Ok((rest, ()))
 }
 
@@ -159,7 +163,7 @@ pub fn listpack_ex_pre_ga<'a>(
     visit: &mut dyn Visit,
 ) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, triples);
+    walker.packed(packed, i, rest, visit, |walker, blob, visit| triples(blob, walker, visit));
     Ok((rest, ()))
 }
 

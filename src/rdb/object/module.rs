@@ -2,7 +2,7 @@
 //! Redis has built in, are looked into ([`super::vectorset`]).
 
 use super::super::length::length;
-use super::super::shape::{MODULE_DATA, Shape, skip};
+use super::super::shape::{MODULE_DATA, skip};
 use super::super::walk::Walker;
 use super::vectorset;
 use crate::element::{Element, ModuleId, Visit};

@@ -12,10 +12,8 @@ pub trait Packed<'b>: Sized {
     fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>>;
 
     /// The next entry and the bytes from it on; the last call also checks the end.
-    fn next(
-        &mut self,
-        walker: &mut Walker,
-    ) -> Result<Option<(Str<'b>, &'b [u8])>, nom::Err<Fault>>;
+    fn next(&mut self, walker: &mut Walker)
+    -> Result<Option<(Str<'b>, &'b [u8])>, nom::Err<Fault>>;
 }
 
 impl<'b> Packed<'b> for ziplist::Entries<'b> {

@@ -103,11 +103,7 @@ fn walk<'a>(
     Ok((rest, ()))
 }
 
-fn nodes<'a>(
-    i: &'a [u8],
-    walker: &mut Walker,
-    visit: &mut dyn Visit,
-) -> Parse<'a, Totals> {
+fn nodes<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, Totals> {
     let (mut rest, count) = length(i)?;
     let mut totals = Totals::default();
     let mut last: Option<StreamId> = None;
@@ -238,11 +234,7 @@ fn unique_name(
     }
 }
 
-fn pending<'a>(
-    i: &'a [u8],
-    walker: &mut Walker,
-    visit: &mut dyn Visit,
-) -> Parse<'a, Pel> {
+fn pending<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, Pel> {
     let (mut rest, count) = length(i)?;
     let mut ids = Vec::new();
     for _ in 0..count {
@@ -322,11 +314,7 @@ fn nacked<'a>(
     Ok((rest, ()))
 }
 
-fn idmp<'a>(
-    i: &'a [u8],
-    walker: &mut Walker,
-    visit: &mut dyn Visit,
-) -> Parse<'a, ()> {
+fn idmp<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, (duration_s, max_size)) = (length, length).parse(i)?;
     if !(1..=86400).contains(&duration_s) || !(1..=10000).contains(&max_size) {
         let found = format!("{duration_s} s, {max_size} ids");

@@ -87,7 +87,13 @@ pub fn walk_node(
     }
     let zero_at = node.at();
     if node.int("0 at the end of the master entry")? != 0 {
-        return Fault::err(Code::StreamNode, zero_at, 1, "0 after the master fields", "another number");
+        return Fault::err(
+            Code::StreamNode,
+            zero_at,
+            1,
+            "0 after the master fields",
+            "another number",
+        );
     }
     let (mut live, mut tombstones) = (0u64, 0u64);
     let mut fields = Vec::new();
@@ -128,10 +134,8 @@ fn entry<'b>(
     let flags = node.int("an entry's flags")?;
     let ms = node.int("an entry's ms delta")?;
     let seq = node.int("an entry's seq delta")?;
-    let id = StreamId {
-        ms: base.ms.wrapping_add_signed(ms),
-        seq: base.seq.wrapping_add_signed(seq),
-    };
+    let id =
+        StreamId { ms: base.ms.wrapping_add_signed(ms), seq: base.seq.wrapping_add_signed(seq) };
     fields.clear();
     let expected = if flags & SAME_FIELDS != 0 {
         for &name in names {

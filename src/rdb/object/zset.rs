@@ -59,14 +59,18 @@ fn members<'a>(
 /// Type 12: `str(ziplist)` of member, score pairs.
 pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, pairs::<ziplist::Entries>);
+    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+        pairs::<ziplist::Entries>(blob, walker, visit)
+    });
     Ok((rest, ()))
 }
 
 /// Type 17: `str(listpack)` of member, score pairs.
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, pairs::<listpack::Entries>);
+    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+        pairs::<listpack::Entries>(blob, walker, visit)
+    });
     Ok((rest, ()))
 }
 
