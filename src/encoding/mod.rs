@@ -1,5 +1,12 @@
 //! Packed bytes: reader, writer and validator of each encoding side by side. Knows no files.
 
 pub mod crc64;
+mod entry;
+pub mod listpack;
 pub mod lzf;
 pub mod number;
+
+#[cfg(test)]
+mod testing;
+
+pub use entry::Entry;
