@@ -95,7 +95,7 @@ fn bad_header<'a>(
 
 /// One entry, and which width its back length has. `i` goes on to the end of the listpack, and the end
 /// byte must be left over.
-#[inline]
+#[inline(always)]
 pub fn entry(i: &[u8]) -> Parse<'_, (Entry<'_>, Backlen)> {
     if let Some((entry, tail)) = decode(i)
         && let Some((backlen, rest)) = skip_backlen(i.len() - tail.len(), tail)
@@ -162,6 +162,15 @@ fn skip_backlen(size: usize, tail: &[u8]) -> Option<(Backlen, &[u8])> {
         let (&stated, rest) = tail.split_first()?;
         return (usize::from(stated) == size).then_some((Backlen::Exact, rest));
     }
+    if size < 0x3fff {
+        let (stated, rest) = tail.split_first_chunk()?;
+        let right = [(size >> 7) as u8, size as u8 | 0x80];
+        return (*stated == right).then_some((Backlen::Exact, rest));
+    }
+    skip_long_backlen(size, tail)
+}
+
+fn skip_long_backlen(size: usize, tail: &[u8]) -> Option<(Backlen, &[u8])> {
     let width = backlen_width(size);
     let narrow = skip_backlen_of(size, width, tail);
     if !has_two_widths(size) {
