@@ -1,7 +1,8 @@
 //! One file for each finding about the frame: header, opcodes, attributes, lengths, strings, modules.
 
-use crate::good::{FAR, LIBRARY, meta_class, module_id};
+use crate::good::{FAR, LIBRARY, meta_class};
 use crate::made::*;
+use crate::modules::module_id;
 use crate::sample::Sample;
 
 fn plain(rdb: Rdb) -> Rdb {
@@ -33,7 +34,6 @@ pub(crate) fn samples() -> Vec<Sample> {
         functions(),
         meta(),
         strings(),
-        modules(),
     ]
     .into_iter()
     .flatten()
@@ -80,15 +80,15 @@ fn header() -> Vec<Sample> {
 }
 
 fn end() -> Vec<Sample> {
-    let whole = || plain(Rdb::redis(11));
+    let whole = || plain(Rdb::redis(9));
     let mut short = whole().end();
     short.truncate(short.len() - 1);
-    let in_key = [Rdb::redis(11).db(0).cut(), b().u8(0).len(10).raw("short").0].concat();
+    let in_key = [Rdb::redis(9).db(0).cut(), b().u8(0).len(10).raw("short").0].concat();
     vec![
         bad("rdb-truncated", "crc", "one byte of the checksum missing", short),
         bad("rdb-truncated", "key", "cut inside a key's name", in_key),
         bad("rdb-no-eof", "keys", "no EOF opcode after the last key", whole().cut()),
-        bad("rdb-no-eof", "header", "nothing behind the header", Rdb::redis(11).cut()),
+        bad("rdb-no-eof", "header", "nothing behind the header", Rdb::redis(9).cut()),
         bad("rdb-crc", "wrong", "every bit of the checksum inverted", {
             let mut bytes = whole().end();
             let len = bytes.len();
@@ -149,31 +149,31 @@ fn databases() -> Vec<Sample> {
             "db-range",
             "16",
             "the first database a default server lacks",
-            db(Rdb::redis(11).db(16)),
+            db(Rdb::redis(9).db(16)),
         ),
         bad(
             "db-invalid",
             "2-31",
             "more databases than an int counts",
-            db(Rdb::redis(11).db(1 << 31)),
+            db(Rdb::redis(9).db(1 << 31)),
         ),
         bad(
             "resizedb-hint",
             "counts",
             "counts that are wrong",
-            db(Rdb::redis(11).db(0).resize(99, 98)),
+            db(Rdb::redis(9).db(0).resize(99, 98)),
         ),
         bad(
             "dup-key",
             "same-db",
             "one key twice",
-            plain(Rdb::redis(11)).string("key", "again").end(),
+            plain(Rdb::redis(9)).string("key", "again").end(),
         ),
         bad("dup-key", "later", "one key twice, the database selected again in between", {
-            plain(Rdb::redis(11)).db(1).string("key", "fine").db(0).string("key", "again").end()
+            plain(Rdb::redis(9)).db(1).string("key", "fine").db(0).string("key", "again").end()
         }),
         bad("dup-key", "forms", "one key twice, once as an integer", {
-            let key = Rdb::redis(11)
+            let key = Rdb::redis(9)
                 .db(0)
                 .string("42", "text")
                 .raw(b().u8(0).raw([0xc0, 42]).str("int").0);
@@ -189,30 +189,30 @@ fn attributes() -> Vec<Sample> {
             "attr-stray",
             "expire-at-end",
             "an expire time before EOF",
-            plain(Rdb::redis(11)).expire_ms(FAR).end(),
+            plain(Rdb::redis(9)).expire_ms(FAR).end(),
         ),
         bad("attr-stray", "expire-before-db", "an expire time before SELECTDB", {
-            Rdb::redis(11).expire_ms(FAR).db(0).string("key", "value").end()
+            Rdb::redis(9).expire_ms(FAR).db(0).string("key", "value").end()
         }),
         bad(
             "attr-twice",
             "expire",
             "two expire times",
-            before(11, b().raw(ms(FAR).0).raw(ms(FAR + 1).0)),
+            before(9, b().raw(ms(FAR).0).raw(ms(FAR + 1).0)),
         ),
-        bad("expire-range", "negative", "an expire time below zero", before(11, ms(-5))),
-        bad("expire-range", "far", "an expire time beyond any clock", before(11, ms(i64::MAX))),
+        bad("expire-range", "negative", "an expire time below zero", before(9, ms(-5))),
+        bad("expire-range", "far", "an expire time beyond any clock", before(9, ms(i64::MAX))),
         bad(
             "freq-idle",
             "both",
             "an LFU counter and an idle time",
-            before(11, b().u8(249).u8(5).u8(248).len(60)),
+            before(9, b().u8(249).u8(5).u8(248).len(60)),
         ),
         bad(
             "aux-value",
             "bits",
             "redis-bits that are no number",
-            with(Rdb::redis(11), b().u8(250).str("redis-bits").str("many")),
+            with(Rdb::redis(9), b().u8(250).str("redis-bits").str("many")),
         ),
         bad("aux-value", "slot-info", "Valkey's slot-info with two numbers", {
             with(Rdb::valkey(80), b().u8(250).str("slot-info").str("5,1"))
@@ -239,7 +239,8 @@ fn cluster() -> Vec<Sample> {
 fn functions() -> Vec<Sample> {
     let library = |code: &str| b().u8(245).str(code);
     let twice = b().raw(library(LIBRARY).0).raw(library(LIBRARY).0);
-    let pre_ga = b().u8(246).str("old").str("LUA").len(0).str("return 1");
+    let body = "redis.register_function('old', function() return 1 end)";
+    let pre_ga = b().u8(246).str("old").str("LUA").len(0).str(body);
     vec![
         bad(
             "function-pre-ga",
@@ -251,15 +252,15 @@ fn functions() -> Vec<Sample> {
             "function-code",
             "no-shebang",
             "no first line",
-            with(Rdb::redis(11), library("return 1")),
+            with(Rdb::redis(10), library("return 1")),
         ),
         bad(
             "function-code",
             "no-name",
             "no library name",
-            with(Rdb::redis(11), library("#!lua\nreturn 1")),
+            with(Rdb::redis(10), library("#!lua\nreturn 1")),
         ),
-        bad("dup-function", "twice", "one library twice", with(Rdb::redis(11), twice)),
+        bad("dup-function", "twice", "one library twice", with(Rdb::redis(10), twice)),
     ]
 }
 
@@ -275,7 +276,7 @@ fn meta() -> Vec<Sample> {
 }
 
 fn strings() -> Vec<Sample> {
-    let string = |v: Bytes| value(11, 0, v);
+    let string = |v: Bytes| value(9, 0, v);
     let zset = |score: &str| value(7, 3, b().len(1).str("m").str(score));
     vec![
         bad(
@@ -288,7 +289,7 @@ fn strings() -> Vec<Sample> {
             "length-encoding",
             "int",
             "an integer where a count is due",
-            value(11, 1, b().raw([0xc0, 1])),
+            value(9, 1, b().raw([0xc0, 1])),
         ),
         bad(
             "length-long",
@@ -329,26 +330,5 @@ fn strings() -> Vec<Sample> {
         ),
         bad("double-text", "word", "the score `abc`", zset("abc")),
         bad("double-text", "empty", "a score of no characters", zset("")),
-    ]
-}
-
-fn modules() -> Vec<Sample> {
-    let id = module_id("rdb-tools", 3);
-    vec![
-        bad(
-            "module-unknown",
-            "value",
-            "a value of a module",
-            value(8, 7, b().len(id).len(2).len(5).len(0)),
-        ),
-        bad(
-            "module-opcode",
-            "value",
-            "a module's value with part kind 9",
-            value(8, 7, b().len(id).len(9).len(0)),
-        ),
-        bad("module-opcode", "aux", "module data that does not begin with when", {
-            with(Rdb::redis(9), b().u8(247).len(id).len(5).str("x").len(0))
-        }),
     ]
 }

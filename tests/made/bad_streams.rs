@@ -4,9 +4,9 @@ use crate::made::*;
 use crate::sample::Sample;
 use crate::stream::*;
 
-/// A stream of version 3 in an RDB of version 11.
-fn v3(codes: &str, name: &str, what: &str, stream: Stream) -> Sample {
-    let bytes = Rdb::redis(11).db(0).key(21, "stream", stream.bytes(3)).end();
+/// A stream of version 2 in an RDB of version 10.
+fn v2(codes: &str, name: &str, what: &str, stream: Stream) -> Sample {
+    let bytes = Rdb::redis(10).db(0).key(19, "stream", stream.bytes(2)).end();
     Sample::bad(codes, name, what, bytes)
 }
 
@@ -38,10 +38,10 @@ fn nodes() -> Vec<Sample> {
         ..Stream::counts(2, (1, 1), (1, 5))
     };
     vec![
-        v3("stream-node-key", "short", "a key of eight bytes", keyed(&[0; 8])),
-        v3("stream-node-key", "twice", "two nodes of one key", twice),
-        v3("stream-order", "nodes", "node 5-0 before node 1-1", swapped),
-        v3("stream-order", "entries", "entry 1-5 before entry 1-1", disorder),
+        v2("stream-node-key", "short", "a key of eight bytes", keyed(&[0; 8])),
+        v2("stream-node-key", "twice", "two nodes of one key", twice),
+        v2("stream-order", "nodes", "node 5-0 before node 1-1", swapped),
+        v2("stream-order", "entries", "entry 1-5 before entry 1-1", disorder),
     ]
 }
 
@@ -55,8 +55,8 @@ fn entries() -> Vec<Sample> {
         |count: i64| [flags.clone(), zero.clone(), zero.clone(), lpe::text("v"), int(count)];
     let negative = [lpe::u7(0), int(0), int(0), int(-1), int(2)];
     vec![
-        v3("stream-node", "empty", "a node without a master entry", items(&[])),
-        v3(
+        v2("stream-node", "empty", "a node without a master entry", items(&[])),
+        v2(
             "stream-node",
             "count-text",
             "a live count that is a word",
@@ -73,7 +73,7 @@ fn entries() -> Vec<Sample> {
                 int(4),
             ]),
         ),
-        v3(
+        v2(
             "stream-node",
             "master-end",
             "a master entry that does not end in 0",
@@ -90,16 +90,16 @@ fn entries() -> Vec<Sample> {
                 int(4),
             ]),
         ),
-        v3(
+        v2(
             "stream-node",
             "master-fields",
             "more master fields than there are entries",
             items(&[int(1), int(0), int(1000), lpe::text("f"), int(0)]),
         ),
-        v3("stream-node", "lp-count", "an entry that counts itself wrong", after(&entry(5))),
-        v3("stream-node", "negative-fields", "an entry of minus one fields", after(&negative)),
-        v3("stream-node", "cut", "an entry that stops after its flags", after(&[flags.clone()])),
-        v3(
+        v2("stream-node", "lp-count", "an entry that counts itself wrong", after(&entry(5))),
+        v2("stream-node", "negative-fields", "an entry of minus one fields", after(&negative)),
+        v2("stream-node", "cut", "an entry that stops after its flags", after(&[flags.clone()])),
+        v2(
             "stream-node",
             "delta-text",
             "a delta that is a word",
@@ -118,44 +118,44 @@ fn counts() -> Vec<Sample> {
         ..Stream::one()
     };
     vec![
-        v3(
+        v2(
             "stream-counts",
             "live",
             "a node that counts two live entries and has one",
             node(2, 0, &[same(0, 0, &["v"])]),
         ),
-        v3(
+        v2(
             "stream-counts",
             "deleted",
             "a node that counts a deleted entry and has none",
             node(1, 1, &[same(0, 0, &["v"])]),
         ),
-        v3(
+        v2(
             "stream-counts",
             "negative",
             "a node that counts minus one deleted entries",
             node(1, -1, &[same(0, 0, &["v"])]),
         ),
-        v3(
+        v2(
             "stream-counts",
             "length",
             "a length of two with one entry",
             Stream { length: 2, added: 2, ..Stream::one() },
         ),
-        v3("stream-counts", "dead", "a length of one with only deleted entries", dead),
-        v3(
+        v2("stream-counts", "dead", "a length of one with only deleted entries", dead),
+        v2(
             "stream-last-id",
             "lower",
             "the last id lower than the entry",
             Stream { last: (1, 0), ..Stream::one() },
         ),
-        v3(
+        v2(
             "stream-entries-added",
             "fewer",
             "more entries than were ever added",
             Stream { added: 2, ..Stream::three() },
         ),
-        v3(
+        v2(
             "stream-entries-added",
             "range",
             "2^63 entries added",
@@ -171,16 +171,16 @@ fn groups() -> Vec<Sample> {
         ..named.clone()
     };
     vec![
-        v3(
+        v2(
             "group-dup",
             "name",
             "two groups of one name",
             Stream::one().group(named.clone()).group(named.clone()),
         ),
-        v3("group-entries-read", "more", "nine entries read of three added", {
+        v2("group-entries-read", "more", "nine entries read of three added", {
             Stream::three().group(Group { last: (2, 0), read: 9, ..named })
         }),
-        v3("consumer-dup", "name", "two consumers of one name", Stream::one().group(twins)),
+        v2("consumer-dup", "name", "two consumers of one name", Stream::one().group(twins)),
     ]
 }
 
@@ -191,23 +191,23 @@ fn pending() -> Vec<Sample> {
         Group { pel: vec![((1, 1), THEN, 1), ((1, 2), THEN, 1), ((1, 2), THEN, 1)], ..group() };
     let gone = Group { last: (2, 0), ..Group::pending("g", &[(1, 1), (1, 9)]) };
     vec![
-        v3("pel-dup", "group", "an id twice in a group's list", Stream::three().group(twice)),
-        v3("pel-unknown", "consumer", "a consumer's id that the group does not list", {
+        v2("pel-dup", "group", "an id twice in a group's list", Stream::three().group(twice)),
+        v2("pel-unknown", "consumer", "a consumer's id that the group does not list", {
             owners(vec![("alice", THEN, THEN, vec![(1, 1), (1, 2), (2, 0)])])
         }),
-        v3("pel-shared", "two", "an id that two consumers own", {
+        v2("pel-shared", "two", "an id that two consumers own", {
             owners(vec![
                 ("alice", THEN, THEN, vec![(1, 1), (1, 2)]),
                 ("bob", THEN, THEN, vec![(1, 2)]),
             ])
         }),
-        v3(
+        v2(
             "pel-orphan",
             "one",
             "an id that no consumer owns",
             owners(vec![("alice", THEN, THEN, vec![(1, 1)])]),
         ),
-        v3("pel-dangling", "gone", "a pending id whose entry is gone", Stream::three().group(gone)),
+        v2("pel-dangling", "gone", "a pending id whose entry is gone", Stream::three().group(gone)),
     ]
 }
 

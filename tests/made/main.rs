@@ -10,6 +10,7 @@ mod cases;
 mod good;
 #[path = "../support/made.rs"]
 mod made;
+mod modules;
 mod sample;
 #[path = "../support/stream.rs"]
 mod stream;
@@ -26,6 +27,7 @@ fn samples() -> Vec<Sample> {
     [
         good::samples(),
         streams::samples(),
+        modules::samples(),
         bad_frame::samples(),
         bad_values::samples(),
         bad_streams::samples(),
