@@ -49,11 +49,11 @@ fn header() -> Vec<Sample> {
         bad("rdb-empty-file", "nothing", "no byte at all", vec![]),
         bad("rdb-magic", "word", "REDAS0011", plain(Rdb::magic("REDAS0011")).end()),
         bad("rdb-magic", "text", "not an RDB at all", b"hello, I am not a dump\n".to_vec()),
-        bad("rdb-magic", "short", "cut inside the magic", b"REDI".to_vec()),
+        bad("rdb-truncated", "magic", "cut inside the magic", b"REDI".to_vec()),
         bad("rdb-version", "zero", "REDIS0000", plain(Rdb::redis(0)).end()),
         bad("rdb-version", "word", "REDISabcd", plain(Rdb::magic("REDISabcd")).end()),
         bad(
-            "rdb-version",
+            "rdb-version-unknown",
             "redis-80",
             "Valkey's number behind Redis's magic",
             plain(Rdb::redis(80)).end(),
@@ -201,6 +201,12 @@ fn attributes() -> Vec<Sample> {
             before(9, b().raw(ms(FAR).0).raw(ms(FAR + 1).0)),
         ),
         bad("expire-range", "negative", "an expire time below zero", before(9, ms(-5))),
+        bad(
+            "expire-range",
+            "minus-one",
+            "minus one, which servers take for none",
+            before(9, ms(-1)),
+        ),
         bad("expire-range", "far", "an expire time beyond any clock", before(9, ms(i64::MAX))),
         bad(
             "freq-idle",

@@ -94,7 +94,7 @@ fn attributes() -> Vec<Case> {
             key(db().expire_ms(1).raw(b().u8(253).i32le(2_000_000_000).0)),
         ),
         ("expire then SELECTDB then key", "attr-stray", key(db().expire_ms(1).db(1))),
-        ("negative expire ms", "expire-range", key(db().expire_ms(-1))),
+        ("negative expire ms", "expire-range", key(db().expire_ms(-1000))),
         ("huge expire", "expire-range", key(db().expire_ms(i64::MAX))),
     ]
 }
@@ -214,7 +214,7 @@ fn ttl() -> Vec<Case> {
 
 fn heads() -> Vec<Case> {
     vec![
-        ("REDIS0080", "rdb-version", plain(80).end()),
+        ("REDIS0080", "rdb-version-unknown", plain(80).end()),
         ("VALKEY011", "rdb-version", Rdb::valkey(11).db(0).string("a", "b").end()),
         ("REDIS0000", "rdb-version", Rdb::redis(0).db(0).eof()),
         ("REDISxyz1", "rdb-crc-absent,trailing-bytes", Rdb::magic("REDIS01x1").db(0).end()),
