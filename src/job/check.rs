@@ -7,9 +7,9 @@ use std::ops::Range;
 use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
-use super::rdb_facts::{Fact, Facts, Library};
+use super::rdb_facts::{Fact, Facts, Library, Met};
 use super::rdb_file::{self, RdbFile};
-use crate::element::{Ignore, Str};
+use crate::element::{Ignore, ModuleId, Str};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
@@ -330,8 +330,8 @@ fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding
         let found = format!("frequency {freq} and {idle} s idle");
         add(Code::FreqIdle, "an LFU counter or an idle time", found);
     }
-    if let Some([classes @ 8..=0x3f, ..]) = key.meta {
-        add(Code::KeyMeta, "at most 7 classes of metadata", classes.to_string());
+    if let Some([classes @ (0 | 8..=0x3f), ..]) = key.meta {
+        add(Code::KeyMeta, "1 to 7 classes of metadata", classes.to_string());
     }
 }
 
@@ -380,6 +380,10 @@ fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Findin
             "a function library in the format of 7.0 and later".to_owned(),
             "a function of the 7.0 release candidates".to_owned(),
         ),
+        Event::ModuleAux { when, .. } if !matches!(when, Some(1 | 2)) => {
+            let found = when.map_or("another opcode".to_owned(), |when| when.to_string());
+            add(Code::ModuleOpcode, "UINT 1 (before keys) or 2 (after)".to_owned(), found);
+        }
         Event::SlotInfo { slot, .. } if *slot >= SLOTS => {
             add(Code::SlotRange, "a slot below 16384".to_owned(), slot.to_string());
         }
@@ -468,13 +472,28 @@ fn whole_file(facts: &Facts, outcome: &Outcome, options: &Options, findings: &mu
         versions(facts, header, findings);
     }
     duplicate_functions(facts, findings);
-    for (id, met) in &facts.modules {
-        let found = format!("{} of module type {}", met.count, id.name());
-        let at = met.first..met.first;
-        findings.add(Code::ModuleUnknown, at, "values that every server knows", found);
-    }
+    modules(facts, findings);
     if options.filter.is_open() && outcome.damage.is_none() {
         resize_hints(facts, findings);
+    }
+}
+
+fn modules(facts: &Facts, findings: &mut Kept) {
+    let values = facts.modules.iter().filter(|(id, _)| **id != ModuleId::VECTORSET);
+    let values =
+        values.map(|(id, met)| (*met, format!("{} of module type {}", met.count, id.name())));
+    let aux = facts.once.iter().filter_map(|fact| match fact {
+        Fact::ModuleAux(id, offset) => {
+            let met = Met { count: 1, first: *offset };
+            Some((met, format!("data of module type {}", id.name())))
+        }
+        _ => None,
+    });
+    let meta =
+        facts.key_meta.map(|met| (met, format!("metadata of modules on {} keys", met.count)));
+    for (met, found) in values.chain(aux).chain(meta) {
+        let at = met.first..met.first + 1;
+        findings.add(Code::ModuleUnknown, at, "what every server knows", found);
     }
 }
 

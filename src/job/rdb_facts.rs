@@ -22,7 +22,7 @@ pub enum Fact {
     Aux(Vec<u8>, Vec<u8>),
     /// A function library.
     Function(Library),
-    /// Data of a module beside the keys.
+    /// Data of a module beside the keys, and its offset.
     ModuleAux(ModuleId, u64),
     /// A hint: database, keys, keys with an expire, offset.
     ResizeDb(u64, u64, u64, u64),
@@ -95,6 +95,8 @@ pub struct Facts {
     pub bytes_met: BTreeMap<u8, Met>,
     /// Values by module type.
     pub modules: BTreeMap<ModuleId, Met>,
+    /// Keys with module metadata.
+    pub key_meta: Option<Met>,
     /// Back lengths met on entries of the ambiguous sizes.
     pub backlen: BacklenSeen,
     /// What came once.
@@ -109,6 +111,7 @@ impl Default for Facts {
             databases: BTreeMap::new(),
             bytes_met: BTreeMap::new(),
             modules: BTreeMap::new(),
+            key_meta: None,
             backlen: BacklenSeen::default(),
             once: Vec::new(),
             db: (0, DbCount::default()),
@@ -134,6 +137,10 @@ impl Facts {
         self.met(key.rdb_type.code, key.offset);
         if key.rdb_type.data == DataType::Module {
             self.module(key);
+        }
+        if key.meta.is_some() {
+            let met = Met { count: 1, first: key.key_offset };
+            self.key_meta = Some(self.key_meta.map_or(met, |sum| sum.merge(met)));
         }
     }
 
@@ -190,7 +197,7 @@ impl Facts {
                 offset: record.span.start,
                 pre_ga: true,
             })),
-            Event::ModuleAux { id, when, .. } => Some(Fact::ModuleAux(*id, *when)),
+            Event::ModuleAux { id, .. } => Some(Fact::ModuleAux(*id, record.span.start)),
             Event::ResizeDb { keys, expires } => {
                 Some(Fact::ResizeDb(db, *keys, *expires, record.span.start))
             }
@@ -221,6 +228,10 @@ impl Facts {
         for (id, met) in other.modules {
             add(&mut self.modules, id, met);
         }
+        self.key_meta = match (self.key_meta, other.key_meta) {
+            (Some(a), Some(b)) => Some(a.merge(b)),
+            (a, b) => a.or(b),
+        };
         self.backlen.wide |= other.backlen.wide;
         self.backlen.narrow |= other.backlen.narrow;
     }

@@ -193,6 +193,8 @@ pub struct Chunks<R> {
     source_ended: bool,
     damage: Option<Finding>,
     damaged_record: Vec<u8>,
+    /// The end of the string that was too long, if it were there.
+    claimed_end: Option<u64>,
 }
 
 impl<R: Read> Chunks<R> {
@@ -215,6 +217,7 @@ impl<R: Read> Chunks<R> {
             source_ended: false,
             damage: None,
             damaged_record: Vec::new(),
+            claimed_end: None,
         }
     }
 
@@ -304,6 +307,7 @@ impl<R: Read> Chunks<R> {
         let at = self.offset + pos as u64;
         let end = self.offset + self.filled as u64;
         let record = self.buf.get(pos..self.filled).unwrap_or_default();
+        let fault_rest = fault.rest();
         let finding = if too_large {
             let expected = format!("a record of at most {} bytes", self.limits.record);
             Finding::new(Code::RecordLimit, at..end, expected, "a longer one")
@@ -314,6 +318,11 @@ impl<R: Read> Chunks<R> {
         } else {
             fault.finding(end)
         };
+        if finding.code == Code::StringLimit {
+            let string = record.get(record.len().saturating_sub(fault_rest)..).unwrap_or_default();
+            let len = length(string).map(|(_, len)| len).ok();
+            self.claimed_end = len.map(|len| finding.span.start.saturating_add(len));
+        }
         self.damaged_record = record.get(..record.len().min(4096)).unwrap_or_default().to_vec();
         self.damage = Some(finding);
     }
@@ -387,6 +396,14 @@ impl<R: Read> Chunks<R> {
         if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8)) {
             if let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value()) {
                 self.checksum = Checksum::Ok;
+            }
+        }
+        if let (Some(damage), Some(claimed)) = (&mut self.damage, self.claimed_end) {
+            // Not a long string but a wrong length: the file is not even that long.
+            if claimed > size {
+                damage.code = Code::RdbTruncated;
+                damage.expected = format!("a string of {} bytes", claimed - damage.span.start);
+                damage.found = format!("{} bytes, then the end", size - damage.span.start);
             }
         }
         Ok(Outcome {
