@@ -5,6 +5,7 @@ mod entry;
 pub mod listpack;
 pub mod lzf;
 pub mod number;
+pub mod ziplist;
 
 #[cfg(test)]
 mod testing;
