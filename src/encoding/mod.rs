@@ -2,6 +2,7 @@
 
 pub mod crc64;
 mod entry;
+pub mod intset;
 pub mod listpack;
 pub mod lzf;
 pub mod number;
