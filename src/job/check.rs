@@ -10,6 +10,7 @@ use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts, Library, Met};
 use super::rdb_file::{self, RdbFile};
 use crate::element::{Ignore, ModuleId, Str};
+use crate::encoding::crc64::{combine, crc64};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
@@ -153,7 +154,7 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
         })
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
-    whole_file(&facts, &outcome, options, &mut findings);
+    whole_file(&facts, &outcome, &tail, options, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
     Ok(Report { facts, outcome, findings: list, dropped: findings.dropped, tail })
@@ -442,7 +443,13 @@ fn function(code: Str<'_>, add: Add<'_>) {
 }
 
 /// What only the whole file can tell.
-fn whole_file(facts: &Facts, outcome: &Outcome, options: &Options, findings: &mut Kept) {
+fn whole_file(
+    facts: &Facts,
+    outcome: &Outcome,
+    tail: &[u8],
+    options: &Options,
+    findings: &mut Kept,
+) {
     if let Some(mut damage) = outcome.damage.clone() {
         let record = &outcome.damaged_record;
         let described = outcome.header.and_then(|head| describe_damaged(record, head));
@@ -470,6 +477,9 @@ fn whole_file(facts: &Facts, outcome: &Outcome, options: &Options, findings: &mu
     }
     if let Some(header) = facts.header() {
         versions(facts, header, findings);
+        if outcome.checksum == Checksum::Absent {
+            changed_version(outcome, header, tail, findings);
+        }
     }
     duplicate_functions(facts, findings);
     modules(facts, findings);
@@ -499,7 +509,7 @@ fn modules(facts: &Facts, findings: &mut Kept) {
 
 fn versions(facts: &Facts, header: Header, findings: &mut Kept) {
     let known = newest(header.dialect);
-    if header.version > known || !header.strict {
+    if header.version > known || !header.is_strict() {
         let expected = format!("a {} RDB of version 1 to {known}", header.dialect.as_str());
         findings.add(
             Code::RdbVersionUnknown,
@@ -521,6 +531,24 @@ fn versions(facts: &Facts, header: Header, findings: &mut Kept) {
             let found = format!("{name}, which came with version {since}");
             findings.add(Code::RdbTypeVersion, at, expected, found);
         }
+    }
+}
+
+/// A header whose version was damaged to one without a checksum: the checksum is still there, and fits
+/// the file with another version.
+fn changed_version(outcome: &Outcome, header: Header, tail: &[u8], findings: &mut Kept) {
+    let Some(&stored) = tail.first_chunk::<8>() else { return };
+    let after = outcome.end.saturating_sub(Header::LEN as u64);
+    let head = |version: u16| format!("REDIS{version:04}");
+    let written = crc64(&header.bytes);
+    let with = |version| {
+        let change = written ^ crc64(head(version).as_bytes());
+        outcome.computed ^ combine(change, 0, after)
+    };
+    let fits = (5..=newest(header.dialect)).find(|v| with(*v) == u64::from_le_bytes(stored));
+    if let Some(version) = fits {
+        let expected = format!("version {version}, with which the checksum fits");
+        findings.add(Code::RdbVersion, 5..9, expected, format!("version {}", header.version));
     }
 }
 

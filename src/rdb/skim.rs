@@ -106,6 +106,8 @@ pub struct Outcome {
     pub size: u64,
     /// What the checksum says.
     pub checksum: Checksum,
+    /// The checksum of all records, as far as they were cut.
+    pub computed: u64,
     /// Where cutting had to stop, and why.
     pub damage: Option<Finding>,
     /// The record in which it stopped, as far as it could be read.
@@ -352,6 +354,7 @@ impl<R: Read> Chunks<R> {
             return self.crc.update(bytes);
         };
         if !head.has_checksum() {
+            self.crc.update(bytes);
             self.checksum = Checksum::Absent;
         } else if let Some((body, stored)) = bytes.split_last_chunk::<8>() {
             self.crc.update(body);
@@ -411,6 +414,7 @@ impl<R: Read> Chunks<R> {
             end: self.offset,
             size,
             checksum: self.checksum,
+            computed: self.crc.value(),
             damage: self.damage,
             damaged_record: self.damaged_record,
             db: self.skim.start.db,
