@@ -98,7 +98,12 @@ fn entries() -> Vec<Sample> {
         ),
         v2("stream-node", "lp-count", "an entry that counts itself wrong", after(&entry(5))),
         v2("stream-node", "negative-fields", "an entry of minus one fields", after(&negative)),
-        v2("stream-node", "cut", "an entry that stops after its flags", after(&[flags.clone()])),
+        v2(
+            "stream-node",
+            "cut",
+            "an entry that stops after its flags",
+            after(std::slice::from_ref(&flags)),
+        ),
         v2(
             "stream-node",
             "delta-text",
