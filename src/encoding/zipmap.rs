@@ -24,6 +24,9 @@ pub struct Pairs<'a> {
     seen: usize,
 }
 
+/// What ends a zipmap.
+const END: u8 = 0xff;
+
 impl<'a> Pairs<'a> {
     /// The pairs of the zipmap that fills `blob`.
     pub fn new(blob: &'a [u8]) -> Result<Self, nom::Err<Fault>> {
@@ -46,6 +49,17 @@ impl<'a> Pairs<'a> {
     pub fn next_pair(&mut self) -> Result<Option<Pair<'a>>, nom::Err<Fault>> {
         if self.rest.len() <= 1 {
             return self.end();
+        }
+        if self.rest.first() == Some(&END) {
+            let found = format!("{} bytes more", self.rest.len() - 1);
+            let len = self.rest.len();
+            return Fault::err(
+                Code::ValueTrailing,
+                self.rest,
+                len,
+                "nothing after the end byte",
+                found,
+            );
         }
         let (rest, pair) = pair(self.rest)?;
         self.rest = rest;
