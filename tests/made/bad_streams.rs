@@ -39,7 +39,7 @@ fn nodes() -> Vec<Sample> {
     };
     vec![
         v2("stream-node-key", "short", "a key of eight bytes", keyed(&[0; 8])),
-        v2("stream-node-key", "twice", "two nodes of one key", twice),
+        v2("stream-node-key+stream-order", "twice", "two nodes of one key", twice),
         v2("stream-order", "nodes", "node 5-0 before node 1-1", swapped),
         v2("stream-order", "entries", "entry 1-5 before entry 1-1", disorder),
     ]
