@@ -122,10 +122,3 @@ pub struct KeyRecord<'a> {
     /// Absolute offset of the payload.
     pub offset: u64,
 }
-
-impl KeyRecord<'_> {
-    /// Bytes of type, name and value in the file.
-    pub fn serialized_len(&self) -> u64 {
-        1 + (self.offset - self.key_offset) + self.payload.len() as u64
-    }
-}

@@ -349,6 +349,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::encoding::testing::hex;
 
     /// Bytes with runs, repeats near and far, and noise, in some mix.
     fn compressible() -> impl Strategy<Value = Vec<u8>> {
@@ -378,11 +379,6 @@ mod tests {
             let made = lzf::decompress(&bytes, 1 << 16).map_or(7, |made| made.len());
             (bytes, (made as i64 + off).max(0) as usize)
         })
-    }
-
-    fn hex(text: &str) -> Vec<u8> {
-        let digit = |d: u8| (d as char).to_digit(16).expect("hex") as u8;
-        text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
     }
 
     #[test]

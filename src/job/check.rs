@@ -223,7 +223,7 @@ impl<'o> Checker<'o> {
         let mut name = std::mem::take(&mut self.name);
         match key.key.bytes(&mut name) {
             Ok(text) => {
-                if self.open || self.wanted(key, text) {
+                if self.open || self.wanted(key, text, span) {
                     self.facts.key(key, self.options.now_ms);
                     out.rows.push(self.hasher.row(key.db, text, key.key_offset));
                     self.value(key, text, span, bytes, out);
@@ -239,12 +239,12 @@ impl<'o> Checker<'o> {
         self.name = name;
     }
 
-    fn wanted(&self, key: &KeyRecord<'_>, name: &[u8]) -> bool {
+    fn wanted(&self, key: &KeyRecord<'_>, name: &[u8], span: &Range<u64>) -> bool {
         let subject = Subject {
             db: key.db,
             key: name,
             type_name: &type_name(key.rdb_type, key.payload),
-            size: key.serialized_len(),
+            size: span.end - span.start,
             expire_at_ms: key.expire_at_ms,
         };
         self.options.filter.takes(subject, self.options.now_ms)

@@ -3,6 +3,8 @@
 pub mod check;
 pub mod duplicates;
 pub mod filter;
+pub mod inspect;
 pub mod pipeline;
 pub mod rdb_facts;
 pub mod rdb_file;
+pub mod tally;

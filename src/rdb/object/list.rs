@@ -4,7 +4,7 @@ use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
 use super::packed::Packed;
-use crate::element::{Element, Str, Visit};
+use crate::element::{Element, Visit};
 use crate::encoding::{listpack, ziplist};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
@@ -116,10 +116,4 @@ fn items<'b, P: Packed<'b>>(
 /// Whether servers since 7.2 hold the list as a single listpack: one node, and that packed.
 pub fn is_one_listpack(payload: &[u8]) -> bool {
     matches!(payload, [1, 2, ..])
-}
-
-/// The string of the only node of such a list.
-pub fn only_node(payload: &[u8]) -> Option<Str<'_>> {
-    let node = payload.get(2..).filter(|_| is_one_listpack(payload))?;
-    string(node).ok().map(|(_, node)| node)
 }
