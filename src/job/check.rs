@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::behind::Behind;
 use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
@@ -97,7 +98,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// The outcome in a word.
+    /// What lies behind the end of the RDB.
+    pub fn behind(&self) -> Behind {
+        Behind::of(&self.facts, &self.outcome, &self.tail)
+    }
+
+    /// The outcome in a word. Of an AOF with an RDB preamble only the preamble was read, so nothing can be
+    /// said of the whole.
     pub fn verdict(&self) -> Verdict {
         let unverified = [Code::RdbCrcDisabled, Code::RdbCrcAbsent];
         let verdict = |finding: &Finding| match finding.severity() {
@@ -106,7 +113,11 @@ impl Report {
             Severity::Warning => Verdict::Warnings,
             Severity::Note => Verdict::Ok,
         };
-        self.findings.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+        let whole = match self.behind() {
+            Behind::Commands(_) => Verdict::Unverified,
+            Behind::Nothing | Behind::Garbage(_) => Verdict::Ok,
+        };
+        self.findings.iter().map(verdict).fold(whole, Verdict::max)
     }
 }
 
@@ -154,6 +165,7 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
     whole_file(&facts, &outcome, options, &mut findings);
+    trailing(&facts, &outcome, &tail, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
     Ok(Report { facts, outcome, findings: list, dropped: findings.dropped, tail })
@@ -475,6 +487,16 @@ fn whole_file(facts: &Facts, outcome: &Outcome, options: &Options, findings: &mu
     }
     if options.filter.is_open() && outcome.damage.is_none() {
         resize_hints(facts, findings);
+    }
+}
+
+fn trailing(facts: &Facts, outcome: &Outcome, tail: &[u8], findings: &mut Kept) {
+    if let Behind::Garbage(len) = Behind::of(facts, outcome, tail) {
+        let span = outcome.end..outcome.size;
+        let found = format!("{len} bytes more");
+        let mut finding = Finding::new(Code::TrailingBytes, span, "the end of the file", found);
+        finding.excerpt = excerpt(tail, outcome.end, outcome.end);
+        findings.list.push(finding);
     }
 }
 

@@ -19,49 +19,59 @@ use std::path::Path;
 use super::size::count;
 
 /// Characters of a name or value that are shown in text; the length of the rest is told.
-pub const SHOWN: usize = 80;
+pub(crate) const SHOWN: usize = 80;
 
 /// Characters of a sentence of our own that are shown; it may quote a value.
 const SHOWN_SENTENCE: usize = 240;
 
 /// Bytes that are shown escaped.
 #[derive(Debug, Clone, Copy)]
-pub struct Escaped<'a> {
+pub(crate) struct Escaped<'a> {
     bytes: &'a [u8],
     name: bool,
     quotes: bool,
     shown: usize,
+    len: usize,
 }
 
 /// A name: quotes and backslashes are escaped too.
-pub fn name(bytes: &[u8]) -> Escaped<'_> {
-    Escaped { bytes, name: true, quotes: false, shown: usize::MAX }
+pub(crate) fn name(bytes: &[u8]) -> Escaped<'_> {
+    Escaped { bytes, name: true, quotes: false, shown: usize::MAX, len: bytes.len() }
 }
 
 /// A name in quotes, shortened when it is long: `"user:1"`.
-pub fn quoted(bytes: &[u8]) -> Escaped<'_> {
-    Escaped { bytes, name: true, quotes: true, shown: SHOWN }
+pub(crate) fn quoted(bytes: &[u8]) -> Escaped<'_> {
+    Escaped { quotes: true, shown: SHOWN, ..name(bytes) }
 }
 
 /// A sentence of our own that may hold pieces of a file.
-pub fn sentence(text: &str) -> Escaped<'_> {
-    Escaped { bytes: text.as_bytes(), name: false, quotes: false, shown: SHOWN_SENTENCE }
+pub(crate) fn sentence(text: &str) -> Escaped<'_> {
+    Escaped { shown: SHOWN_SENTENCE, ..message(text) }
 }
 
 /// A message to the user, whole, that may hold a file's name.
-pub fn message(text: &str) -> Escaped<'_> {
-    Escaped { bytes: text.as_bytes(), name: false, quotes: false, shown: usize::MAX }
+pub(crate) fn message(text: &str) -> Escaped<'_> {
+    Escaped { name: false, ..name(text.as_bytes()) }
 }
 
 /// A file's name.
-pub fn path(path: &Path) -> Escaped<'_> {
+pub(crate) fn path(path: &Path) -> Escaped<'_> {
     name(path.as_os_str().as_encoded_bytes())
 }
 
 impl Escaped<'_> {
     /// At most so many characters of it.
-    pub fn short(self, shown: usize) -> Self {
+    pub(crate) fn short(self, shown: usize) -> Self {
         Escaped { shown, ..self }
+    }
+
+    /// The first bytes of something that is `len` bytes long.
+    pub(crate) fn whole(self, len: usize) -> Self {
+        Escaped { len, ..self }
+    }
+
+    fn cut(&self, f: &mut fmt::Formatter<'_>, quote: &str) -> fmt::Result {
+        write!(f, "{quote}… ({} bytes)", count(self.len as u64))
     }
 
     fn one(&self, c: char, out: &mut String) {
@@ -97,12 +107,12 @@ impl fmt::Display for Escaped<'_> {
                 }
                 shown += piece.chars().count();
                 if shown > self.shown {
-                    return write!(f, "{quote}… ({} bytes)", count(self.bytes.len() as u64));
+                    return self.cut(f, quote);
                 }
                 f.write_str(&piece)?;
             }
         }
-        f.write_str(quote)
+        if self.len > self.bytes.len() { self.cut(f, quote) } else { f.write_str(quote) }
     }
 }
 
@@ -112,7 +122,7 @@ fn push(out: &mut String, args: fmt::Arguments<'_>) {
 }
 
 /// Whether a character shows up as itself and changes nothing around it.
-pub fn is_visible(c: char) -> bool {
+pub(crate) fn is_visible(c: char) -> bool {
     if c.is_ascii() {
         return (' '..='~').contains(&c);
     }
@@ -148,7 +158,10 @@ mod tests {
             (b"\xff\xc3", "\\xff\\xc3"),
             ("\u{85}\u{9b}31m".as_bytes(), "\\u{85}\\u{9b}31m"),
             ("gpj.\u{202e}exe".as_bytes(), "gpj.\\u{202e}exe"),
-            ("a\u{200b}b\u{2066}\u{feff}\u{2028}".as_bytes(), "a\\u{200b}b\\u{2066}\\u{feff}\\u{2028}"),
+            (
+                "a\u{200b}b\u{2066}\u{feff}\u{2028}".as_bytes(),
+                "a\\u{200b}b\\u{2066}\\u{feff}\\u{2028}",
+            ),
             ("\u{3164}\u{e0041}\u{e000}\u{a0}".as_bytes(), "\\u{3164}\\u{e0041}\\u{e000}\\u{a0}"),
             (b"say \"hi\" \\n", "say \\\"hi\\\" \\\\n"),
         ];

@@ -15,7 +15,7 @@ use crate::finding::Excerpt;
 const LINE: u64 = 16;
 
 /// The lines of an excerpt; `span` is marked where it begins, with `…` when it goes on.
-pub fn lines(excerpt: &Excerpt, span: &Range<u64>, palette: &Palette) -> Vec<String> {
+pub(crate) fn lines(excerpt: &Excerpt, span: &Range<u64>, palette: &Palette) -> Vec<String> {
     let end = excerpt.offset.saturating_add(excerpt.bytes.len() as u64);
     let mut lines = Vec::new();
     let mut line = excerpt.offset - excerpt.offset % LINE;

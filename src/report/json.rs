@@ -16,7 +16,7 @@ use super::escape::is_visible;
 
 /// Bytes from a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes<'a>(pub &'a [u8]);
+pub(crate) struct Bytes<'a>(pub &'a [u8]);
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -33,7 +33,7 @@ impl Serialize for Bytes<'_> {
 
 /// AUX fields as an object: a name that comes more than once has an array of its values.
 #[derive(Debug, Clone)]
-pub struct AuxFields<'a>(pub Vec<(&'a [u8], &'a [u8])>);
+pub(crate) struct AuxFields<'a>(pub Vec<(&'a [u8], &'a [u8])>);
 
 impl Serialize for AuxFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -66,7 +66,7 @@ impl Serialize for AuxFields<'_> {
 ///
 /// # Errors
 /// When the line cannot be written.
-pub fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Safe(CompactFormatter));
     value.serialize(&mut serializer)?;
     out.write_all(b"\n")

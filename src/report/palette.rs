@@ -6,24 +6,24 @@ use crate::finding::Severity;
 
 /// Styles by their role; write `{style}text{style:#}`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Palette {
+pub(crate) struct Palette {
     /// Errors and damage.
-    pub error: Style,
+    pub(crate) error: Style,
     /// Warnings.
-    pub warning: Style,
+    pub(crate) warning: Style,
     /// Notes and hints.
-    pub note: Style,
+    pub(crate) note: Style,
     /// All is well.
-    pub good: Style,
+    pub(crate) good: Style,
     /// Headings.
-    pub strong: Style,
+    pub(crate) strong: Style,
     /// What may be overlooked.
-    pub dim: Style,
+    pub(crate) dim: Style,
 }
 
 impl Palette {
     /// Colours of a terminal, or plain text.
-    pub fn new(coloured: bool) -> Palette {
+    pub(crate) fn new(coloured: bool) -> Palette {
         if !coloured {
             return Palette::default();
         }
@@ -39,7 +39,7 @@ impl Palette {
     }
 
     /// The style of a severity.
-    pub fn severity(&self, severity: Severity) -> Style {
+    pub(crate) fn severity(&self, severity: Severity) -> Style {
         match severity {
             Severity::Error => self.error,
             Severity::Warning => self.warning,

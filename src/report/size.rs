@@ -1,7 +1,7 @@
 //! Numbers as people read them: `1,234,567` and `415 MiB`.
 
 /// A count with commas between thousands.
-pub fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -14,7 +14,7 @@ pub fn count(n: u64) -> String {
 }
 
 /// A count and its noun, `1 key` or `2 keys`.
-pub fn counted(n: u64, noun: &str) -> String {
+pub(crate) fn counted(n: u64, noun: &str) -> String {
     let plural = match (n, noun.strip_suffix('y')) {
         (1, _) => noun.to_owned(),
         (_, Some(stem)) if !noun.ends_with("ey") => format!("{stem}ies"),
@@ -24,7 +24,7 @@ pub fn counted(n: u64, noun: &str) -> String {
 }
 
 /// Bytes in binary units with three significant digits.
-pub fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if n < 1024 {
         return format!("{n} B");
@@ -45,6 +45,16 @@ pub fn bytes(n: u64) -> String {
         _ => 0,
     };
     format!("{value:.decimals$} {name}")
+}
+
+/// The same for a column of a table: `34.6K`, `512`.
+pub(crate) fn short(n: u64) -> String {
+    let text = bytes(n);
+    match text.split_once(' ') {
+        Some((number, "B")) => number.to_owned(),
+        Some((number, unit)) => format!("{number}{}", unit.trim_end_matches("iB")),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -72,5 +82,6 @@ mod tests {
         ] {
             assert_eq!(bytes(n), want, "{n}");
         }
+        assert_eq!([12, 35_432].map(short), ["12", "34.6K"]);
     }
 }

@@ -3,20 +3,15 @@
 use jiff::Timestamp;
 
 /// A Unix time in seconds: `2026-11-22 14:02:06 UTC`, or the number where no calendar has it.
-pub fn moment_s(seconds: i64) -> String {
+pub(crate) fn moment_s(seconds: i64) -> String {
     match Timestamp::from_second(seconds) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         Err(_) => format!("{seconds} s"),
     }
 }
 
-/// A Unix time in ms, to the second.
-pub fn moment_ms(ms: i64) -> String {
-    moment_s(ms.div_euclid(1000))
-}
-
 /// A duration in its two largest units: `3 d 4 h`, `90 ms`.
-pub fn duration_ms(ms: u64) -> String {
+pub(crate) fn duration_ms(ms: u64) -> String {
     const UNITS: [(u64, &str); 5] =
         [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"), (1, "ms")];
     let mut left = ms;
@@ -39,7 +34,7 @@ mod tests {
     #[test]
     fn moments() {
         assert_eq!(moment_s(1_795_357_326), "2026-11-22 14:22:06 UTC");
-        assert_eq!(moment_ms(-1), "1969-12-31 23:59:59 UTC");
+        assert_eq!(moment_s(-1), "1969-12-31 23:59:59 UTC");
         assert_eq!(moment_s(i64::MAX), "9223372036854775807 s");
     }
 

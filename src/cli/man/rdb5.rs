@@ -1,0 +1,4 @@
+//! rdb(5).
+pub(super) fn page() -> String {
+    String::new()
+}
