@@ -73,8 +73,8 @@ pub enum Event<'a> {
     ModuleAux {
         /// The module type.
         id: ModuleId,
-        /// 1 = before the keys, 2 = after them.
-        when: u64,
+        /// 1 = before the keys, 2 = after them; `None` when its data does not begin with that.
+        when: Option<u64>,
         /// Opcodes and values, up to the closing zero.
         data: &'a [u8],
     },

@@ -9,3 +9,4 @@ pub mod pipeline;
 pub mod rdb_facts;
 pub mod rdb_file;
 pub mod tally;
+pub mod target;

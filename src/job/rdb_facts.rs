@@ -24,7 +24,7 @@ pub enum Fact {
     SelectDb(u64, u64),
     /// A function library.
     Function(Library),
-    /// Data of a module beside the keys: before them (1) or after (2), and the offset behind it.
+    /// Data of a module beside the keys, its offset, and the offset behind it.
     ModuleAux(ModuleId, u64, u64),
     /// A hint: database, keys, keys with an expire, offset.
     ResizeDb(u64, u64, u64, u64),
@@ -97,6 +97,8 @@ pub struct Facts {
     pub bytes_met: BTreeMap<u8, Met>,
     /// Values by module type.
     pub modules: BTreeMap<ModuleId, Met>,
+    /// Keys with module metadata.
+    pub key_meta: Option<Met>,
     /// Back lengths met on entries of the ambiguous sizes.
     pub backlen: BacklenSeen,
     /// What came once.
@@ -111,6 +113,7 @@ impl Default for Facts {
             databases: BTreeMap::new(),
             bytes_met: BTreeMap::new(),
             modules: BTreeMap::new(),
+            key_meta: None,
             backlen: BacklenSeen::default(),
             once: Vec::new(),
             db: (0, DbCount::default()),
@@ -136,6 +139,10 @@ impl Facts {
         self.met(key.rdb_type.code, key.offset);
         if key.rdb_type.data == DataType::Module {
             self.module(key);
+        }
+        if key.meta.is_some() {
+            let met = Met { count: 1, first: key.key_offset };
+            self.key_meta = Some(self.key_meta.map_or(met, |sum| sum.merge(met)));
         }
     }
 
@@ -193,7 +200,9 @@ impl Facts {
                 offset: record.span.start,
                 pre_ga: true,
             })),
-            Event::ModuleAux { id, when, .. } => Some(Fact::ModuleAux(*id, *when, record.span.end)),
+            Event::ModuleAux { id, .. } => {
+                Some(Fact::ModuleAux(*id, record.span.start, record.span.end))
+            }
             Event::ResizeDb { keys, expires } => {
                 Some(Fact::ResizeDb(db, *keys, *expires, record.span.start))
             }
@@ -224,6 +233,10 @@ impl Facts {
         for (id, met) in other.modules {
             add(&mut self.modules, id, met);
         }
+        self.key_meta = match (self.key_meta, other.key_meta) {
+            (Some(a), Some(b)) => Some(a.merge(b)),
+            (a, b) => a.or(b),
+        };
         self.backlen.wide |= other.backlen.wide;
         self.backlen.narrow |= other.backlen.narrow;
     }

@@ -237,17 +237,22 @@ impl Walker {
         }
     }
 
-    /// Walks the packed bytes that a string holds. `at` begins where the string does and `after` is
-    /// what follows it. A fault inside is reported and costs only this string.
+    /// Walks the packed bytes that a string holds, at least `min` of them. `at` begins where the string
+    /// does and `after` is what follows it. A fault inside is reported and costs only this string.
     pub fn packed<'a>(
         &mut self,
         string: Str<'a>,
+        min: u64,
         at: &'a [u8],
         after: &'a [u8],
         visit: &mut dyn Visit,
         walk: impl FnOnce(&mut Walker, &[u8], &mut dyn Visit) -> Step,
     ) {
         match string {
+            Str::Int(_) => self.no_pack(at, after, "a number".to_owned()),
+            short if short.len() < min => {
+                self.no_pack(at, after, format!("a string of {} bytes", short.len()));
+            }
             Str::Raw(bytes) => {
                 let outer = self.end;
                 self.end = outer - after.len() as u64;
@@ -272,11 +277,13 @@ impl Walker {
                 }
                 self.blob = blob;
             }
-            Str::Int(value) => {
-                let len = at.len() - after.len();
-                self.note(Code::PackedType, at, len, "packed bytes", format!("the number {value}"));
-            }
         }
+    }
+
+    #[cold]
+    fn no_pack(&mut self, at: &[u8], after: &[u8], found: String) {
+        let len = at.len() - after.len();
+        self.note(Code::PackedType, at, len, "packed bytes", found);
     }
 
     /// Remembers which back length an entry of an ambiguous size had, and notes it.

@@ -24,6 +24,7 @@ use nom::number::complete::le_i64;
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Walker, id16};
+use super::packed::LISTPACK_MIN;
 use super::stream_node::{Totals, walk_node};
 use crate::element::{Element, StreamId, StreamInfo, StreamInfoMore, Visit};
 use crate::error::{Fault, Parse};
@@ -128,7 +129,7 @@ fn nodes<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'
             walker.note(Code::StreamOrder, at, 17, "nodes in ascending order", found);
         }
         last = Some(id);
-        walker.packed(packed, pack_at, after, visit, |walker, blob, visit| {
+        walker.packed(packed, LISTPACK_MIN, pack_at, after, visit, |walker, blob, visit| {
             walk_node(blob, id, &mut totals, walker, visit)
         });
         rest = after;
@@ -322,9 +323,10 @@ fn idmp<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a
     }
     visit.element(Element::Idmp { duration_s, max_size });
     let (mut rest, producers) = length(rest)?;
+    let mut names = HashSet::new();
     for _ in 0..producers {
         let (after, producer) = string(rest)?;
-        walker.check_text(producer, rest);
+        unique_name(producer, rest, &mut names, Code::StreamIdmp, walker);
         visit.element(Element::Producer(producer));
         let (after, count) = length(after)?;
         rest = after;
