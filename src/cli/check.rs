@@ -11,7 +11,9 @@ use super::filter::FilterArgs;
 use super::help::{FAILED, Page};
 use super::session::{Format, Log, Session};
 use crate::job::check::{Options, Verdict, check_rdb};
+use crate::job::target::{Target, judge};
 use crate::limits::DATABASES;
+use crate::rdb::versions::{RELEASES, Release};
 use crate::report::check::{Detail, Summary, text};
 use crate::report::check_json::CheckJson;
 use crate::report::facts::File;
@@ -21,6 +23,10 @@ use crate::report::json;
 pub(crate) const PAGE: Page = Page {
     examples: &[
         ("rdbtool check dump.rdb", "Read every byte of it and say whether it is sound."),
+        (
+            "rdbtool check --target redis-7.0 --target valkey-9.1 dump.rdb",
+            "Would these servers load it?",
+        ),
         ("rdbtool check --quiet /backups || mail -s 'bad dump' ops", "For a cron job."),
         (
             "zstd -dc dump.rdb.zst | rdbtool check -",
@@ -56,6 +62,11 @@ pub(crate) struct CheckArgs {
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
+    /// Would this server load the file? Such as redis-7.2 or valkey-9.1; all for every known one. May
+    /// be repeated.
+    #[arg(long, value_name = "SERVER", value_parser = releases)]
+    target: Vec<Releases>,
+
     /// How many databases the server has (its `databases` setting).
     #[arg(long, value_name = "N", default_value_t = DATABASES)]
     databases: u64,
@@ -75,6 +86,24 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     common: Common,
+}
+
+/// What `--target` names.
+#[derive(Debug, Clone, Copy)]
+struct Releases(&'static [Release]);
+
+/// Reads `--target`.
+fn releases(name: &str) -> Result<Releases, String> {
+    if name == "all" {
+        return Ok(Releases(RELEASES));
+    }
+    match RELEASES.iter().find(|release| release.name == name) {
+        Some(release) => Ok(Releases(std::slice::from_ref(release))),
+        None => {
+            let names: Vec<_> = RELEASES.iter().map(|release| release.name).collect();
+            Err(format!("expected all, or one of {}", names.join(", ")))
+        }
+    }
 }
 
 impl CheckArgs {
@@ -101,13 +130,17 @@ impl CheckArgs {
             |source, input| check_rdb(source, input, &options),
             |session, file, report| {
                 let file = File { filtered, ..*file };
+                let releases = self.target.iter().flat_map(|target| target.0);
+                let targets: Vec<_> = releases.map(|release| judge(&report, release)).collect();
+                let out = &mut session.out;
                 if self.common.json {
-                    json::line(&mut session.out, &CheckJson::new(&file, &report))?;
+                    json::line(out, &CheckJson::new(&file, &report, &targets))?;
                 } else {
-                    text(&mut session.out, &file, &report, detail, &session.palette)?;
+                    text(out, &file, &report, &targets, detail, &session.screen)?;
                 }
                 summary.add(report.verdict());
-                Ok(if report.verdict() == Verdict::Ok { Exit::Clean } else { Exit::Look })
+                let clean = report.verdict() == Verdict::Ok && targets.iter().all(Target::loads);
+                Ok(if clean { Exit::Clean } else { Exit::Look })
             },
         )?;
         if let Some(line) = summary.line().filter(|_| !self.common.json && detail > Detail::Quiet) {

@@ -108,7 +108,7 @@ impl InspectArgs {
                     if !std::mem::take(&mut first) {
                         writeln!(out)?;
                     }
-                    text(out, &file, &report, options.now_ms, options.top, &session.palette)?;
+                    text(out, &file, &report, options.now_ms, options.top, &session.screen)?;
                 }
                 Ok(if is_damaged(&report) { Exit::Look } else { Exit::Clean })
             },

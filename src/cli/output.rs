@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use super::args::Color;
 use crate::error::{Error, Result};
 use crate::input::source::Input;
-use crate::report::palette::Palette;
+use crate::report::screen::Screen;
 
 /// An open output. A file that is dropped before [`Output::finish`] leaves no trace.
 #[derive(Debug)]
@@ -57,14 +57,19 @@ impl Output {
         Ok(Output::New { temp: BufWriter::new(temp), path })
     }
 
-    /// Colours, if they are wanted and fit.
-    pub(crate) fn palette(&self, color: Color) -> Palette {
-        Palette::new(match (color, self) {
-            (Color::Always, _) => true,
-            (Color::Never, _) => false,
-            (Color::Auto, Output::Stdout(out)) => is_coloured(out.get_ref()),
-            (Color::Auto, _) => false,
-        })
+    /// Colours, if they are wanted and fit, and the width of a terminal.
+    pub(crate) fn screen(&self, color: Color) -> Screen {
+        let stdout = match self {
+            Output::Stdout(out) => Some(out.get_ref()),
+            Output::New { .. } | Output::Device(_) => None,
+        };
+        let coloured = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => stdout.is_some_and(is_coloured),
+        };
+        let size = stdout.and_then(terminal_size::terminal_size_of);
+        Screen::new(coloured, size.map(|(width, _)| usize::from(width.0)))
     }
 
     /// Puts a new file in its place.

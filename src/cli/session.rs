@@ -12,25 +12,25 @@ use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, expand, open};
 use crate::report::escape::message;
 use crate::report::facts::File;
-use crate::report::palette::Palette;
 use crate::report::progress::Progress;
+use crate::report::screen::Screen;
 
 /// Messages on stderr.
 #[derive(Debug)]
 pub(crate) struct Log {
-    palette: Palette,
+    screen: Screen,
 }
 
 impl Log {
     /// With colours where stderr takes them.
     pub(crate) fn new() -> Log {
-        Log { palette: Palette::new(is_coloured(&io::stderr())) }
+        Log { screen: Screen::new(is_coloured(&io::stderr()), None) }
     }
 
     /// `error: …`, and a hint where there is one.
     pub(crate) fn error(&self, err: &anyhow::Error) {
-        let style = self.palette.error;
-        self.line(format_args!("{style}error:{style:#} {}", message(&format!("{err:#}"))));
+        let style = self.screen.error;
+        self.line(format_args!("{style}error:{style:#} {}", message(&err.to_string())));
         if let Some(hint) = err.downcast_ref::<Error>().and_then(hint) {
             self.hint(hint);
         }
@@ -38,13 +38,13 @@ impl Log {
 
     /// `hint: …`
     pub(crate) fn hint(&self, text: &str) {
-        let style = self.palette.note;
+        let style = self.screen.note;
         self.line(format_args!("{style}hint:{style:#} {}", message(text)));
     }
 
     /// `note: …`
     pub(crate) fn note(&self, text: &str) {
-        let style = self.palette.note;
+        let style = self.screen.note;
         self.line(format_args!("{style}note:{style:#} {}", message(text)));
     }
 
@@ -77,7 +77,7 @@ pub(crate) struct Session<'a> {
     /// Where results go.
     pub(crate) out: Output,
     /// Its colours.
-    pub(crate) palette: Palette,
+    pub(crate) screen: Screen,
     worst: Exit,
 }
 
@@ -129,8 +129,8 @@ impl<'a> Session<'a> {
         }
         let files: Vec<Input> = inputs.iter().map(|named| named.input.clone()).collect();
         let out = Output::open(common.output.as_deref(), &files)?;
-        let palette = out.palette(common.color);
-        Ok(Session { common, log, inputs, out, palette, worst })
+        let screen = out.screen(common.color);
+        Ok(Session { common, log, inputs, out, screen, worst })
     }
 
     /// Calls `job` for every input that is for it, and `report` with what comes of it.

@@ -15,7 +15,7 @@ use crate::encoding::crc64::{combine, crc64};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
-use crate::limits::{DATABASES, DATABASES_MAX, EXCERPT, Limits};
+use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::header::Header;
 use crate::rdb::length::is_longer_than_needed;
 use crate::rdb::reader::{Reader, describe_damaged};
@@ -315,17 +315,7 @@ impl Worker<Chunk> for Checker<'_> {
 }
 
 fn chunk_excerpt(chunk: &Chunk, offset: u64) -> Option<Excerpt> {
-    excerpt(chunk.bytes(), chunk.offset, offset)
-}
-
-/// A few lines of the bytes around an offset.
-pub fn excerpt(bytes: &[u8], base: u64, offset: u64) -> Option<Excerpt> {
-    let pos = usize::try_from(offset.checked_sub(base)?).ok()?;
-    let lead = (offset % 16) as usize + 16;
-    let start = pos.saturating_sub(lead);
-    let end = bytes.len().min(start.saturating_add(EXCERPT));
-    let bytes = bytes.get(start..end)?.to_vec();
-    Some(Excerpt { offset: base + start as u64, bytes })
+    Excerpt::around(chunk.bytes(), chunk.offset, offset)
 }
 
 fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
@@ -468,21 +458,21 @@ fn whole_file(
         if let Some((key, row)) = described {
             damage.key = Some(KeyPlace { db: outcome.db, key, type_name: row.name });
         }
-        damage.excerpt = excerpt(record, outcome.end, damage.span.start);
         findings.list.push(damage);
     }
-    let footer = outcome.end.saturating_sub(8)..outcome.end;
+    let mut footer = |code, stored: u64, expected: &str, found: &str| {
+        let span = outcome.end.saturating_sub(8)..outcome.end;
+        let bytes = stored.to_le_bytes().to_vec();
+        let excerpt = Some(Excerpt { offset: span.start, bytes });
+        findings.list.push(Finding { excerpt, ..Finding::new(code, span, expected, found) });
+    };
     match outcome.checksum {
         Checksum::Ok | Checksum::Unknown => {}
         Checksum::Bad { stored, computed } => {
-            findings.add(
-                Code::RdbCrc,
-                footer,
-                format!("{computed:016x}"),
-                format!("{stored:016x}"),
-            );
+            let [expected, found] = [computed, stored].map(|crc| format!("{crc:016x}"));
+            footer(Code::RdbCrc, stored, &expected, &found);
         }
-        Checksum::Disabled => findings.add(Code::RdbCrcDisabled, footer, "a checksum", "0"),
+        Checksum::Disabled => footer(Code::RdbCrcDisabled, 0, "a checksum", "0"),
         Checksum::Absent => {
             findings.add(Code::RdbCrcAbsent, outcome.end..outcome.end, "a checksum", "none");
         }
@@ -505,7 +495,7 @@ fn trailing(facts: &Facts, outcome: &Outcome, tail: &[u8], findings: &mut Kept) 
         let span = outcome.end..outcome.size;
         let found = format!("{len} bytes more");
         let mut finding = Finding::new(Code::TrailingBytes, span, "the end of the file", found);
-        finding.excerpt = excerpt(tail, outcome.end, outcome.end);
+        finding.excerpt = Excerpt::around(tail, outcome.end, outcome.end);
         findings.list.push(finding);
     }
 }

@@ -8,18 +8,19 @@
 //!             ^^ ^^ ^^ ^^ ^^ ^^ ^^ ^^
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::advice::advice;
-use super::escape::{path, quoted};
+use super::escape::{path, quoted, sentence};
 use super::facts::{self, File};
 use super::hex;
-use super::palette::Palette;
+use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use crate::finding::{Code, Finding, Severity};
 use crate::job::behind::Behind;
 use crate::job::check::{Report, Verdict};
+use crate::job::target::Target;
 
 /// Findings of one code that are shown before the rest are only counted.
 const SHOWN_EACH: usize = 5;
@@ -43,43 +44,19 @@ pub(crate) fn text(
     out: &mut dyn Write,
     file: &File<'_>,
     report: &Report,
+    targets: &[Target],
     detail: Detail,
-    palette: &Palette,
+    screen: &Screen,
 ) -> io::Result<()> {
-    headline(out, file, report, palette)?;
-    let mut told = BTreeSet::new();
-    let mut shown: BTreeMap<Code, usize> = BTreeMap::new();
-    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-        let listed = detail == Detail::Verbose || severity > Severity::Note;
-        for finding in report.findings.iter().filter(|f| listed && f.severity() == severity) {
-            let shown = shown.entry(finding.code).or_default();
-            *shown += 1;
-            if detail == Detail::Verbose || *shown <= SHOWN_EACH {
-                one(out, finding, told.insert(finding.code), palette)?;
-            }
-        }
-    }
-    for (code, shown) in shown.iter().filter(|(_, n)| detail < Detail::Verbose && **n > SHOWN_EACH)
-    {
-        let style = palette.severity(code.severity());
-        let more = count((shown - SHOWN_EACH) as u64);
-        writeln!(
-            out,
-            "{style}{}{style:#} {code}: {more} more of these (--verbose lists them)",
-            code.severity().as_str()
-        )?;
-    }
-    if report.dropped > 0 {
-        let more = counted(report.dropped, "finding");
-        writeln!(out, "{more} more were only counted (see --max-findings)")?;
-    }
-    if detail == Detail::Normal {
-        notes(out, report, palette)?;
+    headline(out, file, report, screen)?;
+    findings(out, report, detail, screen)?;
+    for target in targets {
+        one_target(out, target, detail, screen)?;
     }
     if detail > Detail::Quiet {
         for line in advice(report) {
-            let style = palette.strong;
-            writeln!(out, "{style}advice:{style:#} {line}")?;
+            let style = screen.strong;
+            screen.prose(out, 2, &format!("{style}advice:{style:#} {line}"))?;
         }
     }
     Ok(())
@@ -89,16 +66,15 @@ fn headline(
     out: &mut dyn Write,
     file: &File<'_>,
     report: &Report,
-    palette: &Palette,
+    screen: &Screen,
 ) -> io::Result<()> {
     let (word, style) = match report.verdict() {
-        Verdict::Ok => ("OK", palette.good),
-        Verdict::Unverified => ("UNVERIFIED", palette.warning),
-        Verdict::Warnings => ("WARNINGS", palette.warning),
-        Verdict::Damaged => ("DAMAGED", palette.error),
+        Verdict::Ok => ("OK", screen.good),
+        Verdict::Unverified => ("UNVERIFIED", screen.warning),
+        Verdict::Warnings => ("WARNINGS", screen.warning),
+        Verdict::Damaged => ("DAMAGED", screen.error),
     };
-    let mut parts = Vec::new();
-    parts.push(facts::kind(&report.facts));
+    let mut parts = vec![facts::kind(&report.facts)];
     if report.facts.header().is_some() {
         let read = if report.outcome.damage.is_some() { " before the damage" } else { "" };
         parts.push(format!("{}{read}", facts::keys(&report.facts, file)));
@@ -112,54 +88,124 @@ fn headline(
     let counts = facts::severities([(errors, "error"), (warnings, "warning"), (0, "note")]);
     let counts = if counts.is_empty() { counts } else { format!("{counts}; ") };
     let name = path(file.path);
-    writeln!(out, "{name}: {style}{word}{style:#} — {counts}{}", parts.join(", "))
+    let line = format!("{name}: {style}{word}{style:#} — {counts}{}", parts.join(", "));
+    screen.prose(out, 2, &line)
 }
 
 /// Errors, warnings and notes.
-pub(crate) fn severity_counts(report: &Report) -> [u64; 3] {
+fn severity_counts(report: &Report) -> [u64; 3] {
     [Severity::Error, Severity::Warning, Severity::Note]
         .map(|severity| report.findings.iter().filter(|f| f.severity() == severity).count() as u64)
 }
 
-fn one(out: &mut dyn Write, finding: &Finding, about: bool, palette: &Palette) -> io::Result<()> {
-    let style = palette.severity(finding.severity());
+/// Errors first, each severity in the order of the file. Unless all are wanted, of each code the first is
+/// told in full, a few more in short, and notes have a line a code.
+fn findings(
+    out: &mut dyn Write,
+    report: &Report,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
+    let all = detail == Detail::Verbose;
+    let mut met: BTreeMap<Code, usize> = BTreeMap::new();
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        let listed = all || severity > Severity::Note;
+        for finding in report.findings.iter().filter(|f| listed && f.severity() == severity) {
+            let met = met.entry(finding.code).or_default();
+            *met += 1;
+            if all || *met <= SHOWN_EACH {
+                one(out, finding, *met == 1, screen)?;
+            }
+            if *met == 1 || all {
+                hex(out, finding, screen)?;
+            }
+        }
+    }
+    for (code, met) in met.iter().filter(|(_, met)| !all && **met > SHOWN_EACH) {
+        let style = screen.severity(code.severity());
+        let word = code.severity().as_str();
+        let more = count((met - SHOWN_EACH) as u64);
+        writeln!(out, "{style}{word}{style:#} {code}: {more} more (--verbose lists them)")?;
+    }
+    if report.dropped > 0 {
+        let more = counted(report.dropped, "finding");
+        writeln!(out, "{more} more were only counted (see --max-findings)")?;
+    }
+    if detail == Detail::Normal { notes(out, report, screen) } else { Ok(()) }
+}
+
+fn one(out: &mut dyn Write, finding: &Finding, about: bool, screen: &Screen) -> io::Result<()> {
+    let style = screen.severity(finding.severity());
     let message = facts::expected_found(&finding.expected, &finding.found);
     let at = facts::offset(finding.span.start);
     let inside = match finding.inside {
         Some(pos) => format!(", byte {} of the expanded string", count(pos)),
         None => String::new(),
     };
-    let strong = palette.strong;
+    let strong = screen.strong;
     let word = finding.severity().as_str();
     let code = finding.code;
-    writeln!(out, "{style}{word}{style:#} {strong}{code}{strong:#} at {at}{inside}: {message}")?;
+    let line =
+        format!("{style}{word}{style:#} {strong}{code}{strong:#} at {at}{inside}: {message}");
+    screen.prose(out, 2, &line)?;
     if about {
-        writeln!(out, "  {}", code.about())?;
+        screen.prose(out, 2, &format!("  {}", code.about()))?;
     }
     if let Some(place) = &finding.key {
         let name = quoted(&place.key);
         let comma = if place.type_name.is_empty() { "" } else { ", " };
         writeln!(out, "  in db {}, key {name}{comma}{}", place.db, place.type_name)?;
     }
-    if let Some(excerpt) = &finding.excerpt {
-        for line in hex::lines(excerpt, &finding.span, palette) {
-            writeln!(out, "  {line}")?;
-        }
+    Ok(())
+}
+
+fn hex(out: &mut dyn Write, finding: &Finding, screen: &Screen) -> io::Result<()> {
+    let Some(excerpt) = &finding.excerpt else { return Ok(()) };
+    for line in hex::lines(excerpt, &finding.span, screen) {
+        writeln!(out, "  {line}")?;
     }
     Ok(())
 }
 
 /// Notes are harmless: a line for each code.
-fn notes(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<()> {
+fn notes(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
     let mut by_code: BTreeMap<Code, (u64, &Finding)> = BTreeMap::new();
     for finding in report.findings.iter().filter(|f| f.severity() == Severity::Note) {
         by_code.entry(finding.code).and_modify(|(n, _)| *n += 1).or_insert((1, finding));
     }
-    let style = palette.note;
+    let (style, strong) = (screen.note, screen.strong);
     for (code, (n, first)) in by_code {
         let times = if n > 1 { format!(" × {}, first", count(n)) } else { String::new() };
         let at = facts::offset(first.span.start);
-        writeln!(out, "{style}note{style:#} {code}{times} at {at}: {}", code.about())?;
+        let about = code.about();
+        let head = format!("{style}note{style:#} {strong}{code}{strong:#}");
+        screen.prose(out, 2, &format!("{head}{times} at {at}: {about}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a server would load the file, and why not.
+fn one_target(
+    out: &mut dyn Write,
+    target: &Target,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
+    let (word, style) = match (target.loads(), target.doubts.is_empty()) {
+        (true, true) => ("loads it", screen.good),
+        (true, false) => ("loads it, with its damage", screen.warning),
+        (false, _) => ("refuses it", screen.error),
+    };
+    let name = target.release.name;
+    let reasons: Vec<String> =
+        target.reasons.iter().map(|reason| sentence(reason).to_string()).collect();
+    let colon = if reasons.is_empty() { "" } else { ": " };
+    let line = format!("{name:<11} {style}{word}{style:#}{colon}{}", reasons.join("; "));
+    screen.prose(out, 2, &line)?;
+    if detail == Detail::Verbose {
+        for doubt in &target.doubts {
+            screen.prose(out, 4, &format!("  in doubt: {}", sentence(doubt)))?;
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::facts_json::{DbJson, FileJson, databases};
 use super::json::Bytes;
 use crate::finding::{Excerpt, Finding};
 use crate::job::check::Report;
+use crate::job::target::Target;
 use crate::rdb::types::TYPES;
 
 /// One object a file.
@@ -20,11 +21,13 @@ pub(crate) struct CheckJson<'a> {
     findings: Vec<FindingJson<'a>>,
     /// Findings beyond `--max-findings`.
     dropped: u64,
+    /// What the servers asked for would do.
+    targets: Vec<TargetJson<'a>>,
 }
 
 impl<'a> CheckJson<'a> {
     /// Of a report.
-    pub(crate) fn new(file: &File<'a>, report: &'a Report) -> Self {
+    pub(crate) fn new(file: &File<'a>, report: &'a Report, targets: &'a [Target]) -> Self {
         CheckJson {
             file: FileJson::new(file, &report.facts, &report.outcome, report.behind()),
             verdict: report.verdict().as_str(),
@@ -32,13 +35,14 @@ impl<'a> CheckJson<'a> {
             databases: databases(&report.facts),
             findings: report.findings.iter().map(FindingJson::new).collect(),
             dropped: report.dropped,
+            targets: targets.iter().map(TargetJson::new).collect(),
         }
     }
 }
 
 /// One finding.
 #[derive(Debug, Serialize)]
-pub(crate) struct FindingJson<'a> {
+struct FindingJson<'a> {
     code: &'static str,
     severity: &'static str,
     offset: u64,
@@ -85,9 +89,27 @@ impl<'a> FindingJson<'a> {
     }
 }
 
+/// What a server would do.
+#[derive(Debug, Serialize)]
+struct TargetJson<'a> {
+    target: &'static str,
+    loads: bool,
+    /// Why it would not load the file.
+    reasons: &'a [String],
+    /// Damage that it would load.
+    doubts: &'a [String],
+}
+
+impl<'a> TargetJson<'a> {
+    fn new(target: &'a Target) -> Self {
+        let Target { release, reasons, doubts } = target;
+        TargetJson { target: release.name, loads: target.loads(), reasons, doubts }
+    }
+}
+
 /// Bytes around a finding.
 #[derive(Debug, Serialize)]
-pub(crate) struct HexJson {
+struct HexJson {
     offset: u64,
     bytes: String,
 }

@@ -8,22 +8,22 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::palette::Palette;
+use super::screen::Screen;
 use crate::finding::Excerpt;
 
 /// Bytes a line.
 const LINE: u64 = 16;
 
 /// The lines of an excerpt; `span` is marked where it begins, with `…` when it goes on.
-pub(crate) fn lines(excerpt: &Excerpt, span: &Range<u64>, palette: &Palette) -> Vec<String> {
+pub(crate) fn lines(excerpt: &Excerpt, span: &Range<u64>, screen: &Screen) -> Vec<String> {
     let end = excerpt.offset.saturating_add(excerpt.bytes.len() as u64);
     let mut lines = Vec::new();
     let mut line = excerpt.offset - excerpt.offset % LINE;
     while line < end {
         let cells: Vec<Option<u8>> = (line..line + LINE).map(|at| byte(excerpt, at)).collect();
-        lines.push(one(line, &cells, palette));
+        lines.push(one(line, &cells, screen));
         if (line..line + LINE).contains(&span.start) {
-            lines.push(carets(line, &cells, span, palette));
+            lines.push(carets(line, &cells, span, screen));
         }
         line += LINE;
     }
@@ -35,8 +35,8 @@ fn byte(excerpt: &Excerpt, offset: u64) -> Option<u8> {
     excerpt.bytes.get(pos).copied()
 }
 
-fn one(offset: u64, cells: &[Option<u8>], palette: &Palette) -> String {
-    let dim = palette.dim;
+fn one(offset: u64, cells: &[Option<u8>], screen: &Screen) -> String {
+    let dim = screen.dim;
     let mut text = format!("{dim}{offset:08x}{dim:#} ");
     for (column, cell) in cells.iter().enumerate() {
         text.push_str(gap(column));
@@ -57,8 +57,8 @@ fn one(offset: u64, cells: &[Option<u8>], palette: &Palette) -> String {
     text
 }
 
-fn carets(line: u64, cells: &[Option<u8>], span: &Range<u64>, palette: &Palette) -> String {
-    let style = palette.error;
+fn carets(line: u64, cells: &[Option<u8>], span: &Range<u64>, screen: &Screen) -> String {
+    let style = screen.error;
     // A span without bytes marks the place where something is missing.
     let end = span.end.max(span.start.saturating_add(1));
     let mut text = String::from("         ");
@@ -81,7 +81,7 @@ mod tests {
 
     fn plain(offset: u64, bytes: &[u8], span: Range<u64>) -> String {
         let excerpt = Excerpt { offset, bytes: bytes.to_vec() };
-        lines(&excerpt, &span, &Palette::default()).join("\n")
+        lines(&excerpt, &span, &Screen::default()).join("\n")
     }
 
     #[test]

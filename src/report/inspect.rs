@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::escape::{self, SHOWN, quoted};
 use super::facts::{self, File, share};
-use super::palette::Palette;
+use super::screen::Screen;
 use super::size::{bytes, count, counted, short};
 use super::table;
 use super::time::{duration_ms, moment_s};
@@ -45,10 +45,10 @@ pub(crate) fn text(
     report: &Report,
     now_ms: i64,
     top: usize,
-    palette: &Palette,
+    screen: &Screen,
 ) -> io::Result<()> {
     let facts = &report.facts;
-    let strong = palette.strong;
+    let strong = screen.strong;
     let name = escape::path(file.path);
     write!(out, "{strong}{name}:{strong:#} {}", facts::kind(facts))?;
     if facts.header().is_some() {
@@ -58,23 +58,23 @@ pub(crate) fn text(
     writeln!(out, ", {}", facts::size(&report.outcome, file))?;
     saved(out, facts, now_ms)?;
     aux(out, facts)?;
-    damage(out, report, palette)?;
+    damage(out, report, screen)?;
     if facts.keys().keys > 0 {
-        databases(out, facts, palette)?;
-        types(out, report, palette)?;
-        ttl(out, report, palette)?;
-        biggest(out, "Biggest keys, by bytes in the file", &report.biggest, palette)?;
+        databases(out, facts, screen)?;
+        types(out, report, screen)?;
+        ttl(out, report, screen)?;
+        biggest(out, "Biggest keys, by bytes in the file", &report.biggest, screen)?;
         if report.longest.iter().any(|key| key.elements > 1) {
-            biggest(out, "Longest keys, by elements", &report.longest, palette)?;
+            biggest(out, "Longest keys, by elements", &report.longest, screen)?;
         }
-        prefixes(out, &report.prefixes, top, palette)?;
-        streams(out, report, palette)?;
+        prefixes(out, &report.prefixes, top, screen)?;
+        streams(out, report, screen)?;
     }
-    functions(out, facts, palette)
+    functions(out, facts, screen)
 }
 
-fn title(out: &mut dyn Write, title: &str, palette: &Palette) -> io::Result<()> {
-    let style = palette.note;
+fn title(out: &mut dyn Write, title: &str, screen: &Screen) -> io::Result<()> {
+    let style = screen.note;
     writeln!(out, "\n{style}{title}{style:#}")
 }
 
@@ -114,8 +114,8 @@ fn aux(out: &mut dyn Write, facts: &Facts) -> io::Result<()> {
     if rest.is_empty() { Ok(()) } else { writeln!(out, "{}", rest.join(", ")) }
 }
 
-fn damage(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<()> {
-    let style = palette.error;
+fn damage(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
+    let style = screen.error;
     if let Some(finding) = &report.outcome.damage {
         let at = facts::offset(finding.span.start);
         let message = facts::expected_found(&finding.expected, &finding.found);
@@ -132,15 +132,15 @@ fn damage(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result
         writeln!(out, "{style}damaged:{style:#} {told} inside values; rdbtool check lists them")?;
     }
     if let Behind::Commands(len) = report.behind() {
-        let style = palette.warning;
+        let style = screen.warning;
         let told = bytes(len);
         writeln!(out, "{style}AOF:{style:#} {told} of commands follow, which are not read yet")?;
     }
     Ok(())
 }
 
-fn databases(out: &mut dyn Write, facts: &Facts, palette: &Palette) -> io::Result<()> {
-    title(out, "Databases", palette)?;
+fn databases(out: &mut dyn Write, facts: &Facts, screen: &Screen) -> io::Result<()> {
+    title(out, "Databases", screen)?;
     let row = |db: String, c: &crate::job::rdb_facts::DbCount| {
         vec![db, count(c.keys), count(c.expires), count(c.expired)]
     };
@@ -148,11 +148,11 @@ fn databases(out: &mut dyn Write, facts: &Facts, palette: &Palette) -> io::Resul
     if rows.len() > 1 {
         rows.push(row("all".to_owned(), &facts.keys()));
     }
-    table::write(out, &["db", ">keys", ">expire", ">expired"], rows, palette)
+    table::write(out, &["db", ">keys", ">expire", ">expired"], rows, screen)
 }
 
-fn types(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<()> {
-    title(out, "Types and encodings, with sizes of a key in the file", palette)?;
+fn types(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
+    title(out, "Types and encodings, with sizes of a key in the file", screen)?;
     let all: u64 = report.types.values().flat_map(|e| e.values()).map(|tally| tally.bytes).sum();
     let mut rows = Vec::new();
     for (name, encodings) in &report.types {
@@ -166,7 +166,7 @@ fn types(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<
     }
     let heads =
         ["type", ">keys", ">elements", ">bytes", ">share", ">min", ">median", ">p99", ">max"];
-    table::write(out, &heads, rows, palette)
+    table::write(out, &heads, rows, screen)
 }
 
 fn type_row(name: String, tally: &Tally, all: u64) -> Vec<String> {
@@ -184,8 +184,8 @@ fn type_row(name: String, tally: &Tally, all: u64) -> Vec<String> {
     row
 }
 
-fn ttl(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<()> {
-    title(out, "Time to live", palette)?;
+fn ttl(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
+    title(out, "Time to live", screen)?;
     let ttl = &report.ttl;
     let numbers = [ttl.expired, ttl.hour, ttl.day, ttl.month, ttl.later, ttl.none];
     let all = numbers.iter().sum();
@@ -195,7 +195,7 @@ fn ttl(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<()
         shares.extend(numbers.map(|n| share(n, all)));
     }
     let heads = ["", ">expired", "><1 h", "><1 day", "><30 days", ">later", ">no expire"];
-    table::write(out, &heads, rows, palette)?;
+    table::write(out, &heads, rows, screen)?;
     if report.field_expires > 0 {
         let fields = counted(report.field_expires, "hash field");
         writeln!(out, "{fields} with a time to live of its own")?;
@@ -207,7 +207,7 @@ fn biggest(
     out: &mut dyn Write,
     heading: &str,
     keys: &Top<BigKey>,
-    palette: &Palette,
+    screen: &Screen,
 ) -> io::Result<()> {
     let row = |key: &BigKey| {
         let encoding = if key.encoding == key.type_name { "" } else { key.encoding };
@@ -224,8 +224,8 @@ fn biggest(
     if rows.is_empty() {
         return Ok(());
     }
-    title(out, heading, palette)?;
-    table::write(out, &[">bytes", ">elements", "type", "encoding", ">db", "key"], rows, palette)
+    title(out, heading, screen)?;
+    table::write(out, &[">bytes", ">elements", "type", "encoding", ">db", "key"], rows, screen)
 }
 
 fn key_name(name: &Name) -> String {
@@ -236,13 +236,13 @@ fn prefixes(
     out: &mut dyn Write,
     prefixes: &Prefixes,
     top: usize,
-    palette: &Palette,
+    screen: &Screen,
 ) -> io::Result<()> {
     let sorted = prefixes.sorted();
     if sorted.is_empty() || top == 0 {
         return Ok(());
     }
-    title(out, "Prefixes, by bytes in the file", palette)?;
+    title(out, "Prefixes, by bytes in the file", screen)?;
     let mut others = prefixes.others;
     let mut all = prefixes.without.bytes + others.bytes;
     for (at, (_, tally)) in sorted.iter().enumerate() {
@@ -262,15 +262,15 @@ fn prefixes(
         [vec![name], numbers.to_vec(), vec![share(tally.bytes, all)]].concat()
     });
     let heads = ["prefix", ">keys", ">expire", ">bytes", ">share"];
-    table::write(out, &heads, rows.collect(), palette)
+    table::write(out, &heads, rows.collect(), screen)
 }
 
-fn streams(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Result<()> {
+fn streams(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
     let sums = &report.streams;
     if sums.groups == 0 {
         return Ok(());
     }
-    title(out, "Streams and their groups", palette)?;
+    title(out, "Streams and their groups", screen)?;
     let told = [
         (sums.streams, "stream"),
         (sums.entries, "live entry"),
@@ -294,10 +294,10 @@ fn streams(out: &mut dyn Write, report: &Report, palette: &Palette) -> io::Resul
         }
     }
     let heads = [">pending", ">lag", ">consumers", "last id", "group", ">db", "key"];
-    table::write(out, &heads, rows, palette)
+    table::write(out, &heads, rows, screen)
 }
 
-fn functions(out: &mut dyn Write, facts: &Facts, palette: &Palette) -> io::Result<()> {
+fn functions(out: &mut dyn Write, facts: &Facts, screen: &Screen) -> io::Result<()> {
     let mut rows = Vec::new();
     let mut more = 0u64;
     for library in facts.functions() {
@@ -321,7 +321,7 @@ fn functions(out: &mut dyn Write, facts: &Facts, palette: &Palette) -> io::Resul
     if rows.is_empty() {
         return Ok(());
     }
-    title(out, "Function libraries", palette)?;
-    table::write(out, &[">bytes", "engine", "name", ""], rows, palette)?;
+    title(out, "Function libraries", screen)?;
+    table::write(out, &[">bytes", "engine", "name", ""], rows, screen)?;
     if more > 0 { writeln!(out, "and {} more", count(more)) } else { Ok(()) }
 }

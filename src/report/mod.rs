@@ -11,9 +11,11 @@ pub(crate) mod hex;
 pub(crate) mod inspect;
 pub(crate) mod inspect_json;
 pub(crate) mod json;
-pub(crate) mod palette;
+
 pub(crate) mod progress;
 pub(crate) mod redis_check_rdb;
+pub(crate) mod screen;
 pub(crate) mod size;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod wrap;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table};
 
-use super::palette::Palette;
+use super::screen::Screen;
 
 /// Spaces between columns.
 const GAP: u16 = 2;
@@ -17,7 +17,7 @@ pub(crate) fn write(
     out: &mut dyn Write,
     heads: &[&str],
     rows: Vec<Vec<String>>,
-    palette: &Palette,
+    screen: &Screen,
 ) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
@@ -29,7 +29,7 @@ pub(crate) fn write(
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let style = palette.strong;
+    let style = screen.strong;
     for (at, line) in table.lines().enumerate() {
         let line = line.trim_end();
         match at {
@@ -52,7 +52,7 @@ mod tests {
             vec!["x".to_owned(), "1,000".to_owned(), "b c".to_owned()],
         ];
         let mut out = Vec::new();
-        write(&mut out, &["name", ">keys", "what"], rows, &Palette::default()).unwrap();
+        write(&mut out, &["name", ">keys", "what"], rows, &Screen::default()).unwrap();
         let want = "name   keys  what\n東京      1  a\nx     1,000  b c\n";
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }

@@ -1,12 +1,15 @@
-//! Colours, or none. What they mean never depends on them.
+//! What text is written for: colours or none, and how wide. What colours mean never depends on them.
+
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::wrap::wrap;
 use crate::finding::Severity;
 
-/// Styles by their role; write `{style}text{style:#}`.
+/// Styles by their role; write `{style}text{style:#}`. The default is plain text of any width.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Palette {
+pub(crate) struct Screen {
     /// Errors and damage.
     pub(crate) error: Style,
     /// Warnings.
@@ -19,22 +22,25 @@ pub(crate) struct Palette {
     pub(crate) strong: Style,
     /// What may be overlooked.
     pub(crate) dim: Style,
+    /// Columns of a terminal; lines are not broken where there is none.
+    width: Option<usize>,
 }
 
-impl Palette {
-    /// Colours of a terminal, or plain text.
-    pub(crate) fn new(coloured: bool) -> Palette {
+impl Screen {
+    /// A terminal so many columns wide, or anything else.
+    pub(crate) fn new(coloured: bool, width: Option<usize>) -> Screen {
         if !coloured {
-            return Palette::default();
+            return Screen { width, ..Screen::default() };
         }
         let bold = |color: AnsiColor| color.on_default().bold();
-        Palette {
+        Screen {
             error: bold(AnsiColor::Red),
             warning: bold(AnsiColor::Yellow),
             note: bold(AnsiColor::Cyan),
             good: bold(AnsiColor::Green),
             strong: Style::new().bold(),
             dim: Style::new().dimmed(),
+            width,
         }
     }
 
@@ -44,6 +50,17 @@ impl Palette {
             Severity::Error => self.error,
             Severity::Warning => self.warning,
             Severity::Note => self.note,
+        }
+    }
+
+    /// Writes a line of prose; what does not fit goes on below, `indent` columns from the left.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn prose(&self, out: &mut dyn Write, indent: usize, text: &str) -> io::Result<()> {
+        match self.width {
+            Some(width) => writeln!(out, "{}", wrap(text, width, indent)),
+            None => writeln!(out, "{text}"),
         }
     }
 }
