@@ -243,6 +243,8 @@ mod tests {
     #[test]
     fn faults() {
         use Code::{ZipmapCount, ZipmapEntry};
+        let short_in_long_form =
+            [&b"\x01\xfe\xfd\0\0\0"[..], &[b'x'; 253], b"\x01\0b\xff"].concat();
         let table: &[(&str, &[u8], Code, usize)] = &[
             ("no bytes", b"", ZipmapEntry, 0),
             ("one byte", b"\xff", ZipmapEntry, 0),
@@ -259,6 +261,7 @@ mod tests {
             ("free past the end", b"\x01\x01a\x01\x01b\xff", ZipmapEntry, 1),
             ("long length over the end", b"\x01\xfe\0\0\xff", ZipmapEntry, 1),
             ("short length in long form", b"\x01\xfe\x01\0\0\0a\x01\0b\xff", ZipmapEntry, 1),
+            ("253 in long form", &short_in_long_form, ZipmapEntry, 1),
             ("length of all ones", b"\x01\xfe\xff\xff\xff\xff\xff", ZipmapEntry, 1),
         ];
         for (name, blob, code, pos) in table {

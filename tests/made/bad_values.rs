@@ -257,8 +257,8 @@ fn listpacks() -> Vec<Sample> {
         ),
         bad("lp-header", "end", "no end byte", hash(lp_raw(total, 2, &entries, 0xfe))),
         bad(
-            "lp-header",
-            "early",
+            "lp-entry",
+            "early-end",
             "an end byte before the end",
             entry(&[&entries[..], &[0xff], &entries[..]].concat()),
         ),
@@ -426,7 +426,7 @@ fn others() -> Vec<Sample> {
         ),
         bad("zipmap-count", "more", "a count of three for one", map(zipmap(3, &[("f", "v")], 0))),
         bad("zipmap-count", "empty", "no pair", map(zipmap(0, &[], 0))),
-        bad("value-trailing", "zipmap", "bytes behind the zipmap's end", map(behind)),
+        bad("zipmap-entry", "behind", "bytes behind the zipmap's end", map(behind)),
     ]
 }
 
