@@ -15,7 +15,7 @@ use crate::job::target::{Target, judge};
 use crate::limits::DATABASES;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report::check::{Detail, Summary, text};
-use crate::report::check_json::CheckJson;
+use crate::report::check_json::{self, CheckJson};
 use crate::report::facts::File;
 use crate::report::json;
 
@@ -41,13 +41,15 @@ pub(crate) const PAGE: Page = Page {
         ("0", "Every file is sound, and its checksum says so too; there may be notes."),
         (
             "1",
-            "Findings: damage, warnings, or a file without a checksum, which cannot be verified.",
+            "Findings: damage, warnings, or a file without a checksum, which cannot be verified; or \
+             a server named with --target would refuse a file.",
         ),
         FAILED,
     ],
+    json: check_json::FIELDS,
 };
 
-/// Is it sound?
+/// Say whether a file is sound, and if not, where and why
 ///
 /// Reads every record and every value of an RDB and reports what is wrong, each finding with a stable
 /// code, its offset, its key, and the bytes around it. It goes on past damage inside values, and finds
@@ -124,6 +126,7 @@ impl CheckArgs {
         let detail = self.common.detail(self.verbose);
         let filtered = !options.filter.is_open();
         let mut summary = Summary::default();
+        let mut gap = false;
         let mut session = Session::new(&self.common, log, &self.paths)?;
         session.each(
             format,
@@ -136,7 +139,10 @@ impl CheckArgs {
                 if self.common.json {
                     json::line(out, &CheckJson::new(&file, &report, &targets))?;
                 } else {
-                    text(out, &file, &report, &targets, detail, &session.screen)?;
+                    if gap {
+                        writeln!(out)?;
+                    }
+                    gap = text(out, &file, &report, &targets, detail, &session.screen)?;
                 }
                 summary.add(report.verdict());
                 let clean = report.verdict() == Verdict::Ok && targets.iter().all(Target::loads);

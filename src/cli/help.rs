@@ -1,4 +1,4 @@
-//! Examples and exit status of every verb, once for `--help` and for the man page.
+//! What a verb's help and man page end with, once for both.
 
 use std::fmt::Write as _;
 
@@ -9,6 +9,8 @@ pub(crate) struct Page {
     pub(crate) examples: &'static [(&'static str, &'static str)],
     /// Exit statuses and what they mean.
     pub(crate) exit: &'static [(&'static str, &'static str)],
+    /// Fields of `--json` beside those of every report; the man page lists them.
+    pub(crate) json: &'static [(&'static str, &'static str)],
 }
 
 impl Page {
@@ -43,6 +45,7 @@ pub(crate) const ALL: Page = Page {
         ("2", "Could not be done: wrong usage, or a file that cannot be read."),
         ("70", "A bug in rdbtool."),
     ],
+    json: &[],
 };
 
 /// Of the verbs' exit statuses, the one they share.

@@ -13,7 +13,7 @@ use super::session::{Format, Log, Session};
 use crate::job::inspect::{Options, inspect_rdb};
 use crate::report::facts::File;
 use crate::report::inspect::{is_damaged, text};
-use crate::report::inspect_json::InspectJson;
+use crate::report::inspect_json::{self, InspectJson};
 use crate::report::json;
 
 /// Examples and exit status.
@@ -35,9 +35,10 @@ pub(crate) const PAGE: Page = Page {
         ("1", "It is damaged; what could be read is told. rdbtool-check(1) says more."),
         FAILED,
     ],
+    json: inspect_json::FIELDS,
 };
 
-/// What is in it?
+/// Tell what is in a file
 ///
 /// Reads an RDB once, in constant memory, and tells who wrote it and when, how many keys of which type and
 /// encoding it holds in which database and what they take in the file, when they expire, which are the

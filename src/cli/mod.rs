@@ -41,7 +41,7 @@ pub(crate) enum Exit {
 /// Exit status of a panic: EX_SOFTWARE of sysexits.h.
 const BUG: u8 = 70;
 
-/// Reads, checks and examines Redis and Valkey RDB files.
+/// Read, check and examine Redis and Valkey RDB files
 ///
 /// A PATH is a file, a folder (every RDB in it and below) or - for standard input; files may be
 /// compressed with gzip or zstd. Files are opened read-only and never changed.

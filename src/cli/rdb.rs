@@ -23,9 +23,10 @@ pub(crate) const PAGE: Page = Page {
         ("1", "Done, and there is something to look at."),
         FAILED,
     ],
+    json: &[],
 };
 
-/// The verbs for RDB files, with the format named.
+/// Check or inspect a file as an RDB, whatever it looks like
 ///
 /// Options are those of the verbs: see rdbtool-check(1) and rdbtool-inspect(1). The only difference is
 /// that a file which does not begin like an RDB is reported as a damaged RDB instead of being told from

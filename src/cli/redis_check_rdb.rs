@@ -16,6 +16,13 @@ use crate::input::source::{Input, open};
 use crate::job::check::{Options, check_rdb};
 use crate::report::redis_check_rdb::{start, text};
 
+/// What the manual says of it.
+pub(crate) const ABOUT: &str = "\
+Called as redis-check-rdb (or any name with check-rdb in it), through a link or a copy, rdbtool takes \
+that tool's one argument, prints its lines and exits with its statuses: 0 for a good file, 1 for anything \
+else. It fails for every error that rdbtool check knows, which is more than the original looks at; \
+warnings are told and do not fail. What it prints of a file is escaped.";
+
 /// Whether a program's name asks for this face: `redis-check-rdb`, `valkey-check-rdb` and the like.
 pub(crate) fn is_called(program: &Path) -> bool {
     let name = program.file_stem().unwrap_or_default().to_string_lossy();

@@ -10,25 +10,20 @@ use crate::rdb::skim::Checksum;
 
 const NO_RDB: &str =
     "this is no RDB, or its first bytes are gone; look for the right file, or another copy.";
-const CUT: &str =
-    "the file is cut short: fetch it again from where it came from, or take another copy. A copy \
+const CUT: &str = "the file is cut short: fetch it again from where it came from, or take another copy. A copy \
      that stopped half-way and a full disk are the usual reasons.";
-const CUT_OR_CHANGED: &str =
-    "bytes have changed, so that a length reaches behind the end, or the file is cut short: take \
+const CUT_OR_CHANGED: &str = "bytes have changed, so that a length reaches behind the end, or the file is cut short: take \
      another copy, and check the disk and the way it came here.";
-const CHANGED: &str =
-    "bytes have changed since the server wrote the file, and servers refuse it (unless started \
+const CHANGED: &str = "bytes have changed since the server wrote the file, and servers refuse it (unless started \
      with rdbchecksum no, which loads the damage): take another copy, and check the disk and the \
      way it came here.";
-const WRITTEN_SO: &str =
-    "the checksum is right, so these are the bytes that were written: the data was damaged in the \
+const WRITTEN_SO: &str = "the checksum is right, so these are the bytes that were written: the data was damaged in the \
      server's memory, or software other than a server wrote it. Another copy of the same dump \
      will not help; an older dump may.";
 const NEWER: &str =
     "the checksum is right, so a newer or changed server wrote this; look for a newer rdbtool.";
 const REFUSED: &str = "servers stop while loading this file, although redis-check-rdb passes it.";
-const NO_CHECKSUM: &str =
-    "switch checksums on (rdbchecksum yes) where this was written: without one, changed bytes \
+const NO_CHECKSUM: &str = "switch checksums on (rdbchecksum yes) where this was written: without one, changed bytes \
      inside a value go unnoticed.";
 const BACKLEN: &str = "Redis 8.8 and Valkey 9.1 refuse this file; every older server loads it.";
 

@@ -36,7 +36,8 @@ pub(crate) enum Detail {
     Verbose,
 }
 
-/// The text for one file.
+/// The text for one file. Returns whether a blank line should follow: there was more to say than the
+/// verdict.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -47,19 +48,19 @@ pub(crate) fn text(
     targets: &[Target],
     detail: Detail,
     screen: &Screen,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     headline(out, file, report, screen)?;
     findings(out, report, detail, screen)?;
     for target in targets {
         one_target(out, target, detail, screen)?;
     }
-    if detail > Detail::Quiet {
-        for line in advice(report) {
-            let style = screen.strong;
-            screen.prose(out, 2, &format!("{style}advice:{style:#} {line}"))?;
-        }
+    let advice = if detail > Detail::Quiet { advice(report) } else { Vec::new() };
+    for line in &advice {
+        let style = screen.strong;
+        screen.prose(out, 2, &format!("{style}advice:{style:#} {line}"))?;
     }
-    Ok(())
+    let more = [report.findings.len(), targets.len(), advice.len()].iter().any(|n| *n > 0);
+    Ok(more && detail > Detail::Quiet)
 }
 
 fn headline(

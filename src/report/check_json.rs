@@ -10,6 +10,26 @@ use crate::job::check::Report;
 use crate::job::target::Target;
 use crate::rdb::types::TYPES;
 
+/// Fields beside those of every report, for the manual.
+pub(crate) const FIELDS: &[(&str, &str)] = &[
+    ("verdict", "ok, unverified, warnings or damaged."),
+    ("keys", "Keys that were checked."),
+    ("databases", "Array of {db, keys, expires, expired}."),
+    (
+        "findings",
+        "Array of {code, severity, offset, len, expected, found, message}, in the order of their \
+         offsets. A finding about a key also has {db, key, type, rdb_type}, one inside a compressed \
+         string {inside}, the position in the expanded bytes, and where they were at hand {hex: \
+         {offset, bytes}}, the bytes around it.",
+    ),
+    ("dropped", "Findings beyond --max-findings."),
+    (
+        "targets",
+        "Array of {target, loads, reasons, doubts}: whether a server named with --target loads the \
+         file, why not, and what damage it would load.",
+    ),
+];
+
 /// One object a file.
 #[derive(Debug, Serialize)]
 pub(crate) struct CheckJson<'a> {

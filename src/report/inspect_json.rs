@@ -12,6 +12,41 @@ use crate::job::inspect::{BigKey, GroupSums, Report, StreamGroups};
 use crate::job::rdb_facts::Library;
 use crate::job::tally::{Name, PrefixTally, Spread, Tally};
 
+/// Fields beside those of every report, for the manual.
+pub(crate) const FIELDS: &[(&str, &str)] = &[
+    ("keys", "Keys, of those that were asked for."),
+    ("expires", "Keys with an expire."),
+    ("expired", "Keys whose expire has passed."),
+    ("databases", "Array of {db, keys, expires, expired}."),
+    (
+        "types",
+        "By TYPE's word: {keys, elements, bytes, encodings: {name: keys}, key_bytes, key_elements}; \
+         the last two are {min, median, p99, max} of a key.",
+    ),
+    (
+        "ttl",
+        "Keys by the time they have left: {expired, below_1h, below_1d, below_30d, later, none}.",
+    ),
+    ("field_expires", "Hash fields with an expire of their own."),
+    (
+        "biggest",
+        "Array of {db, key, type, encoding, bytes, elements, expire_at_ms}, most bytes first. Of \
+         names beyond 4096 bytes there is only the beginning, and key_len.",
+    ),
+    ("longest", "The same, most elements first."),
+    ("prefixes", "Array of {prefix, keys, expires, bytes}, most bytes first."),
+    ("other_prefixes", "{keys, expires, bytes} of the prefixes that are not listed."),
+    ("no_prefix", "The same of keys without a separator."),
+    ("functions", "Array of {name, engine, bytes, pre_ga}."),
+    (
+        "streams",
+        "{streams, entries, groups, consumers, pending, most_pending: array of {db, key, entries, \
+         groups: array of {group, consumers, pending, last_id, lag}}}.",
+    ),
+    ("damage", "{code, offset} of where reading had to stop, or null."),
+    ("errors", "Errors inside values."),
+];
+
 /// One object a file.
 #[derive(Debug, Serialize)]
 pub(crate) struct InspectJson<'a> {
