@@ -278,8 +278,12 @@ impl<'o> Checker<'o> {
         out.findings.append(&mut self.walker.findings);
         out.dropped += std::mem::take(&mut self.walker.dropped);
         for finding in out.findings.iter_mut().skip(before) {
-            finding.key =
-                Some(KeyPlace { db: key.db, key: name.to_vec(), type_name: key.rdb_type.name });
+            finding.key = Some(KeyPlace {
+                db: key.db,
+                key: name.to_vec(),
+                type_name: key.rdb_type.name,
+                elements: key.stated_count(),
+            });
         }
     }
 }
@@ -456,7 +460,8 @@ fn whole_file(
         let record = &outcome.damaged_record;
         let described = outcome.header.and_then(|head| describe_damaged(record, head));
         if let Some((key, row)) = described {
-            damage.key = Some(KeyPlace { db: outcome.db, key, type_name: row.name });
+            damage.key =
+                Some(KeyPlace { db: outcome.db, key, type_name: row.name, elements: None });
         }
         findings.list.push(damage);
     }

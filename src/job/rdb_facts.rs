@@ -238,6 +238,7 @@ impl Facts {
             (a, b) => a.or(b),
         };
         self.backlen.wide |= other.backlen.wide;
+        self.backlen.wide_in_stream |= other.backlen.wide_in_stream;
         self.backlen.narrow |= other.backlen.narrow;
     }
 

@@ -398,10 +398,10 @@ impl<R: Read> Chunks<R> {
             }
             last = self.filled;
         }
-        if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8)) {
-            if let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value()) {
-                self.checksum = Checksum::Ok;
-            }
+        if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8))
+            && let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value())
+        {
+            self.checksum = Checksum::Ok;
         }
         if let (Some(damage), Some(claimed)) = (&mut self.damage, self.claimed_end) {
             // Not a long string but a wrong length: the file is not even that long.

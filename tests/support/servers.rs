@@ -104,18 +104,16 @@ impl ServerBinary {
 fn within(command: &mut Command, patience: Duration) -> Option<Output> {
     let out = tempfile::tempfile().expect("a temporary file");
     let both = || out.try_clone().expect("a second handle");
-    let mut child = command.stdout(both()).stderr(both()).spawn().expect("the program starts");
+    let child = command.stdout(both()).stderr(both()).spawn().expect("the program starts");
+    let mut process = Process(child);
     let since = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("its state") {
-            break status;
-        }
+    while !process.has_ended() {
         if since.elapsed() > patience {
-            end(&mut child);
             return None;
         }
         sleep(Duration::from_millis(2));
-    };
+    }
+    let status = process.0.wait().expect("its state");
     let mut stdout = Vec::new();
     let mut out = out;
     io::Seek::rewind(&mut out).expect("from the start");
@@ -137,7 +135,10 @@ pub(crate) fn all() -> &'static [ServerBinary] {
         let lost = INSTALLED.into_iter().filter(|name| !found.contains_key(*name));
         let lost: Vec<_> = missing_on_path.into_iter().chain(lost).collect();
         for name in &lost {
-            eprintln!("SKIP: no {name}, so nothing is tested against it (bash .ci/servers.sh)");
+            // Straight to stderr: what the print macros write is kept back when a test passes.
+            let line =
+                format!("SKIP: no {name}, so nothing is tested against it: bash .ci/servers.sh\n");
+            let _ = io::stderr().write_all(line.as_bytes());
         }
         assert!(lost.is_empty() || std::env::var_os("CI").is_none(), "servers missing: {lost:?}");
         found.into_values().collect()
@@ -186,7 +187,7 @@ impl Setup {
 /// A running server; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     folder: TempDir,
     client: Client,
     /// Where it listens.
@@ -232,7 +233,7 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("the server starts");
-        await_answer(child, folder, port)
+        await_answer(Process(child), folder, port)
     }
 
     /// Sends a command and waits for the answer.
@@ -270,20 +271,26 @@ impl Server {
     /// Lets it shut down by itself without saving, as an operator would, and leaves its folder.
     pub(crate) fn shut_down(mut self) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
         let _ = self.client.command(&["SHUTDOWN", "NOSAVE"]);
-        self.child.wait()?;
+        self.process.0.wait()?;
         files(self.folder.path())
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        end(&mut self.child);
+/// A program that does not outlive its handle, whatever becomes of the test.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("its state").is_some()
     }
 }
 
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
@@ -332,17 +339,16 @@ fn read_log(folder: &TempDir) -> String {
     String::from_utf8_lossy(&log).into_owned()
 }
 
-fn await_answer(mut child: Child, folder: TempDir, port: u16) -> Result<Server, Refused> {
+fn await_answer(mut process: Process, folder: TempDir, port: u16) -> Result<Server, Refused> {
     let since = Instant::now();
     loop {
-        if child.try_wait().expect("its state").is_some() {
+        if process.has_ended() {
             return Err(Refused { log: read_log(&folder) });
         }
-        if let Some(client) = ready(port, child.id()) {
-            return Ok(Server { child, folder, client, port });
+        if let Some(client) = ready(port, process.0.id()) {
+            return Ok(Server { process, folder, client, port });
         }
         if since.elapsed() > PATIENCE {
-            end(&mut child);
             panic!("the server neither answers nor ends:\n{}", read_log(&folder));
         }
         sleep(Duration::from_millis(5));

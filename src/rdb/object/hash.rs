@@ -12,6 +12,9 @@ use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
+/// What is found where a field's expire time is no integer.
+pub const TTL_TEXT: &str = "a string";
+
 /// Latest expire time of a field: 48 bits of ms (FORMATS A.5).
 pub const EXPIRE_MAX_MS: i64 = (1 << 48) - 1;
 
@@ -184,7 +187,7 @@ fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
             Str::Int(0) => None,
             Str::Int(ms) => in_range(u64::try_from(ms).unwrap_or(u64::MAX), expire_at, walker),
             _ => {
-                walker.note(Code::HashTtl, expire_at, 1, "an integer", "a string");
+                walker.note(Code::HashTtl, expire_at, 1, "an integer", TTL_TEXT);
                 None
             }
         };

@@ -30,10 +30,10 @@ pub fn intset<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
     let (rest, packed) = string(i)?;
     walker.packed(packed, INTSET_MIN, i, rest, visit, |walker, blob, visit| {
         let ints = intset::ints(blob)?;
-        if walker.deep {
-            if let Err(err) = ints.check_order() {
-                walker.report(crate::error::fault_of(err));
-            }
+        if walker.deep
+            && let Err(err) = ints.check_order()
+        {
+            walker.report(crate::error::fault_of(err));
         }
         for value in ints {
             visit.element(Element::Member(Str::Int(value)));
