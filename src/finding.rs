@@ -4,6 +4,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::limits::EXCERPT;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -161,6 +163,18 @@ pub struct Excerpt {
     pub offset: u64,
     /// The bytes, a few lines of hex at most.
     pub bytes: Vec<u8>,
+}
+
+impl Excerpt {
+    /// A few lines of the bytes around an offset; `bytes` lie at `base`.
+    pub fn around(bytes: &[u8], base: u64, offset: u64) -> Option<Excerpt> {
+        let pos = usize::try_from(offset.checked_sub(base)?).ok()?;
+        let lead = (offset % 16) as usize + 16;
+        let start = pos.saturating_sub(lead);
+        let end = bytes.len().min(start.saturating_add(EXCERPT));
+        let bytes = bytes.get(start..end)?.to_vec();
+        Some(Excerpt { offset: base + start as u64, bytes })
+    }
 }
 
 /// Which key a finding is about.

@@ -1,5 +1,6 @@
 //! rdbtool: read, check, repair, compact and convert Redis and Valkey RDB and AOF files.
 
+pub mod cli;
 pub mod element;
 pub mod encoding;
 pub mod error;
@@ -10,3 +11,4 @@ pub mod job;
 pub mod limits;
 pub mod rdb;
 pub mod record;
+mod report;

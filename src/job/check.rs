@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::behind::Behind;
 use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
@@ -14,7 +15,7 @@ use crate::encoding::crc64::{combine, crc64};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
-use crate::limits::{DATABASES, DATABASES_MAX, EXCERPT, Limits};
+use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::header::Header;
 use crate::rdb::length::is_longer_than_needed;
 use crate::rdb::reader::{Reader, describe_damaged};
@@ -98,7 +99,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// The outcome in a word.
+    /// What lies behind the end of the RDB.
+    pub fn behind(&self) -> Behind {
+        Behind::of(&self.facts, &self.outcome, &self.tail)
+    }
+
+    /// The outcome in a word. Of an AOF with an RDB preamble only the preamble was read, so nothing can be
+    /// said of the whole.
     pub fn verdict(&self) -> Verdict {
         let unverified = [Code::RdbCrcDisabled, Code::RdbCrcAbsent];
         let verdict = |finding: &Finding| match finding.severity() {
@@ -107,7 +114,11 @@ impl Report {
             Severity::Warning => Verdict::Warnings,
             Severity::Note => Verdict::Ok,
         };
-        self.findings.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+        let whole = match self.behind() {
+            Behind::Commands(_) => Verdict::Unverified,
+            Behind::Nothing | Behind::Garbage(_) => Verdict::Ok,
+        };
+        self.findings.iter().map(verdict).fold(whole, Verdict::max)
     }
 }
 
@@ -155,6 +166,7 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
     whole_file(&facts, &outcome, &tail, options, &mut findings);
+    trailing(&facts, &outcome, &tail, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
     Ok(Report { facts, outcome, findings: list, dropped: findings.dropped, tail })
@@ -307,17 +319,7 @@ impl Worker<Chunk> for Checker<'_> {
 }
 
 fn chunk_excerpt(chunk: &Chunk, offset: u64) -> Option<Excerpt> {
-    excerpt(chunk.bytes(), chunk.offset, offset)
-}
-
-/// A few lines of the bytes around an offset.
-pub fn excerpt(bytes: &[u8], base: u64, offset: u64) -> Option<Excerpt> {
-    let pos = usize::try_from(offset.checked_sub(base)?).ok()?;
-    let lead = (offset % 16) as usize + 16;
-    let start = pos.saturating_sub(lead);
-    let end = bytes.len().min(start.saturating_add(EXCERPT));
-    let bytes = bytes.get(start..end)?.to_vec();
-    Some(Excerpt { offset: base + start as u64, bytes })
+    Excerpt::around(chunk.bytes(), chunk.offset, offset)
 }
 
 fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
@@ -461,21 +463,21 @@ fn whole_file(
             damage.key =
                 Some(KeyPlace { db: outcome.db, key, type_name: row.name, elements: None });
         }
-        damage.excerpt = excerpt(record, outcome.end, damage.span.start);
         findings.list.push(damage);
     }
-    let footer = outcome.end.saturating_sub(8)..outcome.end;
+    let mut footer = |code, stored: u64, expected: &str, found: &str| {
+        let span = outcome.end.saturating_sub(8)..outcome.end;
+        let bytes = stored.to_le_bytes().to_vec();
+        let excerpt = Some(Excerpt { offset: span.start, bytes });
+        findings.list.push(Finding { excerpt, ..Finding::new(code, span, expected, found) });
+    };
     match outcome.checksum {
         Checksum::Ok | Checksum::Unknown => {}
         Checksum::Bad { stored, computed } => {
-            findings.add(
-                Code::RdbCrc,
-                footer,
-                format!("{computed:016x}"),
-                format!("{stored:016x}"),
-            );
+            let [expected, found] = [computed, stored].map(|crc| format!("{crc:016x}"));
+            footer(Code::RdbCrc, stored, &expected, &found);
         }
-        Checksum::Disabled => findings.add(Code::RdbCrcDisabled, footer, "a checksum", "0"),
+        Checksum::Disabled => footer(Code::RdbCrcDisabled, 0, "a checksum", "0"),
         Checksum::Absent => {
             findings.add(Code::RdbCrcAbsent, outcome.end..outcome.end, "a checksum", "none");
         }
@@ -493,12 +495,22 @@ fn whole_file(
     }
 }
 
+fn trailing(facts: &Facts, outcome: &Outcome, tail: &[u8], findings: &mut Kept) {
+    if let Behind::Garbage(len) = Behind::of(facts, outcome, tail) {
+        let span = outcome.end..outcome.size;
+        let found = format!("{len} bytes more");
+        let mut finding = Finding::new(Code::TrailingBytes, span, "the end of the file", found);
+        finding.excerpt = Excerpt::around(tail, outcome.end, outcome.end);
+        findings.list.push(finding);
+    }
+}
+
 fn modules(facts: &Facts, findings: &mut Kept) {
     let values = facts.modules.iter().filter(|(id, _)| **id != ModuleId::VECTORSET);
     let values =
         values.map(|(id, met)| (*met, format!("{} of module type {}", met.count, id.name())));
     let aux = facts.once.iter().filter_map(|fact| match fact {
-        Fact::ModuleAux(id, offset) => {
+        Fact::ModuleAux(id, offset, _) => {
             let met = Met { count: 1, first: *offset };
             Some((met, format!("data of module type {}", id.name())))
         }

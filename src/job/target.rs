@@ -118,7 +118,7 @@ fn modules(report: &Report, release: &Release, reasons: &mut Vec<String>) {
         reasons.push(format!("{} keys of module type {name}, unless it is loaded", met.count));
     }
     for fact in &report.facts.once {
-        if let super::rdb_facts::Fact::ModuleAux(id, _) = fact {
+        if let super::rdb_facts::Fact::ModuleAux(id, ..) = fact {
             reasons.push(format!("data of module type {}, unless it is loaded", id.name()));
         }
     }
