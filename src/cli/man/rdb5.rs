@@ -78,7 +78,10 @@ fn releases() -> String {
         };
         let checks = match release.sanitize {
             Sanitize::None => "nothing packed",
-            Sanitize::Shallow => "headers of packed values",
+            Sanitize::Headers => "headers of packed values",
+            Sanitize::Converted => {
+                "headers of packed values, and what is converted element by element"
+            }
             Sanitize::Counts => "headers, and what streams count",
             Sanitize::Deep => "every packed value",
         };
