@@ -1,0 +1,27 @@
+//! x
+
+use super::digest::Fold;
+use super::{DataType, Type};
+
+/// x
+#[derive(Debug, Clone, Default)]
+pub struct Array {}
+
+impl DataType for Array {
+    const TYPE: Type = Type::Array;
+    super::arm!(Array);
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn memory(&self) -> usize {
+        0
+    }
+
+    fn encoding(&self) -> &'static str {
+        "array"
+    }
+
+    fn digest(&self, _fold: &mut Fold) {}
+}
