@@ -1,5 +1,13 @@
 //! Packed bytes: reader, writer and validator of each encoding side by side. Knows no files.
 
 pub mod crc64;
+mod entry;
+pub mod listpack;
 pub mod lzf;
 pub mod number;
+pub mod ziplist;
+
+#[cfg(test)]
+mod testing;
+
+pub use entry::Entry;
