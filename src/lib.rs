@@ -1,9 +1,14 @@
 //! rdbtool: read, check, repair, compact and convert Redis and Valkey RDB and AOF files.
 
+pub mod element;
 pub mod encoding;
 pub mod engine;
 pub mod error;
 pub mod finding;
 pub mod glob;
+pub mod input;
+pub mod job;
 pub mod limits;
+pub mod rdb;
+pub mod record;
 pub mod value;

@@ -1,0 +1,72 @@
+//! What ziplists and listpacks have in common for a walk: strings one after the other.
+
+use super::super::walk::Walker;
+use crate::element::Str;
+use crate::encoding::listpack::Backlen;
+use crate::encoding::{Entry, listpack, ziplist};
+use crate::error::Fault;
+
+/// Bytes of an empty listpack.
+pub const LISTPACK_MIN: u64 = 7;
+
+/// Bytes of an empty ziplist.
+pub const ZIPLIST_MIN: u64 = 11;
+
+/// Bytes of an intset's header.
+pub const INTSET_MIN: u64 = 8;
+
+/// Bytes of an empty zipmap.
+pub const ZIPMAP_MIN: u64 = 2;
+
+/// The entries of a packed encoding, checked as they are read.
+pub trait Packed<'b>: Sized {
+    /// Checks the header.
+    fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>>;
+
+    /// The next entry and the bytes from it on; the last call also checks the end.
+    fn next(&mut self, walker: &mut Walker)
+    -> Result<Option<(Str<'b>, &'b [u8])>, nom::Err<Fault>>;
+}
+
+impl<'b> Packed<'b> for ziplist::Entries<'b> {
+    fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>> {
+        ziplist::Entries::new(blob)
+    }
+
+    #[inline]
+    fn next(&mut self, _: &mut Walker) -> Result<Option<(Str<'b>, &'b [u8])>, nom::Err<Fault>> {
+        let at = self.remaining();
+        Ok(self.next_entry()?.map(|entry| (stored(entry), at)))
+    }
+}
+
+impl<'b> Packed<'b> for listpack::Entries<'b> {
+    fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>> {
+        listpack::Entries::new(blob)
+    }
+
+    #[inline]
+    fn next(
+        &mut self,
+        walker: &mut Walker,
+    ) -> Result<Option<(Str<'b>, &'b [u8])>, nom::Err<Fault>> {
+        let at = self.remaining();
+        match self.next_entry()? {
+            None => Ok(None),
+            Some((entry, Backlen::Exact)) => Ok(Some((stored(entry), at))),
+            Some((entry, backlen)) => {
+                walker.backlen(backlen == Backlen::Wide, at);
+                Ok(Some((stored(entry), at)))
+            }
+        }
+    }
+}
+
+/// A packed entry as a string.
+#[inline]
+pub fn stored(entry: Entry<'_>) -> Str<'_> {
+    match entry {
+        Entry::Int(value) => Str::Int(value),
+        Entry::Str(bytes) => Str::Raw(bytes),
+    }
+}
