@@ -1,9 +1,9 @@
-//! x
+//! Arrays (Redis 8.8). **Placeholder**: the type's builder fills it; until then it holds nothing.
 
 use super::digest::Fold;
 use super::{DataType, Type};
 
-/// x
+/// An array.
 #[derive(Debug, Clone, Default)]
 pub struct Array {}
 

@@ -47,6 +47,12 @@ impl Bytes {
     }
 }
 
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes::new(b"")
+    }
+}
+
 impl std::ops::Deref for Bytes {
     type Target = [u8];
 

@@ -12,7 +12,8 @@
 use sha1::{Digest as _, Sha1};
 
 use super::Value;
-use crate::encoding::number::{double_17g, double_grisu, write_i64};
+use crate::encoding::Entry;
+use crate::encoding::number::{MAX_I64_TEXT, double_17g, double_grisu, write_i64};
 
 /// Twenty bytes, shown as forty hexadecimal digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -110,6 +111,16 @@ impl Fold {
     /// [`mix`](Self::mix) of a number's decimal text.
     pub fn mix_int(&mut self, number: i64) {
         self.mix_text(|text, _| write_i64(number, text));
+    }
+
+    /// [`mix`](Self::mix) of the text of a packed entry.
+    pub fn mix_entry(&mut self, entry: Entry<'_>) {
+        self.mix(entry.text(&mut [0; MAX_I64_TEXT]));
+    }
+
+    /// [`xor`](Self::xor) of the text of a packed entry.
+    pub fn xor_entry(&mut self, entry: Entry<'_>) {
+        self.xor(entry.text(&mut [0; MAX_I64_TEXT]));
     }
 
     /// [`mix`](Self::mix) of a score's text, in this digest's style.

@@ -1,9 +1,9 @@
-//! x
+//! Streams. **Placeholder**: the type's builder fills it; until then it holds nothing.
 
 use super::digest::Fold;
 use super::{DataType, Type};
 
-/// x
+/// A stream.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {}
 
