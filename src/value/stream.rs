@@ -60,10 +60,7 @@ impl DataType for Stream {
     }
 
     fn memory(&self) -> usize {
-        block(size_of::<Stream>())
-            + self.log.memory()
-            + self.groups.memory()
-            + self.idmp.memory()
+        block(size_of::<Stream>()) + self.log.memory() + self.groups.memory() + self.idmp.memory()
     }
 
     fn encoding(&self) -> &'static str {

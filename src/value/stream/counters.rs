@@ -7,9 +7,7 @@ use crate::element::StreamId;
 impl Log {
     /// Is there, in a stream that holds something, an entry deleted one by one at or behind `from`?
     fn has_hole_from(&self, from: StreamId) -> bool {
-        self.length > 0
-            && self.max_deleted_id != StreamId::MIN
-            && from <= self.max_deleted_id
+        self.length > 0 && self.max_deleted_id != StreamId::MIN && from <= self.max_deleted_id
     }
 
     /// How many entries were added up to and with `id`; `None` where that cannot be told.

@@ -64,7 +64,7 @@ pub struct Group {
 
 impl Consumer {
     /// Its name.
-    pub fn name(&self) -> &Bytes {
+    pub fn name(&self) -> &[u8] {
         &self.name
     }
 

@@ -7,10 +7,10 @@
 
 use hashbrown::HashMap;
 
+use super::Stream;
 use super::group::{ConsumerNumber, Group};
 use super::log::NewId;
 use super::node::Node;
-use super::Stream;
 use crate::element::{Element, Str, StreamId, StreamInfo, Visit};
 use crate::value::{Bytes, Limits};
 

@@ -246,7 +246,11 @@ fn push_entry<'a>(
     same: bool,
 ) {
     let count = (fields.len() / 2) as i64;
-    entries.extend([Entry::Int(if same { SAME_FIELDS } else { 0 }), Entry::Int(ms), Entry::Int(seq)]);
+    entries.extend([
+        Entry::Int(if same { SAME_FIELDS } else { 0 }),
+        Entry::Int(ms),
+        Entry::Int(seq),
+    ]);
     if same {
         entries.extend(fields.iter().skip(1).step_by(2).map(|value| Entry::from_text(value)));
         entries.push(Entry::Int(count + 3));
