@@ -96,7 +96,7 @@ impl Ctx<'_> {
         &mut self,
         key: &[u8],
     ) -> Result<&mut T, Failure> {
-        self.find(key);
+        self.bury(key);
         let space = self.engine.dbs.entry(self.session.db).or_default();
         if space.is_full() {
             return Err(Failure::OUT_OF_MEMORY);
@@ -113,13 +113,21 @@ impl Ctx<'_> {
 
     /// Gives `key` a value, whatever it held; an expire time it had stays.
     pub fn set_keep_ttl(&mut self, key: &[u8], value: impl Into<Value>) {
-        self.find(key);
+        self.bury(key);
         self.engine.dbs.entry(self.session.db).or_default().set(key, value.into());
     }
 
     /// Gives `key` a value with all that belongs to it, whatever it held.
     pub fn put(&mut self, key: &[u8], item: Item) {
+        self.bury(key);
         self.engine.dbs.entry(self.session.db).or_default().put(key, item);
+    }
+
+    /// Removes a key that has expired before it is overwritten: its end is logged of its own.
+    fn bury(&mut self, key: &[u8]) {
+        if self.engine.mode == Mode::Serving {
+            self.find(key);
+        }
     }
 
     /// Removes a key. Was it there?
@@ -139,15 +147,13 @@ impl Ctx<'_> {
         empty && self.delete(key)
     }
 
-    /// When a key expires.
-    pub fn expire_of(&mut self, key: &[u8]) -> Option<i64> {
-        let slot = self.find(key)?;
+    /// When the key in a slot that [`Ctx::find`] gave expires.
+    pub fn expire_of(&self, slot: Slot) -> Option<i64> {
         self.keyspace()?.expire(slot)
     }
 
-    /// Sets or removes a key's expire time; gives back what it was.
-    pub fn set_expire(&mut self, key: &[u8], expire_at_ms: Option<i64>) -> Option<i64> {
-        let slot = self.find(key)?;
+    /// Sets or removes its expire time; gives back what it was.
+    pub fn set_expire(&mut self, slot: Slot, expire_at_ms: Option<i64>) -> Option<i64> {
         self.engine.dbs.get_mut(&self.session.db)?.set_expire(slot, expire_at_ms)
     }
 

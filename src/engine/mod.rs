@@ -99,6 +99,8 @@ pub struct Stats {
 pub struct Engine {
     config: Config,
     dbs: BTreeMap<u64, Keyspace>,
+    /// Function libraries: name and code. They belong to no database, and FLUSHALL leaves them.
+    functions: BTreeMap<Vec<u8>, Vec<u8>>,
     mode: Mode,
     now_ms: i64,
     /// Changes since the beginning.
@@ -116,6 +118,7 @@ impl Engine {
             rng: fastrand::Rng::with_seed(config.seed),
             config,
             dbs: BTreeMap::new(),
+            functions: BTreeMap::new(),
             mode: Mode::Loading,
             now_ms: 0,
             dirty: 0,
@@ -224,6 +227,16 @@ impl Engine {
         self.dbs.get_mut(&db)?.take(key)
     }
 
+    /// Puts a function library in; the answer is the code that had its name.
+    pub fn put_function(&mut self, name: &[u8], code: &[u8]) -> Option<Vec<u8>> {
+        self.functions.insert(name.to_vec(), code.to_vec())
+    }
+
+    /// The function libraries by name, each with its code.
+    pub fn functions(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.functions.iter().map(|(name, code)| (&name[..], &code[..]))
+    }
+
     /// One database, if anything was ever in it.
     pub fn keyspace(&self, db: u64) -> Option<&Keyspace> {
         self.dbs.get(&db)
@@ -314,3 +327,6 @@ impl Engine {
         self.dbs.get(&db)?.get(key)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,8 @@ use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dice::{Cmd, Compare, Dice, Kind, show};
-use rdbtool::engine::{Config, Engine, Mode, Release, Session};
+use rdbtool::engine::{Config, Engine, Item, Mode, Release, Session};
+use rdbtool::value::{End, Hash, Limits, List, Set, Value, Zset};
 use server::{Client, Resp, Server, find_server};
 
 /// Every data type's commands.
@@ -229,5 +230,57 @@ fn chosen_commands() {
             pair.run(vec![Cmd { argv, compare: Compare::Exact }], 0);
         }
         pair.compare_digests(0);
+    }
+}
+
+/// Values built by their constructors have the digests that the server gives its own.
+#[test]
+fn values_built_by_loaders() {
+    let Some(binary) = find_server() else { return };
+    let server = Server::start(&binary, &["--enable-debug-command", "yes"]);
+    let mut pair = Pair::new(&server);
+    let mut dice = Dice::new(1, now_ms());
+    for round in 0..300 {
+        let count = 1 + dice.below(if round % 10 == 0 { 700 } else { 20 });
+        let limits = Limits::DEFAULT;
+        let mut argv: Vec<Vec<u8>> = vec![b"RPUSH".to_vec(), b"k".to_vec()];
+        let (mut list, mut set) = (List::default(), Set::default());
+        let (mut hash, mut zset) = (Hash::default(), Zset::default());
+        for n in 0..count {
+            let name = match round % 3 {
+                0 => dice.int().to_string().into_bytes(),
+                _ => [dice.value(), vec![b'0' + (n % 60) as u8]].concat(),
+            };
+            let (value, score) = (dice.value(), f64::from(dice.below(1000) as u32) / 7.0);
+            match round % 4 {
+                0 => {
+                    list.push(End::Back, &value, &limits);
+                    argv.push(value);
+                }
+                1 => {
+                    set.insert(&name, &limits);
+                    argv.push(name);
+                }
+                2 => {
+                    hash.set(&name, &value, &limits);
+                    argv.extend([name, value]);
+                }
+                _ => {
+                    zset.insert(&name, score, &limits);
+                    argv.extend([score.to_string().into_bytes(), name]);
+                }
+            }
+        }
+        let (command, value): (&str, Value) = match round % 4 {
+            0 => ("RPUSH", list.into()),
+            1 => ("SADD", set.into()),
+            2 => ("HSET", hash.into()),
+            _ => ("ZADD", zset.into()),
+        };
+        argv[0] = command.into();
+        assert!(matches!(pair.client.command(&argv), Resp::Int(_)), "{}", show(&argv));
+        pair.engine.put(0, b"k", Item::new(value)).unwrap();
+        pair.compare_digests(round);
+        pair.client.command(&["DEL", "k"]);
     }
 }

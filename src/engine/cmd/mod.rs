@@ -6,6 +6,7 @@ mod debug;
 mod expire;
 mod generic;
 mod incr;
+mod increx;
 mod keyspace;
 mod lcs;
 mod server;
@@ -25,6 +26,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     expire::COMMANDS,
     generic::COMMANDS,
     incr::COMMANDS,
+    increx::COMMANDS,
     keyspace::COMMANDS,
     lcs::COMMANDS,
     server::COMMANDS,
