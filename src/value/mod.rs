@@ -14,7 +14,7 @@ mod list;
 mod module;
 mod packed;
 mod set;
-mod stream;
+pub mod stream;
 mod string;
 pub mod zset;
 
