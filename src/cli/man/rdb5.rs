@@ -78,8 +78,9 @@ fn releases() -> String {
         };
         let checks = match release.sanitize {
             Sanitize::None => "nothing packed",
-            Sanitize::Shallow => "headers of packed values",
-            Sanitize::Counts => "headers, and what streams count",
+            Sanitize::Headers => "headers of packed values",
+            Sanitize::Converted => "headers, and ziplists in full",
+            Sanitize::Counts => "the same, and counts of streams",
             Sanitize::Deep => "every packed value",
         };
         format!("{:<12} {magic:<10} checks {checks}", release.name)
