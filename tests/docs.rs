@@ -156,7 +156,7 @@ fn the_readme_shows_what_happens() {
 
 fn assert_shown(got: &str, want: &str, command: &str) {
     let mut rest = got;
-    for part in want.trim_end().split("…\n") {
+    for part in want.split("…\n") {
         let part = part.trim_end();
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
