@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod element;
 pub mod encoding;
+pub mod engine;
 pub mod error;
 pub mod finding;
 pub mod glob;
@@ -12,3 +13,4 @@ pub mod limits;
 pub mod rdb;
 pub mod record;
 mod report;
+pub mod value;

@@ -156,7 +156,7 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
     spilled
         .and_then(|()| {
             let mut pairs = Vec::new();
-            duplicates.finish(|first, second| {
+            duplicates.finish(options.jobs, |first, second| {
                 if pairs.len() < options.limits.findings {
                     pairs.push((first, second));
                 }
