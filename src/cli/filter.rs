@@ -34,7 +34,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
-    /// Keys by the time they have left: none, any, expired, or <TIME and >TIME such as '<1h' or '>7d'.
+    /// Keys by the time they have left: none, any, expired, or a bound such as '<1h' or '>7d'.
     #[arg(long, value_name = "TTL", value_parser = Ttl::parse)]
     ttl: Option<Ttl>,
 }
