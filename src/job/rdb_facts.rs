@@ -24,7 +24,7 @@ pub enum Fact {
     SelectDb(u64, u64),
     /// A function library.
     Function(Library),
-    /// Data of a module beside the keys, its offset, and the offset behind it.
+    /// Data of a module beside the keys, its offset, and the offset behind id and `when`.
     ModuleAux(ModuleId, u64, u64),
     /// A hint: database, keys, keys with an expire, offset.
     ResizeDb(u64, u64, u64, u64),
@@ -200,8 +200,10 @@ impl Facts {
                 offset: record.span.start,
                 pre_ga: true,
             })),
-            Event::ModuleAux { id, .. } => {
-                Some(Fact::ModuleAux(*id, record.span.start, record.span.end))
+            Event::ModuleAux { id, data, .. } => {
+                // The opcode UINT and `when`, a byte each.
+                let when = (record.span.end - data.len() as u64).saturating_add(2);
+                Some(Fact::ModuleAux(*id, record.span.start, when))
             }
             Event::ResizeDb { keys, expires } => {
                 Some(Fact::ResizeDb(db, *keys, *expires, record.span.start))

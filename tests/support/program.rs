@@ -1,6 +1,6 @@
 //! Runs the program as a user would, and keeps what it said.
 
-#![allow(dead_code, clippy::expect_used, reason = "every test file uses a part of it")]
+#![allow(clippy::expect_used)]
 
 use std::ffi::OsStr;
 use std::io::Write;
