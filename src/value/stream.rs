@@ -21,6 +21,7 @@ mod log;
 mod node;
 mod trim;
 
+pub use counters::Counting;
 pub use group::{Consumer, ConsumerNumber, DELIVERIES_MAX, Group, Pending};
 pub use groups::Groups;
 pub use id::Seq;

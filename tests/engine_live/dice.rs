@@ -1,5 +1,7 @@
 //! What the generators draw from: keys from small pools so that commands meet, values at the edges.
 
+use rdbtool::engine::Release;
+
 use crate::server::Resp;
 
 /// A command to send to both, and how their replies are to be compared.
@@ -18,6 +20,8 @@ pub(crate) enum Compare {
     Unordered,
     /// Integers this far apart at most: times to live.
     Near(i64),
+    /// As a function says: replies with times in them.
+    With(fn(&Resp, &Resp) -> bool),
 }
 
 /// One data type's commands.
@@ -42,6 +46,7 @@ impl Compare {
     pub(crate) fn same(self, ours: &Resp, theirs: &Resp) -> bool {
         match (self, ours, theirs) {
             (Compare::Near(range), Resp::Int(a), Resp::Int(b)) => (a - b).abs() <= range,
+            (Compare::With(same), _, _) => same(ours, theirs),
             (Compare::Unordered, _, _) => sorted(ours) == sorted(theirs),
             _ => ours == theirs,
         }
@@ -63,6 +68,10 @@ fn sorted(reply: &Resp) -> Resp {
 pub(crate) struct Dice {
     rng: fastrand::Rng,
     pub(crate) now_ms: i64,
+    /// What the server is, for commands that it must know.
+    pub(crate) release: Release,
+    /// Grows with each [`Dice::tick`].
+    ticks: u64,
 }
 
 /// Letters that keys begin with, one a data type: a few keys of each, so that types meet too.
@@ -70,8 +79,19 @@ const POOLS: &[u8] = b"slzehxag";
 const POOL: u32 = 8;
 
 impl Dice {
-    pub(crate) fn new(seed: u64, now_ms: i64) -> Dice {
-        Dice { rng: fastrand::Rng::with_seed(seed), now_ms }
+    pub(crate) fn new(seed: u64, now_ms: i64, release: Release) -> Dice {
+        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release, ticks: 0 }
+    }
+
+    /// A number that grows.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    /// A number of about the last ticks.
+    pub(crate) fn recent(&mut self, back: usize) -> u64 {
+        (self.ticks + 2).saturating_sub(self.rng.usize(..back) as u64)
     }
 
     pub(crate) fn commands(&mut self, kinds: &[Kind], out: &mut Vec<Cmd>) {

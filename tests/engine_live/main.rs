@@ -2,7 +2,8 @@
 //! DEBUG DIGEST every few hundred commands.
 //!
 //! A data type adds a file here with `pub const KIND: Kind`, and a line in `KINDS`. Which server, which
-//! seeds, how many commands: `$RDBTOOL_TEST_SERVER`, `$RDBTOOL_TEST_SEEDS` ("1,2,3"), `$RDBTOOL_TEST_COMMANDS`.
+//! seeds, how many commands: `$RDBTOOL_TEST_SERVER`, `$RDBTOOL_TEST_SEEDS` ("1,2,3"), `$RDBTOOL_TEST_COMMANDS`;
+//! `$RDBTOOL_TEST_KINDS` for some data types only.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ mod dice;
 mod generic;
 #[path = "../support/server.rs"]
 mod server;
+mod stream;
 mod string;
 
 use std::collections::VecDeque;
@@ -27,7 +29,16 @@ use rdbtool::value::{End, Hash, Limits, List, Set, Value, Zset};
 use server::{Client, Resp, Server, find_server};
 
 /// Every data type's commands.
-const KINDS: &[Kind] = &[string::KIND, generic::KIND];
+const KINDS: &[Kind] = &[string::KIND, stream::KIND, generic::KIND];
+
+/// Those that are wanted: all, or what `$RDBTOOL_TEST_KINDS` names ("string,stream").
+fn kinds() -> Vec<Kind> {
+    let wanted = std::env::var("RDBTOOL_TEST_KINDS").ok();
+    let is_wanted = |kind: &Kind| {
+        wanted.as_ref().is_none_or(|names| names.split(',').any(|name| name == kind.name))
+    };
+    KINDS.iter().copied().filter(is_wanted).collect()
+}
 
 /// Commands sent together, and between two digests.
 const BATCH: usize = 200;
@@ -187,7 +198,7 @@ fn stream(server: &Server, kinds: &[Kind], seed: u64, count: usize) {
     // Shown only if the test fails.
     println!("{}: seed {seed}", kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", "));
     let mut pair = Pair::new(server);
-    let mut dice = Dice::new(seed, now_ms());
+    let mut dice = Dice::new(seed, now_ms(), pair.engine.config().release);
     while pair.done < count {
         let mut batch = Vec::new();
         while batch.len() < BATCH {
@@ -210,10 +221,10 @@ fn random_commands_of_every_kind() {
     let count = env("RDBTOOL_TEST_COMMANDS").unwrap_or(10_000);
     for seed in seeds.split(',').map(|seed| seed.parse().unwrap()) {
         // Each kind for itself, where its keys meet most often, and then all together.
-        for kind in KINDS {
+        for kind in &kinds() {
             stream(&server, std::slice::from_ref(kind), seed, count / 2);
         }
-        stream(&server, KINDS, seed, count);
+        stream(&server, &kinds(), seed, count);
     }
 }
 
@@ -222,7 +233,7 @@ fn random_commands_of_every_kind() {
 fn chosen_commands() {
     let Some(binary) = find_server() else { return };
     let server = Server::start(&binary, &["--enable-debug-command", "yes"]);
-    for kind in KINDS {
+    for kind in &kinds() {
         let mut pair = Pair::new(&server);
         for line in kind.chosen {
             let words = line.split(' ').map(dice::unescape);
@@ -239,7 +250,7 @@ fn values_built_by_loaders() {
     let Some(binary) = find_server() else { return };
     let server = Server::start(&binary, &["--enable-debug-command", "yes"]);
     let mut pair = Pair::new(&server);
-    let mut dice = Dice::new(1, now_ms());
+    let mut dice = Dice::new(1, now_ms(), pair.engine.config().release);
     for round in 0..300 {
         let count = 1 + dice.below(if round % 10 == 0 { 700 } else { 20 });
         let limits = Limits::DEFAULT;
