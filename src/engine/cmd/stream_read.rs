@@ -222,22 +222,23 @@ fn read_one(
     options: &Options<'_>,
 ) -> Result<Option<Vec<Reply>>, Failure> {
     let (now_ms, counting) = (ctx.now_ms(), parse::counting(ctx));
-    // A new consumer that gets nothing: before 7.2 it did not come to be.
+    // A consumer that gets nothing was not seen before 7.2; a new one did not come to be.
     let keeps_idle = ctx.release().has_redis(7, 2);
     let Some(stream) = ctx.write::<Stream>(key)? else { return Ok(None) };
     let Stream { log, groups, .. } = stream;
     let done = groups.edit(group_name, |group| {
         let (number, mut created) = group.add_consumer(consumer_name, now_ms);
-        if let Some(consumer) = group.at_mut(number) {
-            consumer.seen_at_ms = now_ms;
-        }
         let mut reading =
             Reading { log, group, number, now_ms, options, counting, claims: Vec::new() };
         let old_id = reading.group.last_id;
         let entries = reading.read(wanted);
         let claims = std::mem::take(&mut reading.claims);
         let moved = group.last_id != old_id;
-        if created && entries.is_none() && !keeps_idle {
+        if entries.is_some() || keeps_idle {
+            if let Some(consumer) = group.at_mut(number) {
+                consumer.seen_at_ms = now_ms;
+            }
+        } else if created {
             group.remove_consumer(consumer_name);
             created = false;
         }
