@@ -4,7 +4,7 @@
 
 use self::digest::Fold;
 
-mod array;
+pub mod array;
 mod bytes;
 pub mod dict;
 pub mod digest;

@@ -2,6 +2,7 @@
 
 use super::command::Command;
 
+mod array;
 mod debug;
 mod expire;
 mod generic;
@@ -22,6 +23,7 @@ mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
