@@ -167,8 +167,8 @@ impl Packed {
 
     /// Position of the first entry of a group of `N` whose first entry is `text`.
     pub fn find<const N: usize>(&self, text: &[u8]) -> Option<usize> {
-        let wanted = Entry::from_text(text);
-        self.groups::<N>().find(|(_, group)| group[0] == wanted).map(|(pos, _)| pos)
+        let is_wanted = Entry::matcher(text);
+        self.groups::<N>().find(|(_, group)| is_wanted(&group[0])).map(|(pos, _)| pos)
     }
 
     /// Puts entries in at `pos` (a position of an entry, or the end), and gives the position behind them.
