@@ -79,7 +79,7 @@ impl List {
 
     /// The nodes, for saving: of each, the listpack or the one large element.
     pub fn nodes(&self) -> impl Iterator<Item = NodeRef<'_>> {
-        (0..).map_while(|index| self.node(index)).filter(|node| node.len() > 0)
+        (0..).map_while(|index| self.node(index)).filter(|node| !node.is_empty())
     }
 
     fn node(&self, index: usize) -> Option<NodeRef<'_>> {
@@ -183,6 +183,15 @@ impl List {
         out
     }
 
+    /// Takes the element at an end out. The list does not [settle](List::settle) by itself, as it may get
+    /// another one at once.
+    pub fn pop_one(&mut self, end: End) -> Option<Vec<u8>> {
+        let index = if end == End::Front { 0 } else { self.len().checked_sub(1)? };
+        let text = self.get(index)?.text(&mut [0; MAX_I64_TEXT]).to_vec();
+        self.remove_range(index..index + 1);
+        Some(text)
+    }
+
     /// Keeps the elements in `range` only; how many are gone?
     pub fn trim(&mut self, range: Range<usize>, limits: &Limits) -> usize {
         let len = self.len();
@@ -256,7 +265,10 @@ impl<'a> NodeRef<'a> {
 
     /// No elements?
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        match self {
+            NodeRef::Packed(packed) => packed.is_empty(),
+            NodeRef::Plain(_) => false,
+        }
     }
 
     fn first(&self) -> usize {

@@ -2,24 +2,28 @@
 
 use super::command::Command;
 
+mod blocking;
 mod debug;
 mod expire;
 mod generic;
 mod incr;
 mod keyspace;
 mod lcs;
+mod list;
 mod server;
 mod string;
 mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    blocking::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
     incr::COMMANDS,
     keyspace::COMMANDS,
     lcs::COMMANDS,
+    list::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,

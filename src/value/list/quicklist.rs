@@ -157,7 +157,7 @@ impl Quicklist {
                     self.push(End::Back, &text, limits);
                 }
             }
-            _ if node.len() > 0 => {
+            _ if !node.as_ref().is_empty() => {
                 self.len += node.len();
                 self.add(self.nodes.len(), node);
             }
