@@ -19,6 +19,7 @@ mod list;
 mod payload;
 #[path = "../support/server.rs"]
 mod server;
+mod set;
 mod string;
 
 use std::collections::VecDeque;
@@ -29,7 +30,7 @@ use rdbtool::engine::{Config, Engine, Mode, Release, Session};
 use server::{Client, Resp, Server, find_server};
 
 /// Every data type's commands.
-const KINDS: &[Kind] = &[string::KIND, list::KIND, generic::KIND];
+const KINDS: &[Kind] = &[string::KIND, list::KIND, set::KIND, generic::KIND];
 
 /// Those asked for.
 fn kinds() -> Vec<Kind> {

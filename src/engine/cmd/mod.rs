@@ -11,6 +11,8 @@ mod keyspace;
 mod lcs;
 mod list;
 mod server;
+mod set;
+mod setops;
 mod string;
 mod transaction;
 
@@ -25,6 +27,8 @@ pub(super) const GROUPS: &[&[Command]] = &[
     lcs::COMMANDS,
     list::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
+    setops::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];
