@@ -109,7 +109,7 @@ impl Failure {
 }
 
 /// `text` as C's `%.*s` prints it: up to `max` bytes, or to the first NUL.
-fn c_text(text: &[u8], max: usize) -> &[u8] {
+pub(super) fn c_text(text: &[u8], max: usize) -> &[u8] {
     let end = text.iter().take(max).position(|byte| *byte == 0).unwrap_or(text.len().min(max));
     text.get(..end).unwrap_or(text)
 }

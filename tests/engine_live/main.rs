@@ -20,6 +20,7 @@ mod payload;
 #[path = "../support/server.rs"]
 mod server;
 mod set;
+mod sort;
 mod string;
 
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ use rdbtool::engine::{Config, Engine, Mode, Release, Session};
 use server::{Client, Resp, Server, find_server};
 
 /// Every data type's commands.
-const KINDS: &[Kind] = &[string::KIND, list::KIND, set::KIND, generic::KIND];
+const KINDS: &[Kind] = &[string::KIND, list::KIND, set::KIND, sort::KIND, generic::KIND];
 
 /// Those asked for.
 fn kinds() -> Vec<Kind> {

@@ -13,6 +13,7 @@ mod list;
 mod server;
 mod set;
 mod setops;
+mod sort;
 mod string;
 mod transaction;
 
@@ -29,6 +30,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     setops::COMMANDS,
+    sort::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];
