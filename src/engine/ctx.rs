@@ -10,6 +10,7 @@ use super::keyspace::{Item, Keyspace};
 use super::release::Release;
 use super::session::Session;
 use super::{Engine, Mode};
+use crate::limits;
 use crate::value::dict::Slot;
 use crate::value::{DataType, PackedLimits, Value};
 
@@ -175,6 +176,11 @@ impl Ctx<'_> {
         self.engine.dirty = self.engine.dirty.saturating_add(count as u64);
     }
 
+    /// Says that chance decided what was changed: see [`super::Stats::guessed`].
+    pub fn guessed(&mut self) {
+        self.engine.stats.guessed += 1;
+    }
+
     /// Is a log kept, so that building an entry for it is worth while?
     pub fn logs(&self) -> bool {
         self.engine.effects.is_some()
@@ -208,6 +214,16 @@ impl Ctx<'_> {
             return Err(Failure::STRING_TOO_LONG);
         }
         self.check_memory(len)
+    }
+
+    /// May `count` items of about `len` bytes each be answered? Asked before they are collected, by
+    /// commands that answer more than there is.
+    pub fn check_reply(&self, count: usize, len: usize) -> Result<(), Failure> {
+        let total = count.saturating_mul(len.saturating_add(size_of::<super::Reply>()));
+        if total > limits::REPLY {
+            return Err(Failure::OUT_OF_MEMORY);
+        }
+        self.check_memory(total)
     }
 
     /// Are `more` bytes within the memory budget?

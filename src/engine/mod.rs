@@ -92,6 +92,9 @@ pub struct Stats {
     pub commands: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Changes left to chance: where a log has such a command, the server may have changed something
+    /// else than we did.
+    pub guessed: u64,
 }
 
 /// The store.

@@ -1,6 +1,7 @@
 //! Which server the engine stands for, where servers differ.
 
 use crate::value::digest::{FieldTtl, ScoreText, Style};
+use crate::value::{Type, Value};
 
 /// The two families of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +48,17 @@ impl Release {
         match self.family {
             Family::Redis => self.version >= redis,
             Family::Valkey => self.version >= valkey,
+        }
+    }
+
+    /// What it answers to `OBJECT ENCODING`: not every release packs what newer ones pack, nor calls it
+    /// a listpack.
+    pub fn encoding_of(self, value: &Value) -> &'static str {
+        match (value.data_type(), value.encoding()) {
+            (Type::List, "listpack") if !self.has_redis(7, 2) => "quicklist",
+            (Type::Set, "listpack") if !self.has_redis(7, 2) => "hashtable",
+            (_, "listpack") if !self.has_redis(7, 0) => "ziplist",
+            (_, name) => name,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::command::Command;
 
 mod array;
+mod blocking;
 mod debug;
 mod expire;
 mod generic;
@@ -10,6 +11,7 @@ mod incr;
 mod increx;
 mod keyspace;
 mod lcs;
+mod list;
 mod server;
 mod stream;
 mod stream_args;
@@ -18,12 +20,16 @@ mod stream_group;
 mod stream_info;
 mod stream_pending;
 mod stream_read;
+mod set;
+mod setops;
+mod sort;
 mod string;
 mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
     array::COMMANDS,
+    blocking::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
@@ -31,6 +37,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     increx::COMMANDS,
     keyspace::COMMANDS,
     lcs::COMMANDS,
+    list::COMMANDS,
     server::COMMANDS,
     stream::COMMANDS,
     stream_claim::COMMANDS,
@@ -38,6 +45,9 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_info::COMMANDS,
     stream_pending::COMMANDS,
     stream_read::COMMANDS,
+    set::COMMANDS,
+    setops::COMMANDS,
+    sort::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];
