@@ -7,6 +7,7 @@
 use super::command::Command;
 use super::failure::Failure;
 use super::keyspace::{Item, Keyspace};
+use super::release::Release;
 use super::session::Session;
 use super::{Engine, Mode};
 use crate::value::dict::Slot;
@@ -34,6 +35,11 @@ impl Ctx<'_> {
         self.engine.config.packed
     }
 
+    /// The server that the engine stands for.
+    pub fn release(&self) -> Release {
+        self.engine.config.release
+    }
+
     /// The selected database, if anything was ever in it.
     pub fn keyspace(&self) -> Option<&Keyspace> {
         self.engine.dbs.get(&self.session.db)
@@ -42,6 +48,11 @@ impl Ctx<'_> {
     /// The slot of a key that has not expired. One that has is removed.
     pub fn find(&mut self, key: &[u8]) -> Option<Slot> {
         self.engine.find(self.session.db, key)
+    }
+
+    /// Does the command come from a file, and so has been accepted once already?
+    pub fn is_loading(&self) -> bool {
+        self.engine.mode == Mode::Loading
     }
 
     /// Is there such a key?
@@ -156,6 +167,12 @@ impl Ctx<'_> {
     /// learns of it, and the command counts as one to be logged.
     pub fn changed(&mut self, key: &[u8], count: usize) {
         self.engine.changed(self.session.db, key, count);
+    }
+
+    /// Says that something was changed which does not count as a change of the key: a group's state, say.
+    /// The command counts as one to be logged, but whoever watches the key does not learn of it.
+    pub fn changed_beside(&mut self, count: usize) {
+        self.engine.dirty = self.engine.dirty.saturating_add(count as u64);
     }
 
     /// Is a log kept, so that building an entry for it is worth while?

@@ -4,7 +4,7 @@
 
 use self::digest::Fold;
 
-mod array;
+pub mod array;
 mod bytes;
 pub mod dict;
 pub mod digest;
@@ -14,7 +14,7 @@ mod list;
 mod module;
 mod packed;
 mod set;
-mod stream;
+pub mod stream;
 mod string;
 pub mod zset;
 

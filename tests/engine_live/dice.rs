@@ -19,6 +19,8 @@ pub(crate) enum Compare {
     Unordered,
     /// Integers this far apart at most: times to live.
     Near(i64),
+    /// As a function says: replies with times in them.
+    With(fn(&Reply, &Reply) -> bool),
     /// Not at all: asked for what it does, or because servers differ.
     Any,
 }
@@ -47,6 +49,7 @@ impl Compare {
             // The words of errors change from release to release.
             (_, Reply::Error(_), Reply::Error(_)) if !texts => true,
             (Compare::Near(range), Reply::Int(a), Reply::Int(b)) => (a - b).abs() <= range,
+            (Compare::With(same), _, _) => same(ours, theirs),
             (Compare::Any, _, _) => true,
             (Compare::Unordered, _, _) => sorted(ours) == sorted(theirs),
             _ => ours == theirs,
@@ -71,6 +74,8 @@ pub(crate) struct Dice {
     pub(crate) now_ms: i64,
     /// The server that the commands are for.
     pub(crate) release: Release,
+    /// Grows with each [`Dice::tick`].
+    ticks: u64,
 }
 
 /// Does this server have the command? (Whether it has the options is for the generator to know.)
@@ -90,7 +95,18 @@ const POOL: u32 = 8;
 
 impl Dice {
     pub(crate) fn new(seed: u64, now_ms: i64, release: Release) -> Dice {
-        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release }
+        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release, ticks: 0 }
+    }
+
+    /// A number that grows.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    /// A number of about the last ticks.
+    pub(crate) fn recent(&mut self, back: usize) -> u64 {
+        (self.ticks + 2).saturating_sub(self.rng.usize(..back) as u64)
     }
 
     /// Is it Redis 7.0, whose words and encodings the engine has?

@@ -11,6 +11,7 @@ mod dice;
 mod generic;
 #[path = "../support/servers.rs"]
 mod servers;
+mod stream;
 mod string;
 
 use std::collections::VecDeque;
@@ -22,7 +23,7 @@ use rdbtool::value::{End, Hash, List, PackedLimits, Set, Value, Zset};
 use servers::{Client, Reply, Server, ServerBinary, Setup};
 
 /// Every data type's commands.
-const KINDS: &[Kind] = &[string::KIND, generic::KIND];
+const KINDS: &[Kind] = &[string::KIND, stream::KIND, generic::KIND];
 
 /// Commands sent together, and between two digests.
 const BATCH: usize = 200;

@@ -2,6 +2,7 @@
 
 use super::command::Command;
 
+mod array;
 mod debug;
 mod expire;
 mod generic;
@@ -10,11 +11,19 @@ mod increx;
 mod keyspace;
 mod lcs;
 mod server;
+mod stream;
+mod stream_args;
+mod stream_claim;
+mod stream_group;
+mod stream_info;
+mod stream_pending;
+mod stream_read;
 mod string;
 mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
@@ -23,6 +32,12 @@ pub(super) const GROUPS: &[&[Command]] = &[
     keyspace::COMMANDS,
     lcs::COMMANDS,
     server::COMMANDS,
+    stream::COMMANDS,
+    stream_claim::COMMANDS,
+    stream_group::COMMANDS,
+    stream_info::COMMANDS,
+    stream_pending::COMMANDS,
+    stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];

@@ -6,8 +6,8 @@ use nom::number::complete::le_i64;
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
-use crate::element::{Element, Str, Visit};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
+use crate::element::{Element, Packing, Str, Visit};
 use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
@@ -137,6 +137,16 @@ pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> 
 }
 
 fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
     let mut entries = P::open(blob)?;
     let mut empty = true;
     while let Some((field, at)) = entries.next(walker)? {
@@ -173,6 +183,12 @@ pub fn listpack_ex_pre_ga<'a>(
 }
 
 fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(Packing::Listpack, blob, walker, visit, |walker, visit| {
+        each_triple(blob, walker, visit)
+    })
+}
+
+fn each_triple(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
     let mut entries = listpack::Entries::open(blob)?;
     let mut order = TtlOrder::default();
     while let Some((field, at)) = entries.next(walker)? {
