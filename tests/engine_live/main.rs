@@ -25,6 +25,9 @@ use servers::{Client, Reply, Server, ServerBinary, Setup};
 /// Every data type's commands.
 const KINDS: &[Kind] = &[string::KIND, stream::KIND, generic::KIND];
 
+/// Those that are also sent mixed, inside transactions too: their replies hold no times of their own.
+const MIXED: &[Kind] = &[string::KIND, generic::KIND];
+
 /// Commands sent together, and between two digests.
 const BATCH: usize = 200;
 
@@ -194,7 +197,7 @@ fn random_commands_of_every_kind() {
             for kind in KINDS {
                 stream(&server, std::slice::from_ref(kind), seed, count / 2);
             }
-            stream(&server, KINDS, seed, count);
+            stream(&server, MIXED, seed, count);
         }
     }
 }
