@@ -54,6 +54,14 @@ impl Release {
         }
     }
 
+    /// Is it a Redis of at least the first version, or a Valkey of at least the second?
+    pub fn has(self, redis: (u8, u8), valkey: (u8, u8)) -> bool {
+        match self.family {
+            Family::Redis => self.version >= redis,
+            Family::Valkey => self.version >= valkey,
+        }
+    }
+
     /// How it writes a digest at the time `now_ms` (FORMATS D).
     pub fn digest_style(self, now_ms: i64) -> Style {
         Style {

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use self::quicklist::Quicklist;
 use super::digest::Fold;
-use super::{DataType, Limits, Packed, Type, block};
+use super::{DataType, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::{MAX_I64_TEXT, parse_i64};
 
@@ -58,20 +58,20 @@ struct Place {
 impl List {
     /// A list of nodes as an RDB's quicklist has them. Empty ones are left out; giant ones, which no
     /// server makes, are cut to size so that no change has to move that much.
-    pub fn from_nodes(nodes: impl IntoIterator<Item = Node>, limits: &Limits) -> List {
+    pub fn from_nodes(nodes: impl IntoIterator<Item = Node>, limits: &PackedLimits) -> List {
         let mut quick = Quicklist::default();
         nodes.into_iter().for_each(|node| quick.push_node(node, limits));
         List::of_quicklist(quick, limits)
     }
 
     /// A list of these elements, in nodes as full as can be.
-    pub fn of<'a>(elements: impl IntoIterator<Item = &'a [u8]>, limits: &Limits) -> List {
+    pub fn of<'a>(elements: impl IntoIterator<Item = &'a [u8]>, limits: &PackedLimits) -> List {
         let mut quick = Quicklist::default();
         elements.into_iter().for_each(|text| quick.push(End::Back, text, limits));
         List::of_quicklist(quick, limits)
     }
 
-    fn of_quicklist(quick: Quicklist, limits: &Limits) -> List {
+    fn of_quicklist(quick: Quicklist, limits: &PackedLimits) -> List {
         let mut list = List(Repr::Quick(Box::new(quick)));
         list.fold_up(limits.list_node);
         list
@@ -124,7 +124,7 @@ impl List {
 
     /// Unfolds a listpack for which `more` bytes may be too much. To be asked for before elements come
     /// in, by the sum of their texts.
-    pub fn make_room(&mut self, more: usize, limits: &Limits) {
+    pub fn make_room(&mut self, more: usize, limits: &PackedLimits) {
         if let Repr::Packed(packed) = &mut self.0
             && packed.byte_len().saturating_add(more) > limits.list_node
         {
@@ -134,7 +134,7 @@ impl List {
 
     /// Makes a quicklist a listpack again if what is left fits half a node. To be asked for when
     /// elements have gone.
-    pub fn settle(&mut self, limits: &Limits) {
+    pub fn settle(&mut self, limits: &PackedLimits) {
         self.fold_up(limits.list_node / 2);
     }
 
@@ -147,7 +147,7 @@ impl List {
     }
 
     /// Puts elements at an end, one after the other.
-    pub fn push_all(&mut self, end: End, texts: &[&[u8]], limits: &Limits) {
+    pub fn push_all(&mut self, end: End, texts: &[&[u8]], limits: &PackedLimits) {
         let more = texts.iter().fold(0usize, |sum, text| sum.saturating_add(text.len()));
         self.make_room(more, limits);
         texts.iter().for_each(|text| self.put(end, text, limits));
@@ -155,12 +155,12 @@ impl List {
 
     /// Puts an element at an end that comes from another list: there a number counts for nothing when
     /// room is made, as servers hold it as one.
-    pub fn push(&mut self, end: End, text: &[u8], limits: &Limits) {
+    pub fn push(&mut self, end: End, text: &[u8], limits: &PackedLimits) {
         self.make_room(if parse_i64(text).is_some() { 0 } else { text.len() }, limits);
         self.put(end, text, limits);
     }
 
-    fn put(&mut self, end: End, text: &[u8], limits: &Limits) {
+    fn put(&mut self, end: End, text: &[u8], limits: &PackedLimits) {
         match &mut self.0 {
             Repr::Packed(packed) => quicklist::push_packed(packed, end, text),
             Repr::Quick(quick) => quick.push(end, text, limits),
@@ -168,7 +168,7 @@ impl List {
     }
 
     /// Takes up to `count` elements out at an end, the outermost first.
-    pub fn pop(&mut self, end: End, count: usize, limits: &Limits) -> Vec<Vec<u8>> {
+    pub fn pop(&mut self, end: End, count: usize, limits: &PackedLimits) -> Vec<Vec<u8>> {
         let (len, mut out) = (self.len(), Vec::new());
         let count = count.min(len);
         let (first, towards) = match end {
@@ -193,7 +193,7 @@ impl List {
     }
 
     /// Keeps the elements in `range` only; how many are gone?
-    pub fn trim(&mut self, range: Range<usize>, limits: &Limits) -> usize {
+    pub fn trim(&mut self, range: Range<usize>, limits: &PackedLimits) -> usize {
         let len = self.len();
         let (start, end) = (range.start.min(len), range.end.min(len).max(range.start.min(len)));
         self.remove_range(end..len);
@@ -214,7 +214,7 @@ impl List {
     }
 
     /// Replaces the element number `index`. Is there one?
-    pub fn set(&mut self, index: usize, text: &[u8], limits: &Limits) -> bool {
+    pub fn set(&mut self, index: usize, text: &[u8], limits: &PackedLimits) -> bool {
         self.make_room(text.len(), limits);
         let Some(place) = self.seek(index) else { return false };
         match &mut self.0 {
@@ -228,7 +228,7 @@ impl List {
     }
 
     /// Puts an element beside the first one that is `pivot`, on its side towards `side`. Is there one?
-    pub fn insert(&mut self, pivot: &[u8], side: End, text: &[u8], limits: &Limits) -> bool {
+    pub fn insert(&mut self, pivot: &[u8], side: End, text: &[u8], limits: &PackedLimits) -> bool {
         self.make_room(text.len(), limits);
         let is_pivot = Entry::matcher(pivot);
         let Some((place, _)) = self.walk(0, End::Back).find(|(_, entry)| is_pivot(entry)) else {
@@ -242,7 +242,7 @@ impl List {
     }
 
     /// Takes up to `most` elements out that are `text`, starting at an end; how many were there?
-    pub fn remove(&mut self, text: &[u8], most: usize, from: End, limits: &Limits) -> usize {
+    pub fn remove(&mut self, text: &[u8], most: usize, from: End, limits: &PackedLimits) -> usize {
         let gone = match &mut self.0 {
             Repr::Packed(packed) => quicklist::remove_equal(packed, text, most, from),
             Repr::Quick(quick) => quick.remove_equal(text, most, from),

@@ -6,7 +6,7 @@
 
 use super::dict::Dict;
 use super::digest::Fold;
-use super::{Bytes, DataType, Intset, Limits, Packed, Type, block};
+use super::{Bytes, DataType, Intset, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::MAX_I64_TEXT;
 
@@ -41,7 +41,7 @@ pub enum SetRef<'a> {
 
 impl Set {
     /// A set that lay in a file as an intset, unfolded if it is larger than the limits have it.
-    pub fn from_intset(intset: Intset, limits: &Limits) -> Set {
+    pub fn from_intset(intset: Intset, limits: &PackedLimits) -> Set {
         let mut set = Set(Repr::Intset(intset));
         if set.len() > limits.set_intset {
             set.unfold();
@@ -51,7 +51,7 @@ impl Set {
 
     /// A set that lay in a file as a listpack (its members distinct), unfolded if it is larger than the
     /// limits have it.
-    pub fn from_packed(packed: Packed, limits: &Limits) -> Set {
+    pub fn from_packed(packed: Packed, limits: &PackedLimits) -> Set {
         let mut set = Set(Repr::Packed(packed));
         if set.len() > limits.set_entries {
             set.unfold();
@@ -60,7 +60,7 @@ impl Set {
     }
 
     /// An empty set in the form that suits `count` members of which `first` is one.
-    fn suited(first: &[u8], count: usize, limits: &Limits) -> Set {
+    fn suited(first: &[u8], count: usize, limits: &PackedLimits) -> Set {
         Set(match Entry::from_text(first) {
             Entry::Int(_) if count <= limits.set_intset => Repr::Intset(Intset::default()),
             _ if count <= limits.set_entries => Repr::Packed(Packed::new()),
@@ -100,7 +100,7 @@ impl Set {
     }
 
     /// Adds a member. Was it new?
-    pub fn insert(&mut self, text: &[u8], limits: &Limits) -> bool {
+    pub fn insert(&mut self, text: &[u8], limits: &PackedLimits) -> bool {
         let short = text.len() <= limits.set_value;
         match (&mut self.0, Entry::from_text(text)) {
             (Repr::Intset(set), Entry::Int(number)) => {
@@ -132,7 +132,7 @@ impl Set {
     }
 
     /// Adds members. How many were new?
-    pub fn insert_all(&mut self, texts: &[&[u8]], limits: &Limits) -> usize {
+    pub fn insert_all(&mut self, texts: &[&[u8]], limits: &PackedLimits) -> usize {
         let too_many = match &self.0 {
             Repr::Intset(_) => texts.len() > limits.set_intset,
             Repr::Packed(_) => texts.len() > limits.set_entries,
@@ -147,7 +147,7 @@ impl Set {
     }
 
     /// Makes a set of integers an intset, whatever it became on the way, if they are not too many.
-    pub fn fold_integers(&mut self, limits: &Limits) {
+    pub fn fold_integers(&mut self, limits: &PackedLimits) {
         if self.len() > limits.set_intset || matches!(self.0, Repr::Intset(_)) {
             return;
         }
@@ -304,7 +304,8 @@ mod tests {
     /// How many members are announced decides, as in servers.
     #[test]
     fn forms() {
-        let limits = Limits { set_intset: 4, set_entries: 3, set_value: 5, ..Limits::DEFAULT };
+        let limits =
+            PackedLimits { set_intset: 4, set_entries: 3, set_value: 5, ..PackedLimits::DEFAULT };
         let cases: &[(&[&[&str]], &str)] = &[
             (&[&["1"]], "intset"),
             (&[&["1", "2", "3", "4"]], "intset"),
@@ -332,7 +333,12 @@ mod tests {
 
     #[test]
     fn every_form_holds_the_same() {
-        let limits = Limits { set_intset: 20, set_entries: 30, set_value: 40, ..Limits::DEFAULT };
+        let limits = PackedLimits {
+            set_intset: 20,
+            set_entries: 30,
+            set_value: 40,
+            ..PackedLimits::DEFAULT
+        };
         let mut seen = BTreeSet::new();
         for seed in 0..40 {
             let mut rng = fastrand::Rng::with_seed(seed);

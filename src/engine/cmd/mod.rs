@@ -2,11 +2,13 @@
 
 use super::command::Command;
 
+mod array;
 mod blocking;
 mod debug;
 mod expire;
 mod generic;
 mod incr;
+mod increx;
 mod keyspace;
 mod lcs;
 mod list;
@@ -14,16 +16,25 @@ mod server;
 mod set;
 mod setops;
 mod sort;
+mod stream;
+mod stream_args;
+mod stream_claim;
+mod stream_group;
+mod stream_info;
+mod stream_pending;
+mod stream_read;
 mod string;
 mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
     blocking::COMMANDS,
+    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
     incr::COMMANDS,
+    increx::COMMANDS,
     keyspace::COMMANDS,
     lcs::COMMANDS,
     list::COMMANDS,
@@ -31,6 +42,12 @@ pub(super) const GROUPS: &[&[Command]] = &[
     set::COMMANDS,
     setops::COMMANDS,
     sort::COMMANDS,
+    stream::COMMANDS,
+    stream_claim::COMMANDS,
+    stream_group::COMMANDS,
+    stream_info::COMMANDS,
+    stream_pending::COMMANDS,
+    stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];

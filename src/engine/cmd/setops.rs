@@ -11,7 +11,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::reply::Reply;
 use crate::value::dict::Slot;
-use crate::value::{DataType, Limits, Set};
+use crate::value::{DataType, PackedLimits, Set};
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("sinter", -2, READONLY, Keys::ALL, Since::both(1, 0), sinter),
@@ -26,7 +26,7 @@ pub(super) const COMMANDS: &[Command] = &[
 const COUNTED: Keys = Keys::Counted { count: 1, more: &[] };
 
 /// Makes one set of several, `None` standing for an empty one.
-type Combine = fn(&[Option<&Set>], &Limits) -> Set;
+type Combine = fn(&[Option<&Set>], &PackedLimits) -> Set;
 
 fn sinter(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     answer(ctx, argv, inter)
@@ -122,18 +122,18 @@ fn has(set: &Set, member: Entry<'_>) -> bool {
     set.contains(member.text(&mut [0; MAX_I64_TEXT]))
 }
 
-fn add(set: &mut Set, member: Entry<'_>, limits: &Limits) {
+fn add(set: &mut Set, member: Entry<'_>, limits: &PackedLimits) {
     set.insert(member.text(&mut [0; MAX_I64_TEXT]), limits);
 }
 
-fn inter(sets: &[Option<&Set>], limits: &Limits) -> Set {
+fn inter(sets: &[Option<&Set>], limits: &PackedLimits) -> Set {
     let mut result = Set::default();
     common(sets).for_each(|member| add(&mut result, member, limits));
     result.fold_integers(limits);
     result
 }
 
-fn union(sets: &[Option<&Set>], limits: &Limits) -> Set {
+fn union(sets: &[Option<&Set>], limits: &PackedLimits) -> Set {
     let mut result = Set::default();
     for set in sets.iter().flatten() {
         set.iter().for_each(|member| add(&mut result, member, limits));
@@ -143,7 +143,7 @@ fn union(sets: &[Option<&Set>], limits: &Limits) -> Set {
 
 /// The members of the first that no other one has. Asking the others for each of them, or taking theirs
 /// out one by one: servers choose by the work, and what the result is kept as depends on it.
-fn diff(sets: &[Option<&Set>], limits: &Limits) -> Set {
+fn diff(sets: &[Option<&Set>], limits: &PackedLimits) -> Set {
     let mut result = Set::default();
     let Some((Some(first), others)) = sets.split_first() else { return result };
     let others: Vec<&Set> = others.iter().copied().flatten().collect();

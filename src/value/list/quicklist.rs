@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::{End, NodeRef, Place};
 use crate::encoding::Entry;
-use crate::value::{Limits, Packed, block};
+use crate::value::{Packed, PackedLimits, block};
 
 /// Bytes that servers reckon for an element's encoding and back length.
 const OVERHEAD: usize = 8;
@@ -42,13 +42,13 @@ pub(super) struct Quicklist {
     held: usize,
 }
 
-fn is_large(text: &[u8], limits: &Limits) -> bool {
+fn is_large(text: &[u8], limits: &PackedLimits) -> bool {
     text.len() > limits.list_node
 }
 
 impl Node {
     /// The smallest node for one element.
-    fn of(text: &[u8], limits: &Limits) -> Node {
+    fn of(text: &[u8], limits: &PackedLimits) -> Node {
         match is_large(text, limits) {
             true => Node::Plain(text.into()),
             false => Node::Packed(Packed::of([Entry::from_text(text)])),
@@ -74,7 +74,7 @@ impl Node {
     }
 
     /// May this element go in here?
-    fn takes(&self, text: &[u8], limits: &Limits) -> bool {
+    fn takes(&self, text: &[u8], limits: &PackedLimits) -> bool {
         let Node::Packed(packed) = self else { return false };
         let sum = packed.byte_len().saturating_add(text.len()).saturating_add(OVERHEAD);
         !is_large(text, limits) && sum <= limits.list_node
@@ -147,7 +147,7 @@ impl Quicklist {
     }
 
     /// Adds a node that lay in a file.
-    pub(super) fn push_node(&mut self, node: Node, limits: &Limits) {
+    pub(super) fn push_node(&mut self, node: Node, limits: &PackedLimits) {
         match &node {
             Node::Packed(packed) if packed.byte_len() / GIANT > limits.list_node => {
                 let mut text = Vec::new();
@@ -210,7 +210,7 @@ impl Quicklist {
     }
 
     /// Puts an element at an end.
-    pub(super) fn push(&mut self, end: End, text: &[u8], limits: &Limits) {
+    pub(super) fn push(&mut self, end: End, text: &[u8], limits: &PackedLimits) {
         self.len += 1;
         let (index, beside) = match end {
             End::Front => (0, 0),
@@ -224,7 +224,7 @@ impl Quicklist {
     }
 
     /// Puts an element beside another one.
-    pub(super) fn insert(&mut self, at: Place, side: End, text: &[u8], limits: &Limits) {
+    pub(super) fn insert(&mut self, at: Place, side: End, text: &[u8], limits: &PackedLimits) {
         let Some(node) = self.nodes.get(at.node) else { return };
         self.len += 1;
         if node.takes(text, limits) {
@@ -262,7 +262,7 @@ impl Quicklist {
     }
 
     /// Replaces an element.
-    pub(super) fn replace(&mut self, at: Place, text: &[u8], limits: &Limits) {
+    pub(super) fn replace(&mut self, at: Place, text: &[u8], limits: &PackedLimits) {
         let large = is_large(text, limits);
         match self.nodes.get(at.node) {
             None => {}
@@ -358,7 +358,7 @@ impl Quicklist {
     }
 
     /// Puts an element at an end of a node, if it takes it.
-    fn put_in(&mut self, index: usize, end: End, text: &[u8], limits: &Limits) -> bool {
+    fn put_in(&mut self, index: usize, end: End, text: &[u8], limits: &PackedLimits) -> bool {
         let takes = self.nodes.get(index).is_some_and(|node| node.takes(text, limits));
         takes && self.edit(index, |packed| push_packed(packed, end, text)).is_some()
     }
@@ -371,7 +371,7 @@ impl Quicklist {
     }
 
     /// Joins nodes near this one that fit together: its neighbours with theirs, then itself with them.
-    fn join_around(&mut self, mut center: usize, limits: &Limits) {
+    fn join_around(&mut self, mut center: usize, limits: &PackedLimits) {
         if center >= 2 && self.join(center - 2, limits) {
             center -= 1;
         }
@@ -383,7 +383,7 @@ impl Quicklist {
     }
 
     /// Joins a node with the next one, if they fit together.
-    fn join(&mut self, index: usize, limits: &Limits) -> bool {
+    fn join(&mut self, index: usize, limits: &PackedLimits) -> bool {
         match (self.nodes.get(index), self.nodes.get(index + 1)) {
             (Some(Node::Packed(a)), Some(Node::Packed(b)))
                 if a.byte_len() + b.byte_len() - FRAME <= limits.list_node => {}

@@ -8,7 +8,7 @@ fn texts(list: &List) -> Vec<Vec<u8>> {
     list.iter().map(|entry| entry.text(&mut [0; MAX_I64_TEXT]).to_vec()).collect()
 }
 
-fn check(list: &List, model: &[Vec<u8>], limits: &Limits) {
+fn check(list: &List, model: &[Vec<u8>], limits: &PackedLimits) {
     assert_eq!(list.len(), model.len());
     assert_eq!(texts(list), model);
     let mut back: Vec<Vec<u8>> = list
@@ -30,7 +30,7 @@ fn check(list: &List, model: &[Vec<u8>], limits: &Limits) {
 
 #[test]
 fn behaves_like_a_vector() {
-    let limits = Limits { list_node: 100, ..Limits::DEFAULT };
+    let limits = PackedLimits { list_node: 100, ..PackedLimits::DEFAULT };
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..60 {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -107,9 +107,9 @@ fn behaves_like_a_vector() {
 #[test]
 fn giant_nodes_are_cut() {
     let packed = Packed::of((0..100_000).map(Entry::Int));
-    let list = List::from_nodes([Node::Packed(packed)], &Limits::DEFAULT);
+    let list = List::from_nodes([Node::Packed(packed)], &PackedLimits::DEFAULT);
     assert!(list.nodes().all(|node| match node {
-        NodeRef::Packed(packed) => packed.byte_len() <= Limits::DEFAULT.list_node,
+        NodeRef::Packed(packed) => packed.byte_len() <= PackedLimits::DEFAULT.list_node,
         NodeRef::Plain(_) => false,
     }));
     assert_eq!(list.len(), 100_000);
@@ -119,7 +119,7 @@ fn giant_nodes_are_cut() {
 /// Nodes whose entries nobody checked: their headers may lie.
 #[test]
 fn unchecked_nodes_do_no_harm() {
-    let limits = Limits { list_node: 60, ..Limits::DEFAULT };
+    let limits = PackedLimits { list_node: 60, ..PackedLimits::DEFAULT };
     for seed in 0..3000 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let nodes: Vec<Node> = (0..rng.usize(1..5))
