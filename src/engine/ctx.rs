@@ -170,15 +170,15 @@ impl Ctx<'_> {
         self.engine.changed(self.session.db, key, count);
     }
 
+    /// Says that chance decided what was changed: see [`super::Stats::guessed`].
+    pub fn guessed(&mut self) {
+        self.engine.stats.guessed += 1;
+    }
+
     /// Says that something was changed which does not count as a change of the key: a group's state, say.
     /// The command counts as one to be logged, but whoever watches the key does not learn of it.
     pub fn changed_beside(&mut self, count: usize) {
         self.engine.dirty = self.engine.dirty.saturating_add(count as u64);
-    }
-
-    /// Says that chance decided what was changed: see [`super::Stats::guessed`].
-    pub fn guessed(&mut self) {
-        self.engine.stats.guessed += 1;
     }
 
     /// Is a log kept, so that building an entry for it is worth while?

@@ -43,14 +43,6 @@ impl Release {
         }
     }
 
-    /// Is it a Redis of at least the first version, or a Valkey of at least the second?
-    pub fn has(self, redis: (u8, u8), valkey: (u8, u8)) -> bool {
-        match self.family {
-            Family::Redis => self.version >= redis,
-            Family::Valkey => self.version >= valkey,
-        }
-    }
-
     /// What it answers to `OBJECT ENCODING`: not every release packs what newer ones pack, nor calls it
     /// a listpack.
     pub fn encoding_of(self, value: &Value) -> &'static str {
@@ -59,6 +51,14 @@ impl Release {
             (Type::Set, "listpack") if !self.has_redis(7, 2) => "hashtable",
             (_, "listpack") if !self.has_redis(7, 0) => "ziplist",
             (_, name) => name,
+        }
+    }
+
+    /// Is it a Redis of at least the first version, or a Valkey of at least the second?
+    pub fn has(self, redis: (u8, u8), valkey: (u8, u8)) -> bool {
+        match self.family {
+            Family::Redis => self.version >= redis,
+            Family::Valkey => self.version >= valkey,
         }
     }
 

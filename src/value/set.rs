@@ -304,7 +304,8 @@ mod tests {
     /// How many members are announced decides, as in servers.
     #[test]
     fn forms() {
-        let limits = PackedLimits { set_intset: 4, set_entries: 3, set_value: 5, ..PackedLimits::DEFAULT };
+        let limits =
+            PackedLimits { set_intset: 4, set_entries: 3, set_value: 5, ..PackedLimits::DEFAULT };
         let cases: &[(&[&[&str]], &str)] = &[
             (&[&["1"]], "intset"),
             (&[&["1", "2", "3", "4"]], "intset"),

@@ -13,6 +13,9 @@ mod keyspace;
 mod lcs;
 mod list;
 mod server;
+mod set;
+mod setops;
+mod sort;
 mod stream;
 mod stream_args;
 mod stream_claim;
@@ -20,16 +23,13 @@ mod stream_group;
 mod stream_info;
 mod stream_pending;
 mod stream_read;
-mod set;
-mod setops;
-mod sort;
 mod string;
 mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
-    array::COMMANDS,
     blocking::COMMANDS,
+    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
@@ -39,15 +39,15 @@ pub(super) const GROUPS: &[&[Command]] = &[
     lcs::COMMANDS,
     list::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
+    setops::COMMANDS,
+    sort::COMMANDS,
     stream::COMMANDS,
     stream_claim::COMMANDS,
     stream_group::COMMANDS,
     stream_info::COMMANDS,
     stream_pending::COMMANDS,
     stream_read::COMMANDS,
-    set::COMMANDS,
-    setops::COMMANDS,
-    sort::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::{End, NodeRef, Place};
 use crate::encoding::Entry;
-use crate::value::{PackedLimits, Packed, block};
+use crate::value::{Packed, PackedLimits, block};
 
 /// Bytes that servers reckon for an element's encoding and back length.
 const OVERHEAD: usize = 8;
