@@ -261,7 +261,7 @@ fn xautoclaim(dice: &mut Dice, key: Vec<u8>) -> Vec<Vec<u8>> {
         argv.push(dice.word(&["JUSTID", "JUSTID", "JUSTID", "FOO"]));
     }
     // An enormous count asks for an enormous allocation.
-    if argv.iter().any(|arg| arg.len() > 10 && arg.iter().all(u8::is_ascii_digit)) {
+    if argv.iter().any(|arg| arg.len() > 8 && arg.iter().all(u8::is_ascii_digit)) {
         argv.truncate(6);
     }
     argv
