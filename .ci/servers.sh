@@ -14,8 +14,8 @@ if ! command -v redis-server >/dev/null; then
   apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
   [ "$(id -u)" = 0 ] || apt=(sudo "${apt[@]}")
   "${apt[@]}" update
-  # It is started by the tests only, never as a service.
-  "${apt[@]}" install -y --no-install-recommends redis-server >/dev/null
+  # The tests start it themselves: runlevel 1 keeps the package from starting a service.
+  RUNLEVEL=1 "${apt[@]}" install -y --no-install-recommends redis-server >/dev/null
 fi
 
 # server NAME PACKAGE==VERSION PROGRAM: installs the package and links its program and check tools.

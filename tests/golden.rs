@@ -2,7 +2,13 @@
 //! as they read it back. `inspect` and `check` must agree. The full set lies beside the repository;
 //! where it is missing, the part of it in `testdata/` is used and a line says so.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::io::Read;

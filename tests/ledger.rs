@@ -15,8 +15,7 @@ use rdbtool::finding::Code;
 const FOLDERS: [&str; 6] = ["rdb", "backlen", "damaged", "modules", "aof", "made"];
 
 /// Codes without a sample in the repository.
-const WITHOUT_SAMPLE: [(Code, &str); 4] = [
-    (Code::ValueTrailing, "a value in a file ends where its shape says: only a payload can have more"),
+const WITHOUT_SAMPLE: [(Code, &str); 3] = [
     (Code::StringLimit, "needs a file of megabytes: tested with a lower limit"),
     (Code::RecordLimit, "needs a file of gigabytes: tested with a lower limit"),
     (Code::RdbTypeProvisional, "rows that no server at hand knows, so no sample can be judged"),

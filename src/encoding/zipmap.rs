@@ -24,6 +24,9 @@ pub struct Pairs<'a> {
     seen: usize,
 }
 
+/// What ends a zipmap.
+const END: u8 = 0xff;
+
 impl<'a> Pairs<'a> {
     /// The pairs of the zipmap that fills `blob`.
     pub fn new(blob: &'a [u8]) -> Result<Self, nom::Err<Fault>> {
@@ -46,6 +49,17 @@ impl<'a> Pairs<'a> {
     pub fn next_pair(&mut self) -> Result<Option<Pair<'a>>, nom::Err<Fault>> {
         if self.rest.len() <= 1 {
             return self.end();
+        }
+        if self.rest.first() == Some(&END) {
+            let found = format!("{} bytes more", self.rest.len() - 1);
+            let len = self.rest.len();
+            return Fault::err(
+                Code::ValueTrailing,
+                self.rest,
+                len,
+                "nothing after the end byte",
+                found,
+            );
         }
         let (rest, pair) = pair(self.rest)?;
         self.rest = rest;
@@ -242,7 +256,9 @@ mod tests {
 
     #[test]
     fn faults() {
-        use Code::{ZipmapCount, ZipmapEntry};
+        use Code::{ValueTrailing, ZipmapCount, ZipmapEntry};
+        let short_in_long_form =
+            [&b"\x01\xfe\xfd\0\0\0"[..], &[b'x'; 253], b"\x01\0b\xff"].concat();
         let table: &[(&str, &[u8], Code, usize)] = &[
             ("no bytes", b"", ZipmapEntry, 0),
             ("one byte", b"\xff", ZipmapEntry, 0),
@@ -251,7 +267,7 @@ mod tests {
             ("empty, unknown count", b"\xfe\xff", ZipmapCount, 0),
             ("count too low", b"\x00\x01a\x01\0b\xff", ZipmapCount, 0),
             ("count too high", b"\x02\x01a\x01\0b\xff", ZipmapCount, 0),
-            ("end byte too early", b"\x01\x01a\x01\0b\xff\xff", ZipmapEntry, 6),
+            ("end byte too early", b"\x01\x01a\x01\0b\xff\xff", ValueTrailing, 6),
             ("field past the end", b"\x01\x09a\x01\0b\xff", ZipmapEntry, 1),
             ("no value", b"\x01\x01a\xff", ZipmapEntry, 3),
             ("value past the end", b"\x01\x01a\x02\0b\xff", ZipmapEntry, 1),
@@ -259,6 +275,7 @@ mod tests {
             ("free past the end", b"\x01\x01a\x01\x01b\xff", ZipmapEntry, 1),
             ("long length over the end", b"\x01\xfe\0\0\xff", ZipmapEntry, 1),
             ("short length in long form", b"\x01\xfe\x01\0\0\0a\x01\0b\xff", ZipmapEntry, 1),
+            ("253 in long form", &short_in_long_form, ZipmapEntry, 1),
             ("length of all ones", b"\x01\xfe\xff\xff\xff\xff\xff", ZipmapEntry, 1),
         ];
         for (name, blob, code, pos) in table {

@@ -11,7 +11,7 @@ use super::release::Release;
 use super::session::Session;
 use super::{Engine, Mode};
 use crate::value::dict::Slot;
-use crate::value::{DataType, Limits, Value};
+use crate::value::{DataType, PackedLimits, Value};
 
 /// A command at work.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Ctx<'_> {
     }
 
     /// Where packed collections unfold.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> PackedLimits {
         self.engine.config.packed
     }
 

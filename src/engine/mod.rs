@@ -43,7 +43,7 @@ pub use session::Session;
 
 use crate::limits;
 use crate::value::dict::Slot;
-use crate::value::{Limits, Value};
+use crate::value::{PackedLimits, Value};
 use session::Multi;
 
 /// Settings of an engine.
@@ -56,7 +56,7 @@ pub struct Config {
     /// Longest string, `proto-max-bulk-len`.
     pub max_string: usize,
     /// Where packed collections unfold.
-    pub packed: Limits,
+    pub packed: PackedLimits,
     /// The server to behave as, where servers differ.
     pub release: Release,
     /// Seed of what is random (RANDOMKEY, SPOP …), so that a run can be repeated.
@@ -69,7 +69,7 @@ impl Default for Config {
             databases: limits::DATABASES,
             max_memory: None,
             max_string: 512 << 20,
-            packed: Limits::DEFAULT,
+            packed: PackedLimits::DEFAULT,
             release: Release::NEWEST,
             seed: 0,
         }

@@ -18,12 +18,14 @@ const KEPT: usize = 10_000;
 pub enum Fact {
     /// Magic and version.
     Header(Header),
-    /// A name and its value.
-    Aux(Vec<u8>, Vec<u8>),
+    /// A name, its value, and the offset behind it.
+    Aux(Vec<u8>, Vec<u8>, u64),
+    /// A database, and the offset behind its number.
+    SelectDb(u64, u64),
     /// A function library.
     Function(Library),
-    /// Data of a module beside the keys, and its offset.
-    ModuleAux(ModuleId, u64),
+    /// Data of a module beside the keys, its offset, and the offset behind id and `when`.
+    ModuleAux(ModuleId, u64, u64),
     /// A hint: database, keys, keys with an expire, offset.
     ResizeDb(u64, u64, u64, u64),
 }
@@ -186,7 +188,8 @@ impl Facts {
         let text = |s: &Str<'_>| s.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
         match &record.event {
             Event::Header(header) => Some(Fact::Header(*header)),
-            Event::Aux { key, value } => Some(Fact::Aux(text(key), text(value))),
+            Event::Aux { key, value } => Some(Fact::Aux(text(key), text(value), record.span.end)),
+            Event::SelectDb(db) => Some(Fact::SelectDb(*db, record.span.end)),
             Event::Function { code } => {
                 Some(Fact::Function(Library::of(&text(code), record.span.start)))
             }
@@ -197,7 +200,11 @@ impl Facts {
                 offset: record.span.start,
                 pre_ga: true,
             })),
-            Event::ModuleAux { id, .. } => Some(Fact::ModuleAux(*id, record.span.start)),
+            Event::ModuleAux { id, data, .. } => {
+                // The opcode UINT and `when`, a byte each.
+                let when = (record.span.end - data.len() as u64).saturating_add(2);
+                Some(Fact::ModuleAux(*id, record.span.start, when))
+            }
             Event::ResizeDb { keys, expires } => {
                 Some(Fact::ResizeDb(db, *keys, *expires, record.span.start))
             }
@@ -233,6 +240,7 @@ impl Facts {
             (a, b) => a.or(b),
         };
         self.backlen.wide |= other.backlen.wide;
+        self.backlen.wide_in_stream |= other.backlen.wide_in_stream;
         self.backlen.narrow |= other.backlen.narrow;
     }
 
@@ -247,7 +255,7 @@ impl Facts {
     /// AUX fields in order.
     pub fn aux(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.once.iter().filter_map(|fact| match fact {
-            Fact::Aux(key, value) => Some((key.as_slice(), value.as_slice())),
+            Fact::Aux(key, value, _) => Some((key.as_slice(), value.as_slice())),
             _ => None,
         })
     }

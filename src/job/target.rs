@@ -4,7 +4,9 @@ use super::check::Report;
 use crate::element::ModuleId;
 use crate::finding::{Code, Finding};
 use crate::rdb::header::{Dialect, Header};
-use crate::rdb::types::{DataType, TYPES};
+use crate::rdb::object::hash::TTL_TEXT;
+use crate::rdb::opcodes::Kind;
+use crate::rdb::types::TYPES;
 use crate::rdb::versions::{Release, Sanitize};
 
 /// What a server would do with a file.
@@ -28,16 +30,25 @@ impl Target {
 /// Which servers a finding keeps from loading the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
-    /// Every one.
-    Always,
-    /// Those that look at packed values at all (Redis 6.2 on).
-    Shallow,
-    /// Those that count what streams hold (Redis 8.8, Valkey 9).
-    Counts,
-    /// Those that look at everything (Valkey 9).
-    Deep,
+    /// Those that check as much as this.
+    From(Sanitize),
+    /// Redis that counts what streams hold (8.8).
+    NewestRedis,
+    /// Valkey.
+    Valkey,
     /// None.
     Never,
+}
+
+impl Refused {
+    fn by(self, release: &Release) -> bool {
+        match self {
+            Refused::From(level) => release.sanitize >= level,
+            Refused::NewestRedis => release.sanitize == Sanitize::Counts,
+            Refused::Valkey => release.dialect == Dialect::Valkey,
+            Refused::Never => false,
+        }
+    }
 }
 
 /// Judges a checked RDB for a server.
@@ -50,22 +61,28 @@ pub fn judge(report: &Report, release: &'static Release) -> Target {
         rows(report, header, release, &mut target.reasons);
     }
     modules(report, release, &mut target.reasons);
-    if release.narrow_backlen && report.facts.backlen.wide {
-        target.reasons.push(
-            "listpack entries of 16383, 2097151 or 268435455 bytes as older servers write them \
-             (lp-backlen-wide)"
-                .to_owned(),
-        );
-    }
-    if !release.narrow_backlen && report.facts.backlen.narrow {
-        target.reasons.push(
-            "listpack entries of 16383, 2097151 or 268435455 bytes as Redis 8.8 and Valkey 9.1 \
-             write them (lp-backlen-narrow)"
-                .to_owned(),
-        );
-    }
+    backlens(report, release, &mut target);
     findings(report, release, &mut target);
     target
+}
+
+fn backlens(report: &Report, release: &Release, target: &mut Target) {
+    let seen = report.facts.backlen;
+    let entries = "listpack entries of 16383, 2097151 or 268435455 bytes";
+    let wide = format!("{entries} as older servers write them (lp-backlen-wide)");
+    let narrow = format!("{entries} as Redis 8.8 and Valkey 9.1 write them (lp-backlen-narrow)");
+    let deep = release.sanitize == Sanitize::Deep;
+    if release.narrow_backlen && seen.wide {
+        match deep || seen.wide_in_stream {
+            true => target.reasons.push(wide),
+            false => target.doubts.push(wide),
+        }
+    } else if !release.narrow_backlen && seen.narrow {
+        match deep {
+            true => target.reasons.push(narrow),
+            false => target.doubts.push(narrow),
+        }
+    }
 }
 
 fn rows(report: &Report, header: Header, release: &Release, reasons: &mut Vec<String>) {
@@ -83,6 +100,11 @@ fn rows(report: &Report, header: Header, release: &Release, reasons: &mut Vec<St
     if let Some(met) = key_meta {
         reasons.push(format!("key metadata on {} keys (RDB 13)", met.count));
     }
+    let imports = report.facts.opcodes().find(|(row, _)| row.kind == Kind::SlotImport);
+    if let Some((_, met)) = imports.filter(|_| release.dialect == Dialect::Valkey) {
+        reasons
+            .push(format!("{} slot imports in progress, unless it runs as a cluster", met.count));
+    }
     let functions_pre_ga = report.facts.functions().filter(|library| library.pre_ga).count();
     if functions_pre_ga > 0 && !release.functions_pre_ga && release.rdb_version >= 10 {
         reasons.push(format!("{functions_pre_ga} functions of the 7.0 release candidates"));
@@ -96,7 +118,7 @@ fn modules(report: &Report, release: &Release, reasons: &mut Vec<String>) {
         reasons.push(format!("{} keys of module type {name}, unless it is loaded", met.count));
     }
     for fact in &report.facts.once {
-        if let super::rdb_facts::Fact::ModuleAux(id, _) = fact {
+        if let super::rdb_facts::Fact::ModuleAux(id, ..) = fact {
             reasons.push(format!("data of module type {}, unless it is loaded", id.name()));
         }
     }
@@ -105,13 +127,7 @@ fn modules(report: &Report, release: &Release, reasons: &mut Vec<String>) {
 fn findings(report: &Report, release: &Release, target: &mut Target) {
     let mut told = std::collections::BTreeSet::new();
     for finding in &report.findings {
-        let refused = match refused(finding) {
-            Refused::Always => true,
-            Refused::Shallow => release.sanitize >= Sanitize::Shallow,
-            Refused::Counts => release.sanitize >= Sanitize::Counts,
-            Refused::Deep => release.sanitize >= Sanitize::Deep,
-            Refused::Never => false,
-        };
+        let refused = refused(finding).by(release);
         let serious = finding.severity() == crate::finding::Severity::Error;
         if !(refused || serious) || !told.insert((finding.code, refused)) {
             continue;
@@ -131,8 +147,12 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
     }
 }
 
+/// Elements up to which a hash is built packed, where duplicates are not looked for.
+const HASH_PACKED: u64 = 512;
+
 fn refused(finding: &Finding) -> Refused {
-    use Refused::{Always, Counts, Deep, Never, Shallow};
+    use Refused::{From, Never, NewestRedis, Valkey};
+    use Sanitize::{Converted, Deep, Headers, None};
     match finding.code {
         // How a file is framed matters to every server.
         Code::RdbEmptyFile
@@ -152,64 +172,80 @@ fn refused(finding: &Finding) -> Refused {
         | Code::LengthEncoding
         | Code::StringEncoding
         | Code::StringLzf
-        | Code::SlotRange
+        | Code::DoubleText
         | Code::SlotJob
         | Code::KeyMeta
         | Code::ListContainer
         | Code::StreamNodeKey
+        | Code::StreamNodeEmpty
         | Code::GroupDup
         | Code::ConsumerDup
         | Code::PelDup
         | Code::PelUnknown
+        // Servers with the fixes of July 2026 refuse it; others free it twice.
+        | Code::PelShared
         | Code::ArrayInvalid
-        | Code::VectorSet => Always,
-        Code::DupMember | Code::DupField | Code::ZsetNan | Code::PairOdd => packed(finding),
-        Code::HashTtl => match is_packed(finding) {
-            true => Deep,
-            false => Always,
-        },
+        | Code::VectorSet => From(None),
+        Code::DupMember | Code::ZsetNan | Code::PairOdd => From(element_by_element(finding)),
+        Code::DupField => duplicate_field(finding),
+        Code::HashTtl => field_ttl(finding),
         Code::PackedType
         | Code::LpHeader
         | Code::ZlHeader
-        | Code::ZlEntry
-        | Code::ZlPrevlen
-        | Code::ZlTail
-        | Code::ZlCount
         | Code::IntsetHeader
         | Code::ZipmapEntry
         | Code::ZipmapCount
-        | Code::ListNodeEmpty => Shallow,
+        | Code::ListNodeEmpty => From(Headers),
+        Code::ZlEntry | Code::ZlPrevlen | Code::ZlTail | Code::ZlCount => From(Converted),
         Code::LpEntry
         | Code::LpBacklen
         | Code::LpCount
         | Code::IntsetOrder
         | Code::HashTtlOrder
         | Code::StreamNode
-        | Code::PelOrphan => Deep,
-        Code::StreamCounts
-        | Code::StreamEntriesAdded
-        | Code::GroupEntriesRead
-        | Code::PelShared
-        | Code::NackInvalid
-        | Code::StreamIdmp => Counts,
+        | Code::PelOrphan => From(Deep),
+        Code::StreamCounts | Code::NackInvalid | Code::StreamIdmp => From(Sanitize::Counts),
+        Code::StreamEntriesAdded | Code::GroupEntriesRead => NewestRedis,
+        // Redis reads slot sizes as a hint, Valkey's slot imports are orders.
+        Code::SlotRange => Valkey,
+        Code::AuxValue if finding.found.starts_with("slot-info=") => Valkey,
         _ => Never,
     }
 }
 
-/// Values that are converted element by element are looked at by every server that can; those that go
-/// into memory as they are only by the thorough ones.
-fn packed(finding: &Finding) -> Refused {
-    match is_packed(finding) {
-        true => Refused::Deep,
-        false => Refused::Always,
+fn type_name(finding: &Finding) -> &str {
+    finding.key.as_ref().map_or("", |key| key.type_name)
+}
+
+fn encoding(finding: &Finding) -> &'static str {
+    let row = TYPES.iter().find(|row| row.name == type_name(finding));
+    row.map_or("", |row| row.encoding)
+}
+
+/// Tables are built element by element by every server, ziplists since 7.0; what else is packed goes
+/// into memory as it is, but for those servers that look at everything.
+fn element_by_element(finding: &Finding) -> Sanitize {
+    match encoding(finding) {
+        "listpack" | "listpackex" | "intset" => Sanitize::Deep,
+        "ziplist" => Sanitize::Converted,
+        _ => Sanitize::None,
     }
 }
 
-fn is_packed(finding: &Finding) -> bool {
-    let name = finding.key.as_ref().map_or("", |key| key.type_name);
-    TYPES.iter().any(|row| {
-        row.name == name
-            && row.data != DataType::Stream
-            && matches!(row.encoding, "listpack" | "listpackex" | "intset")
-    })
+fn duplicate_field(finding: &Finding) -> Refused {
+    let stated = finding.key.as_ref().and_then(|key| key.elements);
+    let packs = encoding(finding) == "hashtable" && stated.is_some_and(|n| n <= HASH_PACKED);
+    match packs && type_name(finding) != "hash-volatile-items" {
+        true => Refused::From(Sanitize::Deep),
+        false => Refused::From(element_by_element(finding)),
+    }
+}
+
+fn field_ttl(finding: &Finding) -> Refused {
+    match type_name(finding) {
+        "hash-volatile-items" => Refused::From(Sanitize::None),
+        "hash-hashtable-md" | "hash-metadata-pre-release" => Refused::Never,
+        _ if finding.found == TTL_TEXT => Refused::From(Sanitize::None),
+        _ => Refused::From(Sanitize::Deep),
+    }
 }

@@ -5,6 +5,7 @@
 use super::length::{Length, length, length_or_mark};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::limits::LZF_RATIO;
 
 /// One part of a shape.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +121,7 @@ fn skip_times<'a>(body: &[Shape], count: u64, mut i: &'a [u8], string_limit: u64
     }
 }
 
-fn branch<'a>(
+fn branch(
     code: Code,
     branches: &[Branch],
     tag: u64,
@@ -159,7 +160,12 @@ pub fn skip_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
         (_, Length::Encoded(_)) => {
             let (rest, string) = super::string::string(i)?;
             match string {
-                crate::element::Str::Lzf { len, .. } if len > limit => too_long(i, len, limit),
+                // What could not expand so far is told by the walk: its framing is sound.
+                crate::element::Str::Lzf { compressed, len }
+                    if len > limit && len / LZF_RATIO <= compressed.len() as u64 =>
+                {
+                    too_long(i, len, limit)
+                }
                 _ => Ok((rest, ())),
             }
         }

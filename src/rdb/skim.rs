@@ -13,7 +13,7 @@ use super::shape::{skip, skip_string};
 use super::types::{Op, Table};
 use crate::encoding::crc64::Crc64;
 use crate::error::{Fault, Parse, fault_of};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Excerpt, Finding};
 use crate::limits::{CHUNK, Limits};
 
 /// What a reader must know to start in the middle of a file.
@@ -310,7 +310,7 @@ impl<R: Read> Chunks<R> {
         let end = self.offset + self.filled as u64;
         let record = self.buf.get(pos..self.filled).unwrap_or_default();
         let fault_rest = fault.rest();
-        let finding = if too_large {
+        let mut finding = if too_large {
             let expected = format!("a record of at most {} bytes", self.limits.record);
             Finding::new(Code::RecordLimit, at..end, expected, "a longer one")
         } else if end == 0 {
@@ -325,6 +325,8 @@ impl<R: Read> Chunks<R> {
             let len = length(string).map(|(_, len)| len).ok();
             self.claimed_end = len.map(|len| finding.span.start.saturating_add(len));
         }
+        let read = self.buf.get(..self.filled).unwrap_or_default();
+        finding.excerpt = Excerpt::around(read, self.offset, finding.span.start);
         self.damaged_record = record.get(..record.len().min(4096)).unwrap_or_default().to_vec();
         self.damage = Some(finding);
     }
@@ -396,10 +398,10 @@ impl<R: Read> Chunks<R> {
             }
             last = self.filled;
         }
-        if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8)) {
-            if let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value()) {
-                self.checksum = Checksum::Ok;
-            }
+        if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8))
+            && let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value())
+        {
+            self.checksum = Checksum::Ok;
         }
         if let (Some(damage), Some(claimed)) = (&mut self.damage, self.claimed_end) {
             // Not a long string but a wrong length: the file is not even that long.

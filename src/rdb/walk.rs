@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashSet};
 
-use super::types::RdbType;
+use super::types::{DataType, RdbType};
 use crate::element::{Str, StreamId, Visit};
 use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
@@ -35,6 +35,7 @@ pub struct Walker {
     pub backlen: BacklenSeen,
     /// RDB version of the file, for rules that changed with it.
     pub version: u16,
+    in_stream: bool,
     end: u64,
     inside: Option<Inside>,
     locating: Option<HashSet<Vec<u8>>>,
@@ -50,6 +51,8 @@ pub struct Walker {
 pub struct BacklenSeen {
     /// The wider one, of Redis up to 8.6 and Valkey up to 8.1.
     pub wide: bool,
+    /// The wider one in a stream, whose nodes every server reads entry by entry.
+    pub wide_in_stream: bool,
     /// The one of Redis 8.8 and Valkey 9.1.
     pub narrow: bool,
 }
@@ -71,6 +74,7 @@ impl Walker {
             limits,
             backlen: BacklenSeen::default(),
             version: u16::MAX,
+            in_stream: false,
             end: 0,
             inside: None,
             locating: None,
@@ -91,8 +95,7 @@ impl Walker {
         visit: &mut dyn Visit,
     ) {
         self.end = offset + payload.len() as u64;
-        self.inside = None;
-        self.locating = None;
+        self.in_stream = row.data == DataType::Stream;
         self.seen.clear();
         self.run(row, payload, visit);
         if self.deep {
@@ -116,6 +119,9 @@ impl Walker {
     /// Values in which two hashes are equal are walked once more, to name the duplicates and to be
     /// certain of them: it is rare, so a first pass need not keep the bytes.
     fn name_duplicates(&mut self, row: &'static RdbType, payload: &[u8]) {
+        if all_different(&self.seen) {
+            return;
+        }
         self.seen.sort_unstable();
         let twice = |pair: &[u64]| matches!(pair, [a, b] if a == b);
         if !self.seen.windows(2).any(twice) {
@@ -291,6 +297,7 @@ impl Walker {
     pub fn backlen(&mut self, wide: bool, at: &[u8]) {
         let (code, expected, found) = if wide {
             self.backlen.wide = true;
+            self.backlen.wide_in_stream |= self.in_stream;
             (Code::LpBacklenWide, "the shorter form, for the newest servers", "the longer form")
         } else {
             self.backlen.narrow = true;
@@ -307,6 +314,22 @@ impl Walker {
         (self.quiet, self.deep) = (quiet, deep);
         done
     }
+}
+
+/// Hashes up to which [`all_different`] is worth asking.
+const FEW: usize = 40;
+
+/// A cheap look that is certain when it says yes: each hash has a bit of its own among 4096.
+fn all_different(hashes: &[u64]) -> bool {
+    let mut bits = [0u64; 64];
+    hashes.len() <= FEW
+        && hashes.iter().all(|hash| {
+            let bit = 1u64 << (hash & 63);
+            let Some(word) = bits.get_mut((hash >> 6 & 63) as usize) else { return false };
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        })
 }
 
 /// Reads a stream id as 16 raw bytes, big endian, the form of node keys and pending lists.

@@ -1,7 +1,7 @@
 //! Streams and their groups.
 
 use crate::dice::{Cmd, Compare, Dice, Kind};
-use crate::server::Resp;
+use crate::servers::Reply;
 
 pub(crate) const KIND: Kind = Kind { name: "stream", draw, chosen: CHOSEN };
 
@@ -330,20 +330,22 @@ fn deletion(dice: &mut Dice, key: Vec<u8>) -> Vec<Vec<u8>> {
 }
 
 /// Idle times and points in time may differ by what passes between the two.
-fn same_but_times(ours: &Resp, theirs: &Resp) -> bool {
-    let (Resp::Array(ours), Resp::Array(theirs)) = (ours, theirs) else { return ours == theirs };
+fn same_but_times(ours: &Reply, theirs: &Reply) -> bool {
+    let (Reply::Array(Some(ours)), Reply::Array(Some(theirs))) = (ours, theirs) else {
+        return ours == theirs;
+    };
     let near = |at: usize| match (&ours[at], &theirs[at]) {
-        (Resp::Int(a), Resp::Int(b)) => (a - b).abs() < 5000,
+        (Reply::Int(a), Reply::Int(b)) => (a - b).abs() < 5000,
         _ => false,
     };
     let is_time = |at: usize| {
-        let named = |before: &Resp| match before {
-            Resp::Bulk(name) => {
+        let named = |before: &Reply| match before {
+            Reply::Bulk(Some(name)) => {
                 [&b"idle"[..], b"inactive", b"seen-time", b"active-time"].contains(&&name[..])
             }
             _ => false,
         };
-        let kinds: Vec<bool> = theirs.iter().map(|item| matches!(item, Resp::Int(_))).collect();
+        let kinds: Vec<bool> = theirs.iter().map(|item| matches!(item, Reply::Int(_))).collect();
         // id, consumer, time, deliveries; or id, time, deliveries
         (at > 0 && named(&theirs[at - 1]))
             || (kinds == [false, false, true, true] && at == 2)

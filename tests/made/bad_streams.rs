@@ -55,7 +55,7 @@ fn entries() -> Vec<Sample> {
         |count: i64| [flags.clone(), zero.clone(), zero.clone(), lpe::text("v"), int(count)];
     let negative = [lpe::u7(0), int(0), int(0), int(-1), int(2)];
     vec![
-        v2("stream-node", "empty", "a node without a master entry", items(&[])),
+        v2("stream-node-empty", "listpack", "a node without a master entry", items(&[])),
         v2(
             "stream-node",
             "count-text",

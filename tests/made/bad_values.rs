@@ -374,8 +374,8 @@ fn ziplists() -> Vec<Sample> {
             hash(zl_raw(total, 10, 2, &entries, 0xff)),
         ),
         bad(
-            "zl-tail",
-            "outside",
+            "zl-header",
+            "tail-outside",
             "a last entry far outside",
             hash(zl_raw(total, 1 << 30, 2, &entries, 0xff)),
         ),
@@ -426,7 +426,7 @@ fn others() -> Vec<Sample> {
         ),
         bad("zipmap-count", "more", "a count of three for one", map(zipmap(3, &[("f", "v")], 0))),
         bad("zipmap-count", "empty", "no pair", map(zipmap(0, &[], 0))),
-        bad("zipmap-entry", "behind", "bytes behind the zipmap's end", map(behind)),
+        bad("value-trailing", "zipmap", "bytes behind the zipmap's end", map(behind)),
     ]
 }
 

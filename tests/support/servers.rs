@@ -104,18 +104,16 @@ impl ServerBinary {
 fn within(command: &mut Command, patience: Duration) -> Option<Output> {
     let out = tempfile::tempfile().expect("a temporary file");
     let both = || out.try_clone().expect("a second handle");
-    let mut child = command.stdout(both()).stderr(both()).spawn().expect("the program starts");
+    let child = command.stdout(both()).stderr(both()).spawn().expect("the program starts");
+    let mut process = Process(child);
     let since = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("its state") {
-            break status;
-        }
+    while !process.has_ended() {
         if since.elapsed() > patience {
-            end(&mut child);
             return None;
         }
         sleep(Duration::from_millis(2));
-    };
+    }
+    let status = process.0.wait().expect("its state");
     let mut stdout = Vec::new();
     let mut out = out;
     io::Seek::rewind(&mut out).expect("from the start");
@@ -137,7 +135,10 @@ pub(crate) fn all() -> &'static [ServerBinary] {
         let lost = INSTALLED.into_iter().filter(|name| !found.contains_key(*name));
         let lost: Vec<_> = missing_on_path.into_iter().chain(lost).collect();
         for name in &lost {
-            eprintln!("SKIP: no {name}, so nothing is tested against it (bash .ci/servers.sh)");
+            // Straight to stderr: what the print macros write is kept back when a test passes.
+            let line =
+                format!("SKIP: no {name}, so nothing is tested against it: bash .ci/servers.sh\n");
+            let _ = io::stderr().write_all(line.as_bytes());
         }
         assert!(lost.is_empty() || std::env::var_os("CI").is_none(), "servers missing: {lost:?}");
         found.into_values().collect()
@@ -186,7 +187,7 @@ impl Setup {
 /// A running server; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     folder: TempDir,
     client: Client,
     /// Where it listens.
@@ -232,7 +233,7 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("the server starts");
-        await_answer(child, folder, port)
+        await_answer(Process(child), folder, port)
     }
 
     /// Sends a command and waits for the answer.
@@ -270,20 +271,26 @@ impl Server {
     /// Lets it shut down by itself without saving, as an operator would, and leaves its folder.
     pub(crate) fn shut_down(mut self) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
         let _ = self.client.command(&["SHUTDOWN", "NOSAVE"]);
-        self.child.wait()?;
+        self.process.0.wait()?;
         files(self.folder.path())
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        end(&mut self.child);
+/// A program that does not outlive its handle, whatever becomes of the test.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("its state").is_some()
     }
 }
 
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
@@ -332,17 +339,16 @@ fn read_log(folder: &TempDir) -> String {
     String::from_utf8_lossy(&log).into_owned()
 }
 
-fn await_answer(mut child: Child, folder: TempDir, port: u16) -> Result<Server, Refused> {
+fn await_answer(mut process: Process, folder: TempDir, port: u16) -> Result<Server, Refused> {
     let since = Instant::now();
     loop {
-        if child.try_wait().expect("its state").is_some() {
+        if process.has_ended() {
             return Err(Refused { log: read_log(&folder) });
         }
-        if let Some(client) = ready(port, child.id()) {
-            return Ok(Server { child, folder, client, port });
+        if let Some(client) = ready(port, process.0.id()) {
+            return Ok(Server { process, folder, client, port });
         }
         if since.elapsed() > PATIENCE {
-            end(&mut child);
             panic!("the server neither answers nor ends:\n{}", read_log(&folder));
         }
         sleep(Duration::from_millis(5));
@@ -392,7 +398,7 @@ pub(crate) fn loads_with(binary: &ServerBinary, setup: &Setup) -> Load {
 }
 
 /// An answer in RESP 2.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reply {
     Status(String),
     Error(String),
@@ -409,6 +415,39 @@ impl Reply {
             Reply::Int(number) => number.to_string(),
             Reply::Bulk(Some(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
             other => panic!("no text: {other:?}"),
+        }
+    }
+
+    /// Reads an answer in RESP 2.
+    pub(crate) fn read(input: &mut impl BufRead) -> io::Result<Reply> {
+        let mut line = Vec::new();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // An error may repeat any bytes of the command.
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\r', '\n']);
+        let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::InvalidData)?;
+        let number =
+            || rest.parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
+        match kind {
+            "+" => Ok(Reply::Status(rest.into())),
+            "-" => Ok(Reply::Error(rest.into())),
+            ":" => Ok(Reply::Int(number()?)),
+            "$" => match usize::try_from(number()?) {
+                Ok(len) => {
+                    let mut bytes = vec![0; len + 2];
+                    input.read_exact(&mut bytes)?;
+                    bytes.truncate(len);
+                    Ok(Reply::Bulk(Some(bytes)))
+                }
+                Err(_) => Ok(Reply::Bulk(None)),
+            },
+            "*" => {
+                let items = |len| (0..len).map(|_| Reply::read(input)).collect::<io::Result<_>>();
+                Ok(Reply::Array(usize::try_from(number()?).ok().map(items).transpose()?))
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
@@ -437,42 +476,26 @@ impl Client {
 
     /// Sends a command and waits for the answer.
     pub(crate) fn command(&mut self, args: &[impl AsRef<[u8]>]) -> io::Result<Reply> {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            request.extend(format!("${}\r\n", arg.as_ref().len()).into_bytes());
-            request.extend([arg.as_ref(), b"\r\n"].concat());
-        }
+        let mut request = Vec::new();
+        append_command(args, &mut request);
         self.stream.get_mut().write_all(&request)?;
-        self.reply()
+        Reply::read(&mut self.stream)
     }
 
-    fn reply(&mut self) -> io::Result<Reply> {
-        let mut line = String::new();
-        if self.stream.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let line = line.trim_end();
-        let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::InvalidData)?;
-        let number =
-            || rest.parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
-        match kind {
-            "+" => Ok(Reply::Status(rest.into())),
-            "-" => Ok(Reply::Error(rest.into())),
-            ":" => Ok(Reply::Int(number()?)),
-            "$" => usize::try_from(number()?).map_or(Ok(Reply::Bulk(None)), |len| self.bulk(len)),
-            "*" => {
-                let items = |len| (0..len).map(|_| self.reply()).collect::<io::Result<Vec<_>>>();
-                let items = usize::try_from(number()?).ok().map(items).transpose()?;
-                Ok(Reply::Array(items))
-            }
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
+    /// Sends commands together and waits for all answers.
+    pub(crate) fn pipeline(&mut self, commands: &[Vec<Vec<u8>>]) -> io::Result<Vec<Reply>> {
+        let mut request = Vec::new();
+        commands.iter().for_each(|args| append_command(args, &mut request));
+        self.stream.get_mut().write_all(&request)?;
+        commands.iter().map(|_| Reply::read(&mut self.stream)).collect()
     }
+}
 
-    fn bulk(&mut self, len: usize) -> io::Result<Reply> {
-        let mut bytes = vec![0; len + 2];
-        self.stream.read_exact(&mut bytes)?;
-        bytes.truncate(len);
-        Ok(Reply::Bulk(Some(bytes)))
+fn append_command(args: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
+    out.extend(format!("*{}\r\n", args.len()).into_bytes());
+    for arg in args {
+        out.extend(format!("${}\r\n", arg.as_ref().len()).into_bytes());
+        out.extend_from_slice(arg.as_ref());
+        out.extend_from_slice(b"\r\n");
     }
 }

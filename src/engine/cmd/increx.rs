@@ -107,7 +107,7 @@ impl Number for LongDouble {
     }
 }
 
-/// INCREX key [BYFLOAT n | BYINT n] [LBOUND n] [UBOUND n] [SATURATE] [EX … | PERSIST] [ENX], as given.
+/// `INCREX key [BYFLOAT n | BYINT n] [LBOUND n] [UBOUND n] [SATURATE] [EX … | PERSIST] [ENX]`, as given.
 #[derive(Default)]
 struct Options<'a> {
     by: Option<(bool, &'a [u8])>,

@@ -275,7 +275,7 @@ fn msetnx(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Int(1))
 }
 
-/// MSETEX numkeys key value … [NX|XX] [EX …|KEEPTTL]
+/// `MSETEX numkeys key value … [NX|XX] [EX …|KEEPTTL]`
 fn msetex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let count = args::int(argv[1]).ok().and_then(|count| usize::try_from(count).ok());
     let count = count.filter(|count| *count > 0);

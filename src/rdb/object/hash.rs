@@ -6,11 +6,14 @@ use nom::number::complete::le_i64;
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
-use crate::element::{Element, Str, Visit};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
+use crate::element::{Element, Packing, Str, Visit};
 use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+
+/// What is found where a field's expire time is no integer.
+pub const TTL_TEXT: &str = "a string";
 
 /// Latest expire time of a field: 48 bits of ms (FORMATS A.5).
 pub const EXPIRE_MAX_MS: i64 = (1 << 48) - 1;
@@ -134,6 +137,16 @@ pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> 
 }
 
 fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
     let mut entries = P::open(blob)?;
     let mut empty = true;
     while let Some((field, at)) = entries.next(walker)? {
@@ -170,6 +183,12 @@ pub fn listpack_ex_pre_ga<'a>(
 }
 
 fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(Packing::Listpack, blob, walker, visit, |walker, visit| {
+        each_triple(blob, walker, visit)
+    })
+}
+
+fn each_triple(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
     let mut entries = listpack::Entries::open(blob)?;
     let mut order = TtlOrder::default();
     while let Some((field, at)) = entries.next(walker)? {
@@ -184,7 +203,7 @@ fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
             Str::Int(0) => None,
             Str::Int(ms) => in_range(u64::try_from(ms).unwrap_or(u64::MAX), expire_at, walker),
             _ => {
-                walker.note(Code::HashTtl, expire_at, 1, "an integer", "a string");
+                walker.note(Code::HashTtl, expire_at, 1, "an integer", TTL_TEXT);
                 None
             }
         };

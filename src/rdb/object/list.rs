@@ -3,7 +3,7 @@
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Visit};
 use crate::encoding::{listpack, ziplist};
 use crate::error::{Fault, Parse};
@@ -107,12 +107,14 @@ fn items<'b, P: Packed<'b>>(
     visit: &mut dyn Visit,
     count: &mut u64,
 ) -> Step {
-    let mut entries = P::open(blob)?;
-    while let Some((item, _)) = entries.next(walker)? {
-        *count += 1;
-        visit.element(Element::Item(item));
-    }
-    Ok(())
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        let mut entries = P::open(blob)?;
+        while let Some((item, _)) = entries.next(walker)? {
+            *count += 1;
+            visit.element(Element::Item(item));
+        }
+        Ok(())
+    })
 }
 
 /// Whether servers since 7.2 hold the list as a single listpack: one node, and that packed.

@@ -130,7 +130,10 @@ fn nodes<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'
         }
         last = Some(id);
         walker.packed(packed, LISTPACK_MIN, pack_at, after, visit, |walker, blob, visit| {
-            walk_node(blob, id, &mut totals, walker, visit)
+            visit.element(Element::StreamNode { id, blob });
+            let done = walk_node(blob, id, &mut totals, walker, visit);
+            visit.element(Element::Unpacked);
+            done
         });
         rest = after;
     }
@@ -163,11 +166,11 @@ fn check_info(info: StreamInfo, totals: &Totals, at: &[u8], walker: &mut Walker)
         let expected = format!("a last id of at least {highest}");
         walker.note(Code::StreamLastId, at, 1, expected, info.last_id.to_string());
     }
-    if let Some(more) = info.more {
-        if more.entries_added < info.length || more.entries_added > i64::MAX as u64 {
-            let expected = format!("entries-added from {} to 2^63-1", info.length);
-            walker.note(Code::StreamEntriesAdded, at, 1, expected, more.entries_added.to_string());
-        }
+    if let Some(more) = info.more
+        && (more.entries_added < info.length || more.entries_added > i64::MAX as u64)
+    {
+        let expected = format!("entries-added from {} to 2^63-1", info.length);
+        walker.note(Code::StreamEntriesAdded, at, 1, expected, more.entries_added.to_string());
     }
 }
 
@@ -227,11 +230,11 @@ fn unique_name(
 ) {
     walker.check_text(name, at);
     let mut text = Vec::new();
-    if let Ok(bytes) = name.bytes(&mut text) {
-        if !names.insert(bytes.to_vec()) {
-            let found = format!("\"{}\" again", bytes.escape_ascii());
-            walker.note(code, at, bytes.len() + 1, "each name once", found);
-        }
+    if let Ok(bytes) = name.bytes(&mut text)
+        && !names.insert(bytes.to_vec())
+    {
+        let found = format!("\"{}\" again", bytes.escape_ascii());
+        walker.note(code, at, bytes.len() + 1, "each name once", found);
     }
 }
 
@@ -354,12 +357,11 @@ fn dangling(
     }
     impl Visit for Present {
         fn element(&mut self, element: Element<'_>) {
-            if let Element::StreamEntry { id, .. } = element {
-                if let Ok(at) = self.pending.binary_search_by_key(&id, |(id, _)| *id) {
-                    if let Some((_, present)) = self.pending.get_mut(at) {
-                        *present = true;
-                    }
-                }
+            if let Element::StreamEntry { id, .. } = element
+                && let Ok(at) = self.pending.binary_search_by_key(&id, |(id, _)| *id)
+                && let Some((_, present)) = self.pending.get_mut(at)
+            {
+                *present = true;
             }
         }
     }

@@ -78,6 +78,10 @@ pub fn walk_node(
     let entries = listpack::Entries::open(blob)?;
     let mut node = Node { entries, walker };
     let counts_at = node.at();
+    if counts_at.len() <= 1 {
+        let expected = "a master entry";
+        return Fault::err(Code::StreamNodeEmpty, counts_at, 1, expected, "an empty listpack");
+    }
     let count = node.count(Code::StreamCounts, "the number of live entries")?;
     let deleted = node.count(Code::StreamCounts, "the number of deleted entries")?;
     let num_fields = node.count(Code::StreamNode, "the number of fields")?;

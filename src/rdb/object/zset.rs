@@ -5,7 +5,7 @@ use nom::number::complete::le_f64;
 use super::super::length::length;
 use super::super::string::{TextDouble, string, text_double};
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, number, ziplist};
 use crate::error::{Fault, Parse};
@@ -75,6 +75,16 @@ pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> 
 }
 
 fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
     let mut entries = P::open(blob)?;
     let mut last: Option<(f64, Str<'b>)> = None;
     let mut in_order = true;

@@ -12,13 +12,13 @@ use super::log::NewId;
 use super::node::Node;
 use super::{Counting, Stream};
 use crate::element::{Element, Str, StreamId, StreamInfo, Visit};
-use crate::value::{Bytes, Limits};
+use crate::value::{Bytes, PackedLimits};
 
 /// A stream being built.
 #[derive(Debug, Default)]
 pub struct Loader {
     stream: Stream,
-    limits: Limits,
+    limits: PackedLimits,
     /// Nodes were given, so entries are not to be added again.
     has_nodes: bool,
     group: Option<(Bytes, Group)>,
@@ -33,7 +33,7 @@ pub struct Loader {
 
 impl Loader {
     /// Nothing yet. `limits` say how entries that do not come in nodes are packed.
-    pub fn new(limits: Limits) -> Loader {
+    pub fn new(limits: PackedLimits) -> Loader {
         Loader { limits, ..Loader::default() }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::node::{EntryRef, Node};
 use crate::element::StreamId;
 use crate::encoding::listpack;
-use crate::value::{Limits, block};
+use crate::value::{PackedLimits, block};
 
 /// Bytes that a node takes in the tree beside its listpack.
 const NODE: usize = size_of::<(StreamId, Node)>() + 8;
@@ -83,7 +83,7 @@ impl Log {
         &mut self,
         id: NewId,
         fields: &[&[u8]],
-        limits: &Limits,
+        limits: &PackedLimits,
     ) -> Result<StreamId, NotAdded> {
         let id = self.new_id(id).filter(|id| *id > self.last_id).ok_or(NotAdded::Id)?;
         let len = fields.iter().fold(0usize, |len, text| len.saturating_add(text.len()));
@@ -253,7 +253,7 @@ impl Log {
 }
 
 /// Does an entry of `len` bytes of text still go into this node?
-fn has_room(node: &Node, len: usize, limits: &Limits) -> bool {
+fn has_room(node: &Node, len: usize, limits: &PackedLimits) -> bool {
     let bytes = match limits.stream_node_bytes {
         0 => listpack::MAX_LEN,
         bytes => bytes.min(listpack::MAX_LEN),
