@@ -56,8 +56,9 @@ pub struct Element {
     stored: Box<[u8]>,
     /// As a command gave it, f32le; not known of one from a file.
     given: Option<Box<[u8]>>,
-    /// JSON as a rule; none if empty.
-    attributes: Bytes,
+    /// JSON as a rule. Empty ones are none, but for a new element that was given empty ones: it has them
+    /// until it is saved.
+    attributes: Option<Bytes>,
 }
 
 /// Bytes of an element beside its texts.
@@ -88,14 +89,14 @@ impl Element {
 
     /// Its attributes, if it has any.
     pub fn attributes(&self) -> Option<&[u8]> {
-        Some(&self.attributes[..]).filter(|text| !text.is_empty())
+        self.attributes.as_deref()
     }
 
     fn heap(&self) -> usize {
         2 * self.name.heap()
             + block(self.stored.len())
             + self.given.as_ref().map_or(0, |given| block(given.len()))
-            + self.attributes.heap()
+            + self.attributes.as_ref().map_or(0, Bytes::heap)
     }
 }
 
@@ -139,7 +140,7 @@ impl VectorSet {
 
     /// Puts an element in as it lay in a file.
     pub fn put_stored(&mut self, name: &[u8], stored: &[u8], attributes: &[u8]) {
-        let attributes = Bytes::new(attributes);
+        let attributes = non_empty(attributes);
         self.put(Element {
             name: Bytes::new(name),
             stored: stored.into(),
@@ -157,8 +158,12 @@ impl VectorSet {
             None => quantize(vector, self.shape.quantization),
         };
         let old = self.get(name);
-        let (new, kept) = (old.is_none(), old.map(|old| old.attributes.clone()));
-        let attributes = attributes.map(Bytes::new).or(kept).unwrap_or_default();
+        let new = old.is_none();
+        let attributes = match (old, attributes) {
+            (None, attributes) => attributes.map(Bytes::new),
+            (Some(_), Some(attributes)) => non_empty(attributes),
+            (Some(old), None) => old.attributes.clone(),
+        };
         let given = Some(given);
         self.put(Element { name: Bytes::new(name), stored, given, attributes });
         new
@@ -183,7 +188,7 @@ impl VectorSet {
         };
         self.payload = None;
         let before = element.heap();
-        element.attributes = Bytes::new(attributes);
+        element.attributes = non_empty(attributes);
         self.text = (self.text + element.heap()).saturating_sub(before);
         true
     }
@@ -196,6 +201,10 @@ impl VectorSet {
         self.payload = None;
         true
     }
+}
+
+fn non_empty(attributes: &[u8]) -> Option<Bytes> {
+    (!attributes.is_empty()).then(|| Bytes::new(attributes))
 }
 
 /// A vector as servers keep it: of length 1, then in the form of the set.
