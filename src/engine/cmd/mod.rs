@@ -25,6 +25,7 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
+mod vectorset;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
@@ -50,4 +51,5 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
+    vectorset::COMMANDS,
 ];

@@ -76,7 +76,7 @@ fn options<'a>(
             options.count = usize::try_from(args::int(args.value()?)?).unwrap_or(0);
         } else if is("streams") && !args.is_empty() {
             let rest = args.rest();
-            if rest.len() % 2 != 0 {
+            if !rest.len().is_multiple_of(2) {
                 return Err(unbalanced(release, in_group));
             }
             (options.keys, options.ids) = rest.split_at(rest.len() / 2);
