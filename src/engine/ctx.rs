@@ -7,9 +7,13 @@
 use super::command::Command;
 use super::failure::Failure;
 use super::keyspace::{Item, Keyspace};
+use super::release::Release;
+use super::reply::Reply;
 use super::session::Session;
 use super::{Engine, Mode};
+use crate::encoding::number::double_17g;
 use crate::value::dict::Slot;
+use crate::value::digest::ScoreText;
 use crate::value::{DataType, Limits, Value};
 
 /// A command at work.
@@ -32,6 +36,23 @@ impl Ctx<'_> {
     /// Where packed collections unfold.
     pub fn limits(&self) -> Limits {
         self.engine.config.packed
+    }
+
+    /// The server to behave as.
+    pub fn release(&self) -> Release {
+        self.engine.config.release
+    }
+
+    /// A score as this server answers it.
+    pub fn score(&self, score: f64) -> Reply {
+        match self.release().score_text() {
+            ScoreText::Grisu => Reply::Double(score),
+            ScoreText::Legacy17g => {
+                let mut text = Vec::with_capacity(24);
+                double_17g(score, &mut text);
+                Reply::Number(text)
+            }
+        }
     }
 
     /// The selected database, if anything was ever in it.

@@ -1,5 +1,6 @@
 //! Which server the engine stands for, where servers differ.
 
+use super::command::Since;
 use crate::value::digest::{FieldTtl, ScoreText, Style};
 
 /// The two families of servers.
@@ -42,13 +43,29 @@ impl Release {
         }
     }
 
+    /// Is it a Valkey of at least this version?
+    pub fn has_valkey(self, major: u8, minor: u8) -> bool {
+        self.family == Family::Valkey && self.version >= (major, minor)
+    }
+
+    /// Does it have a command with this history?
+    pub fn has(self, since: Since) -> bool {
+        let first = match self.family {
+            Family::Redis => since.redis,
+            Family::Valkey => since.valkey,
+        };
+        first.is_some_and(|first| self.version >= first)
+    }
+
+    /// How it writes a score.
+    pub fn score_text(self) -> ScoreText {
+        if self.has_redis(7, 2) { ScoreText::Grisu } else { ScoreText::Legacy17g }
+    }
+
     /// How it writes a digest at the time `now_ms` (FORMATS D).
     pub fn digest_style(self, now_ms: i64) -> Style {
         Style {
-            score_text: match self.has_redis(7, 2) {
-                true => ScoreText::Grisu,
-                false => ScoreText::Legacy17g,
-            },
+            score_text: self.score_text(),
             field_ttl: match self.family {
                 Family::Redis => FieldTtl::Marked,
                 Family::Valkey => FieldTtl::SkipExpired { now_ms },
