@@ -4,6 +4,7 @@
 //! A write command reads its arguments first (errors must leave no trace), then gets its value,
 //! changes it, and says so with [`Ctx::changed`].
 
+use super::args;
 use super::command::Command;
 use super::failure::Failure;
 use super::keyspace::{Item, Keyspace};
@@ -41,6 +42,15 @@ impl Ctx<'_> {
     /// The server to behave as.
     pub fn release(&self) -> Release {
         self.engine.config.release
+    }
+
+    /// A floating point number, as this server reads one.
+    pub fn float(&self, arg: &[u8]) -> Result<f64, Failure> {
+        let digits = arg.strip_prefix(b"-").or(arg.strip_prefix(b"+")).unwrap_or(arg);
+        match digits {
+            [b'0', b'x' | b'X', ..] if self.release().has_valkey(9, 0) => Err(Failure::NOT_FLOAT),
+            _ => args::float(arg),
+        }
     }
 
     /// A score as this server answers it.

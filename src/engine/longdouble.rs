@@ -71,6 +71,11 @@ impl LongDouble {
         Some(LongDouble { negative, magnitude })
     }
 
+    /// Is it an infinity?
+    pub fn is_infinite(self) -> bool {
+        self.magnitude == Magnitude::Infinite
+    }
+
     /// The sum; `None` where it would be infinite or not a number.
     pub fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let (a, b) = (self.magnitude, other.magnitude);
