@@ -5,9 +5,17 @@ use super::longdouble::LongDouble;
 use super::release::Release;
 use crate::encoding::number::{parse_double, parse_i64};
 
-/// Is this argument that word, in any case? `word` is in lower case.
+/// Is this argument that word, in any case? `word` is in lower case. To C, a text ends at a NUL.
 pub fn is(arg: &[u8], word: &str) -> bool {
-    arg.eq_ignore_ascii_case(word.as_bytes())
+    match arg.split_at_checked(word.len()) {
+        Some((text, [] | [0, ..])) => text.eq_ignore_ascii_case(word.as_bytes()),
+        _ => false,
+    }
+}
+
+/// A text as C sees it: up to the first NUL.
+pub fn c_text(arg: &[u8]) -> &[u8] {
+    arg.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// A 64-bit integer in canonical text.

@@ -25,6 +25,7 @@ pub mod ctx;
 mod digest;
 mod effects;
 pub mod failure;
+pub mod geohash;
 pub mod keyspace;
 pub mod longdouble;
 mod release;

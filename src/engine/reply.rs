@@ -23,6 +23,7 @@
 use crate::encoding::Entry;
 use crate::encoding::number::{double_grisu, write_i64};
 use crate::engine::failure::Failure;
+use crate::value::zset::whole;
 
 /// What a command answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,12 +171,10 @@ impl From<Result<Reply, Failure>> for Reply {
 
 /// A double as servers answer it since 7.2: unlike in a digest, what is an integer looks like one.
 fn double_text(number: f64, out: &mut Vec<u8>) {
-    const MAX: f64 = (i64::MAX / 2) as f64;
     let negative_zero = number == 0.0 && number.is_sign_negative();
-    if number.trunc() == number && number.abs() <= MAX && !negative_zero {
-        write_i64(number as i64, out);
-    } else {
-        double_grisu(number, out);
+    match whole(number).filter(|_| !negative_zero) {
+        Some(whole) => write_i64(whole, out),
+        None => double_grisu(number, out),
     }
 }
 

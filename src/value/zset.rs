@@ -64,11 +64,16 @@ pub fn order(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
     (a.0 + 0.0).total_cmp(&(b.0 + 0.0)).then_with(|| a.1.cmp(b.1))
 }
 
+/// The integer that a score is, if it is one that servers write as such: up to half of what an i64 holds.
+pub fn whole(score: f64) -> Option<i64> {
+    let whole = score.trunc() == score && score.abs() <= (i64::MAX / 2) as f64;
+    whole.then_some(score as i64)
+}
+
 /// A score as a listpack holds it: an integer if it is one (−0 becomes 0), else its text.
 fn score_entry(score: f64, text: &mut Vec<u8>) -> Entry<'_> {
-    // Half of what an i64 holds: as far as servers look for integers.
-    if score.trunc() == score && score.abs() <= (i64::MAX / 2) as f64 {
-        return Entry::Int(score as i64);
+    if let Some(whole) = whole(score) {
+        return Entry::Int(whole);
     }
     text.clear();
     double_grisu(score, text);

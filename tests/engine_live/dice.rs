@@ -1,5 +1,7 @@
 //! What the generators draw from: keys from small pools so that commands meet, values at the edges.
 
+use rdbtool::engine::Release;
+
 use crate::server::Resp;
 
 /// A command to send to both, and how their replies are to be compared.
@@ -16,7 +18,7 @@ pub(crate) enum Compare {
     Exact,
     /// In any order, at every level.
     Unordered,
-    /// Integers this far apart at most: times to live.
+    /// Integers this far apart at most, also in an array: times to live.
     Near(i64),
 }
 
@@ -42,6 +44,9 @@ impl Compare {
     pub(crate) fn same(self, ours: &Resp, theirs: &Resp) -> bool {
         match (self, ours, theirs) {
             (Compare::Near(range), Resp::Int(a), Resp::Int(b)) => (a - b).abs() <= range,
+            (Compare::Near(_), Resp::Array(a), Resp::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b))
+            }
             (Compare::Unordered, _, _) => sorted(ours) == sorted(theirs),
             _ => ours == theirs,
         }
@@ -63,6 +68,8 @@ fn sorted(reply: &Resp) -> Resp {
 pub(crate) struct Dice {
     rng: fastrand::Rng,
     pub(crate) now_ms: i64,
+    /// The server that is asked.
+    pub(crate) release: Release,
 }
 
 /// Letters that keys begin with, one a data type: a few keys of each, so that types meet too.
@@ -70,8 +77,8 @@ const POOLS: &[u8] = b"slzehxag";
 const POOL: u32 = 8;
 
 impl Dice {
-    pub(crate) fn new(seed: u64, now_ms: i64) -> Dice {
-        Dice { rng: fastrand::Rng::with_seed(seed), now_ms }
+    pub(crate) fn new(seed: u64, now_ms: i64, release: Release) -> Dice {
+        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release }
     }
 
     pub(crate) fn commands(&mut self, kinds: &[Kind], out: &mut Vec<Cmd>) {

@@ -2,7 +2,8 @@
 //! DEBUG DIGEST every few hundred commands.
 //!
 //! A data type adds a file here with `pub const KIND: Kind`, and a line in `KINDS`. Which server, which
-//! seeds, how many commands: `$RDBTOOL_TEST_SERVER`, `$RDBTOOL_TEST_SEEDS` ("1,2,3"), `$RDBTOOL_TEST_COMMANDS`.
+//! seeds, how many commands, which data types: `$RDBTOOL_TEST_SERVER`, `$RDBTOOL_TEST_SEEDS` ("1,2,3"),
+//! `$RDBTOOL_TEST_COMMANDS`, `$RDBTOOL_TEST_KINDS` ("hash,zset").
 
 #![allow(
     clippy::unwrap_used,
@@ -14,9 +15,12 @@
 
 mod dice;
 mod generic;
+mod geo;
+mod hash;
 #[path = "../support/server.rs"]
 mod server;
 mod string;
+mod zset;
 
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,7 +30,15 @@ use rdbtool::engine::{Config, Engine, Mode, Release, Session};
 use server::{Client, Resp, Server, find_server};
 
 /// Every data type's commands.
-const KINDS: &[Kind] = &[string::KIND, generic::KIND];
+const KINDS: &[Kind] = &[string::KIND, generic::KIND, hash::KIND, zset::KIND, geo::KIND];
+
+/// Those asked for, or all.
+fn kinds() -> Vec<Kind> {
+    let asked = std::env::var("RDBTOOL_TEST_KINDS").ok();
+    let is_asked =
+        |kind: &&Kind| asked.as_ref().is_none_or(|names| names.split(',').any(|n| n == kind.name));
+    KINDS.iter().filter(is_asked).copied().collect()
+}
 
 /// Commands sent together, and between two digests.
 const BATCH: usize = 200;
@@ -181,16 +193,26 @@ fn env<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Does the server have this command? (If nobody has it, both say so.)
+fn knows(release: Release, argv: &[Vec<u8>]) -> bool {
+    let name: &[&[u8]] = &[&argv[0]];
+    let command = rdbtool::engine::command::all()
+        .find(|command| command.name.as_bytes().eq_ignore_ascii_case(name[0]));
+    command.is_none_or(|command| release.has(command.since))
+}
+
 /// Sends `count` commands of the kinds to both and compares.
 fn stream(server: &Server, kinds: &[Kind], seed: u64, count: usize) {
     // Shown only if the test fails.
     println!("{}: seed {seed}", kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", "));
     let mut pair = Pair::new(server);
-    let mut dice = Dice::new(seed, now_ms());
+    let release = pair.engine.config().release;
+    let mut dice = Dice::new(seed, now_ms(), release);
     while pair.done < count {
         let mut batch = Vec::new();
         while batch.len() < BATCH {
             dice.commands(kinds, &mut batch);
+            batch.retain(|cmd| knows(release, &cmd.argv));
         }
         pair.run(batch, seed);
         if pair.session.in_multi() {
@@ -209,10 +231,10 @@ fn random_commands_of_every_kind() {
     let count = env("RDBTOOL_TEST_COMMANDS").unwrap_or(10_000);
     for seed in seeds.split(',').map(|seed| seed.parse().unwrap()) {
         // Each kind for itself, where its keys meet most often, and then all together.
-        for kind in KINDS {
+        for kind in &kinds() {
             stream(&server, std::slice::from_ref(kind), seed, count / 2);
         }
-        stream(&server, KINDS, seed, count);
+        stream(&server, &kinds(), seed, count);
     }
 }
 
@@ -221,11 +243,14 @@ fn random_commands_of_every_kind() {
 fn chosen_commands() {
     let Some(binary) = find_server() else { return };
     let server = Server::start(&binary, &["--enable-debug-command", "yes"]);
-    for kind in KINDS {
+    for kind in kinds() {
         let mut pair = Pair::new(&server);
         for line in kind.chosen {
             let words = line.split(' ').map(dice::unescape);
             let argv: Vec<Vec<u8>> = words.collect();
+            if !knows(pair.engine.config().release, &argv) {
+                continue;
+            }
             pair.run(vec![Cmd { argv, compare: Compare::Exact }], 0);
         }
         pair.compare_digests(0);

@@ -10,7 +10,7 @@ use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::longdouble::LongDouble;
-use crate::engine::release::Family;
+use crate::engine::release::{Family, Release};
 use crate::engine::reply::Reply;
 use crate::value::{DataType, FieldRef, Hash};
 
@@ -214,14 +214,19 @@ fn hrandfield(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         .reply(fields.into_iter().map(|f| (Reply::entry(f.name), move || Reply::entry(f.value)))))
 }
 
+/// Does this server know the NOVALUES of HSCAN?
+pub(super) fn has_novalues(release: Release) -> bool {
+    release.has_valkey(8, 0) || release.family == Family::Redis && release.has_redis(7, 4)
+}
+
 /// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 fn hscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let cursor = scan_cursor(argv[2])?;
+    let (cursor, release) = (scan_cursor(argv[2])?, ctx.release());
     let Some(hash) = ctx.read::<Hash>(argv[1])? else { return Ok(scan_reply(0, Vec::new())) };
     let mut args = Args::from(argv, 3);
     let (mut wanted, mut values) = (ScanOptions::default(), true);
     while let Some(word) = args.next() {
-        match args::is(word, "novalues") {
+        match args::is(word, "novalues") && has_novalues(release) {
             true => values = false,
             false => wanted.parse(word, &mut args)?,
         }

@@ -42,15 +42,14 @@ fn valkey_args<'a>(argv: &'a [&'a [u8]]) -> Result<(Options<'a>, &'a [&'a [u8]])
         let mut args = Args::from(words, 0);
         let mut options = Options::default();
         while let Some(word) = args.next() {
-            match word.to_ascii_lowercase().as_slice() {
-                b"nx" => condition(&mut options.key, false)?,
-                b"xx" => condition(&mut options.key, true)?,
-                b"fnx" => condition(&mut options.fields, false)?,
-                b"fxx" => condition(&mut options.fields, true)?,
-                _ => {
-                    let parsed = TtlOption::parse(word, &mut args, options.ttl, "keepttl")?;
-                    options.ttl = Some(parsed.ok_or(Failure::SYNTAX)?);
-                }
+            let is = |name| args::is(word, name);
+            if is("nx") || is("xx") {
+                condition(&mut options.key, is("xx"))?;
+            } else if is("fnx") || is("fxx") {
+                condition(&mut options.fields, is("fxx"))?;
+            } else {
+                let parsed = TtlOption::parse(word, &mut args, options.ttl, "keepttl")?;
+                options.ttl = Some(parsed.ok_or(Failure::SYNTAX)?);
             }
         }
         Ok(options)

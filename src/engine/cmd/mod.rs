@@ -5,6 +5,8 @@ use super::command::Command;
 mod debug;
 mod expire;
 mod generic;
+mod geo;
+mod geo_search;
 mod hash;
 mod hash_ttl;
 mod hsetex;
@@ -25,6 +27,8 @@ pub(super) const GROUPS: &[&[Command]] = &[
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
     hash::COMMANDS,
     hash_ttl::COMMANDS,
     hsetex::COMMANDS,

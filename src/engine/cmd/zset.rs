@@ -1,15 +1,18 @@
 //! Sorted sets: members and scores. Ranges are in `zset_range`, pops in `zset_pop`, unions and their like
 //! in `zset_store`.
 
+use super::hash::has_novalues;
 use super::keyspace::{ScanOptions, scan_cursor, scan_reply};
 use super::sample::{Sample, sample};
-use crate::encoding::number::MAX_I64_TEXT;
+use crate::encoding::number::{MAX_I64_TEXT, double_17g, double_grisu, write_i64};
 use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{DENYOOM, RANDOM, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::reply::Reply;
+use crate::value::digest::ScoreText;
+use crate::value::zset::whole;
 use crate::value::{DataType, Limits, Zset};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -106,10 +109,13 @@ fn add(ctx: &mut Ctx<'_>, key: &[u8], pairs: &[[&[u8]; 2]], options: AddOptions)
     if options.xx && ctx.read::<Zset>(key)?.is_none() {
         return Ok(if options.incr { Reply::Nil } else { Reply::Int(0) });
     }
-    let limits = ctx.limits();
-    let many = ctx.release().has_redis(7, 2) && pairs.len() > limits.zset_entries;
+    let (limits, release) = (ctx.limits(), ctx.release());
+    // Servers look before they begin, and take every member for a new one.
+    let outgrow = release.has_redis(7, 2) && pairs.len() > limits.zset_entries
+        || release.has_valkey(8, 0)
+            && pairs.iter().any(|[_, member]| member.len() > limits.zset_value);
     let zset = ctx.write_or_create::<Zset>(key)?;
-    if many {
+    if outgrow {
         zset.unfold();
     }
     let (mut added, mut updated, mut last) = (0, 0, None);
@@ -225,12 +231,16 @@ fn zscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let cursor = scan_cursor(argv[2])?;
     let release = ctx.release();
     let Some(zset) = ctx.read::<Zset>(argv[1])? else { return Ok(scan_reply(0, Vec::new())) };
+    let (packed, style) = (zset.as_packed().is_some(), release.score_text());
     let mut args = Args::from(argv, 3);
     let (mut wanted, mut scores) = (ScanOptions::default(), true);
     while let Some(word) = args.next() {
-        match args::is(word, "noscores") && release.has_valkey(9, 1) {
-            true => scores = false,
-            false => wanted.parse(word, &mut args)?,
+        if args::is(word, "noscores") && release.has_valkey(9, 1) {
+            scores = false;
+        } else if args::is(word, "novalues") && has_novalues(release) {
+            return Err(Failure::new("ERR NOVALUES option can only be used in HSCAN"));
+        } else {
+            wanted.parse(word, &mut args)?;
         }
     }
     let mut found = Vec::new();
@@ -240,7 +250,18 @@ fn zscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         }
     });
     let found = found.into_iter().flat_map(|(member, score)| {
-        std::iter::once(member).chain(scores.then(|| ctx.score(score)))
+        std::iter::once(member).chain(scores.then(|| Reply::Bulk(scan_score(score, packed, style))))
     });
     Ok(scan_reply(next, found.collect()))
+}
+
+/// A score as ZSCAN shows it: what a listpack holds, or with all its digits.
+fn scan_score(score: f64, packed: bool, style: ScoreText) -> Vec<u8> {
+    let mut text = Vec::new();
+    match (whole(score), style) {
+        (Some(whole), _) if packed => write_i64(whole, &mut text),
+        (None, ScoreText::Grisu) if packed => double_grisu(score, &mut text),
+        _ => double_17g(score, &mut text),
+    }
+    text
 }

@@ -119,7 +119,7 @@ impl<'a> Bounds<'a> {
 /// A score, or `(` and a score. Nothing at all is 0, as C reads it; servers that do not read it as C does
 /// know no hexadecimal numbers and no blanks either.
 fn score_bound(text: &[u8], release: Release) -> Option<Bound<f64>> {
-    let (open, text) = match text {
+    let (open, text) = match args::c_text(text) {
         [b'(', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
@@ -136,8 +136,8 @@ fn score_bound(text: &[u8], release: Release) -> Option<Bound<f64>> {
 
 fn lex_bound(text: &[u8]) -> Option<LexBound<'_>> {
     match text {
-        b"-" => Some(Bound { value: Lex::Lowest, open: true }),
-        b"+" => Some(Bound { value: Lex::Highest, open: true }),
+        [b'-'] | [b'-', 0, ..] => Some(Bound { value: Lex::Lowest, open: true }),
+        [b'+'] | [b'+', 0, ..] => Some(Bound { value: Lex::Highest, open: true }),
         [b'[', member @ ..] => Some(Bound { value: Lex::Member(member), open: false }),
         [b'(', member @ ..] => Some(Bound { value: Lex::Member(member), open: true }),
         _ => None,
@@ -152,6 +152,8 @@ struct Wanted<'a> {
     with_scores: bool,
     /// LIMIT offset count
     limit: Option<(i64, i64)>,
+    /// Is an offset below 0 one from the end (in a large sorted set), or nowhere?
+    from_end: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -195,15 +197,23 @@ impl<'a> Wanted<'a> {
         let swap = backwards && by != By::Rank;
         let (min, max) = (argv[first + usize::from(swap)], argv[first + usize::from(!swap)]);
         let bounds = Bounds::parse(by, min, max, ctx.release())?;
-        Ok(Wanted { bounds, backwards, with_scores, limit: limit.filter(|_| by != By::Rank) })
+        let limit = limit.filter(|_| by != By::Rank);
+        let from_end = ctx.release().has_valkey(8, 0);
+        Ok(Wanted { bounds, backwards, with_scores, limit, from_end })
     }
 
     /// The ranks to visit.
     fn ranks(&self, zset: &mut Zset) -> Range<usize> {
         let ranks = self.bounds.ranks(zset, self.backwards);
         let Some((offset, count)) = self.limit else { return ranks };
-        // An offset before the beginning never gets there.
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(ranks.len());
+        let offset = match usize::try_from(offset) {
+            Ok(offset) => offset.min(ranks.len()),
+            Err(_) if self.from_end && zset.as_packed().is_none() => {
+                let back = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
+                ranks.len().checked_sub(back).unwrap_or(ranks.len())
+            }
+            Err(_) => ranks.len(),
+        };
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(ranks.len() - offset);
         if self.backwards {
             ranks.end - offset - count..ranks.end - offset
