@@ -97,10 +97,11 @@ fn c_u64(number: f64) -> u64 {
     if number >= HALF { c_i64(number - HALF) as u64 ^ (1 << 63) } else { c_i64(number) as u64 }
 }
 
-/// The cell of a grid of 2^steps by 2^steps that a place is in.
+/// The cell of a grid of 2^steps by 2^steps that a place is in; beyond the map, the last one before its
+/// edge.
 fn encode(point: Point, lat_range: (f64, f64), steps: u32) -> u64 {
     let cell = |value: f64, (min, max): (f64, f64)| {
-        ((value - min) / (max - min) * (1u64 << steps) as f64) as u32
+        ((value.clamp(min, max) - min) / (max - min) * (1u64 << steps) as f64) as u32
     };
     spread(cell(point.lat, lat_range)) | spread(cell(point.lon, LON)) << 1
 }

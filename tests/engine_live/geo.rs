@@ -90,7 +90,15 @@ fn search(dice: &mut Dice, key: Vec<u8>, compare: &mut Compare) -> Vec<Vec<u8>> 
     if dice.release.has_valkey(9, 0) && dice.once_in(4) {
         let corners = 3 + dice.below(4);
         argv.extend([dice.word(&["BYPOLYGON"]), corners.to_string().into_bytes()]);
-        (0..corners).for_each(|_| argv.extend(place(dice)));
+        // All on one side of the globe: where the middle of the corners is beyond the map, Valkey reads
+        // memory that nobody wrote.
+        for _ in 0..corners {
+            let mut around = |middle: f64, by: f64| {
+                let part = dice.below(2_000_001) as f64 / 1_000_000.0 - 1.0;
+                format!("{}", middle + part * by).into_bytes()
+            };
+            argv.extend([around(13.4, 30.0), around(52.5, 20.0)]);
+        }
     } else {
         if dice.once_in(2) {
             argv.extend([dice.word(&["FROMMEMBER"]), member(dice)]);
