@@ -2,10 +2,12 @@
 
 pub mod crc64;
 mod entry;
+pub mod intset;
 pub mod listpack;
 pub mod lzf;
 pub mod number;
 pub mod ziplist;
+pub mod zipmap;
 
 #[cfg(test)]
 mod testing;

@@ -51,9 +51,13 @@ pub fn header(blob: &[u8]) -> Parse<'_, Header> {
     if let Some(&last) = entries.last().filter(|&&last| last != 0xff) {
         return bad("ff as last byte".into(), format!("{last:02x}"));
     }
+    let tail = u32::from_le_bytes([e, f, g, h]);
+    if tail as usize >= blob.len() {
+        return bad("a tail offset inside".into(), format!("{tail}"));
+    }
     let count = u16::from_le_bytes([low, high]);
     let count = (count != UNKNOWN_COUNT).then_some(count);
-    Ok((entries, Header { tail: u32::from_le_bytes([e, f, g, h]), count }))
+    Ok((entries, Header { tail, count }))
 }
 
 /// One entry, which must state `before` as the size of the entry before it. `i` goes on to the end of the
@@ -310,9 +314,9 @@ mod tests {
             ("total too low", b"\x0a\0\0\0\x0a\0\0\0\0\0\xff", ZlHeader, 0),
             ("total too high", b"\x0c\0\0\0\x0a\0\0\0\0\0\xff", ZlHeader, 0),
             ("no end byte", b"\x0b\0\0\0\x0a\0\0\0\0\0\xfe", ZlHeader, 0),
-            ("tail of none", &around(11, 0, b""), ZlTail, 4),
+            ("tail of none", &around(11, 0, b""), ZlHeader, 0),
             ("tail at the first of two", &around(10, 2, b"\0\xf1\x02\xf1"), ZlTail, 4),
-            ("tail past the end", &around(99, 1, b"\0\xf1"), ZlTail, 4),
+            ("tail past the end", &around(99, 1, b"\0\xf1"), ZlHeader, 0),
             ("count too low", &around(10, 0, b"\0\xf1"), ZlCount, 8),
             ("count too high", &around(12, 3, b"\0\xf1\x02\xf1"), ZlCount, 8),
             ("prevlen of the first", &around(10, 1, b"\x01\xf1"), ZlPrevlen, 10),

@@ -13,11 +13,6 @@ pub fn is(arg: &[u8], word: &str) -> bool {
     }
 }
 
-/// A text as C sees it: up to the first NUL.
-pub fn c_text(arg: &[u8]) -> &[u8] {
-    arg.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 /// A 64-bit integer in canonical text.
 pub fn int(arg: &[u8]) -> Result<i64, Failure> {
     parse_i64(arg).ok_or(Failure::NOT_INT)
@@ -49,10 +44,10 @@ pub fn float(arg: &[u8]) -> Result<f64, Failure> {
         number if number.is_nan() => false,
         number if number.is_infinite() => arg.iter().any(|byte| matches!(byte, b'n' | b'N')),
         0.0 => {
-            let digits = arg.iter().take_while(|byte| !matches!(byte, b'e' | b'E' | b'p' | b'P'));
-            !digits
-                .skip_while(|byte| !byte.is_ascii_digit() && **byte != b'.')
-                .any(|byte| matches!(byte, b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F'))
+            let hex = arg.iter().any(|byte| matches!(byte, b'x' | b'X'));
+            let exponent = if hex { [b'p', b'P'] } else { [b'e', b'E'] };
+            let mut digits = arg.iter().take_while(|byte| !exponent.contains(byte));
+            !digits.any(|byte| *byte != b'0' && byte.is_ascii_hexdigit())
         }
         _ => true,
     };

@@ -15,7 +15,7 @@ use super::{Engine, Mode};
 use crate::encoding::number::double_17g;
 use crate::value::dict::Slot;
 use crate::value::digest::ScoreText;
-use crate::value::{DataType, Limits, Value};
+use crate::value::{DataType, PackedLimits, Value};
 
 /// A command at work.
 #[derive(Debug)]
@@ -35,11 +35,11 @@ impl Ctx<'_> {
     }
 
     /// Where packed collections unfold.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> PackedLimits {
         self.engine.config.packed
     }
 
-    /// The server to behave as.
+    /// The server that the engine stands for.
     pub fn release(&self) -> Release {
         self.engine.config.release
     }
@@ -73,6 +73,11 @@ impl Ctx<'_> {
     /// The slot of a key that has not expired. One that has is removed.
     pub fn find(&mut self, key: &[u8]) -> Option<Slot> {
         self.engine.find(self.session.db, key)
+    }
+
+    /// Does the command come from a file, and so has been accepted once already?
+    pub fn is_loading(&self) -> bool {
+        self.engine.mode == Mode::Loading
     }
 
     /// Is there such a key?
@@ -116,7 +121,7 @@ impl Ctx<'_> {
         &mut self,
         key: &[u8],
     ) -> Result<&mut T, Failure> {
-        self.find(key);
+        self.bury(key);
         let space = self.engine.dbs.entry(self.session.db).or_default();
         if space.is_full() {
             return Err(Failure::OUT_OF_MEMORY);
@@ -133,13 +138,21 @@ impl Ctx<'_> {
 
     /// Gives `key` a value, whatever it held; an expire time it had stays.
     pub fn set_keep_ttl(&mut self, key: &[u8], value: impl Into<Value>) {
-        self.find(key);
+        self.bury(key);
         self.engine.dbs.entry(self.session.db).or_default().set(key, value.into());
     }
 
     /// Gives `key` a value with all that belongs to it, whatever it held.
     pub fn put(&mut self, key: &[u8], item: Item) {
+        self.bury(key);
         self.engine.dbs.entry(self.session.db).or_default().put(key, item);
+    }
+
+    /// Removes a key that has expired before it is overwritten: its end is logged of its own.
+    fn bury(&mut self, key: &[u8]) {
+        if self.engine.mode == Mode::Serving {
+            self.find(key);
+        }
     }
 
     /// Removes a key. Was it there?
@@ -159,15 +172,13 @@ impl Ctx<'_> {
         empty && self.delete(key)
     }
 
-    /// When a key expires.
-    pub fn expire_of(&mut self, key: &[u8]) -> Option<i64> {
-        let slot = self.find(key)?;
+    /// When the key in a slot that [`Ctx::find`] gave expires.
+    pub fn expire_of(&self, slot: Slot) -> Option<i64> {
         self.keyspace()?.expire(slot)
     }
 
-    /// Sets or removes a key's expire time; gives back what it was.
-    pub fn set_expire(&mut self, key: &[u8], expire_at_ms: Option<i64>) -> Option<i64> {
-        let slot = self.find(key)?;
+    /// Sets or removes its expire time; gives back what it was.
+    pub fn set_expire(&mut self, slot: Slot, expire_at_ms: Option<i64>) -> Option<i64> {
         self.engine.dbs.get_mut(&self.session.db)?.set_expire(slot, expire_at_ms)
     }
 
@@ -181,6 +192,12 @@ impl Ctx<'_> {
     /// learns of it, and the command counts as one to be logged.
     pub fn changed(&mut self, key: &[u8], count: usize) {
         self.engine.changed(self.session.db, key, count);
+    }
+
+    /// Says that something was changed which does not count as a change of the key: a group's state, say.
+    /// The command counts as one to be logged, but whoever watches the key does not learn of it.
+    pub fn changed_beside(&mut self, count: usize) {
+        self.engine.dirty = self.engine.dirty.saturating_add(count as u64);
     }
 
     /// Is a log kept, so that building an entry for it is worth while?

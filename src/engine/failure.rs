@@ -89,6 +89,29 @@ impl Failure {
         Failure::new(text)
     }
 
+    /// A subcommand that exists, with arguments that it does not take.
+    #[cold]
+    pub fn subcommand_syntax(command: &str, name: &[u8]) -> Failure {
+        let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+        text.extend_from_slice(c_text(name, ECHO));
+        text.extend_from_slice(format!("'. Try {} HELP.", command.to_ascii_uppercase()).as_bytes());
+        Failure::new(text)
+    }
+
+    /// A text with `%s` in it, for each of which one argument is put in, up to its first NUL.
+    #[cold]
+    pub fn format(text: &str, args: &[&[u8]]) -> Failure {
+        let mut out = Vec::new();
+        let mut args = args.iter();
+        for (n, part) in text.split("%s").enumerate() {
+            if n > 0 {
+                out.extend(args.next().into_iter().flat_map(|arg| c_text(arg, arg.len())));
+            }
+            out.extend_from_slice(part.as_bytes());
+        }
+        Failure::new(out)
+    }
+
     /// Too few or too many arguments for the command with this full name ("object|freq").
     #[cold]
     pub fn arity(full_name: &str) -> Failure {
@@ -109,7 +132,7 @@ impl Failure {
 }
 
 /// `text` as C's `%.*s` prints it: up to `max` bytes, or to the first NUL.
-fn c_text(text: &[u8], max: usize) -> &[u8] {
+pub(super) fn c_text(text: &[u8], max: usize) -> &[u8] {
     let end = text.iter().take(max).position(|byte| *byte == 0).unwrap_or(text.len().min(max));
     text.get(..end).unwrap_or(text)
 }

@@ -9,6 +9,8 @@
 //! * [`LongDouble::text`]: `%.17Lf` with the zeros at the end cut off. Exact: the fraction fits
 //!   128 bits because 2^64 × 10^17 does.
 
+use std::cmp::Ordering;
+
 /// Longest text that is read as a number, as servers have it.
 const MAX_TEXT: usize = 5 * 1024;
 /// Exponent of the last mantissa bit of the smallest number.
@@ -76,6 +78,24 @@ impl LongDouble {
         self.magnitude == Magnitude::Infinite
     }
 
+    /// 0
+    pub const ZERO: LongDouble = LongDouble { negative: false, magnitude: Magnitude::Zero };
+    /// 1
+    pub const ONE: LongDouble = LongDouble {
+        negative: false,
+        magnitude: Magnitude::Finite { mantissa: 1 << 63, exp: -63 },
+    };
+    /// The largest finite number, `LDBL_MAX`.
+    pub const MAX: LongDouble = LongDouble {
+        negative: false,
+        magnitude: Magnitude::Finite { mantissa: u64::MAX, exp: MAX_TOP - 63 },
+    };
+
+    /// The number with the other sign.
+    pub const fn negated(self) -> LongDouble {
+        LongDouble { negative: !self.negative, ..self }
+    }
+
     /// The sum; `None` where it would be infinite or not a number.
     pub fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let (a, b) = (self.magnitude, other.magnitude);
@@ -135,6 +155,25 @@ impl LongDouble {
             text.insert(0, '-');
         }
         text.into_bytes()
+    }
+}
+
+impl PartialOrd for LongDouble {
+    fn partial_cmp(&self, other: &LongDouble) -> Option<Ordering> {
+        // Mantissas have their top bit set, so the exponent decides first.
+        let size = |number: &LongDouble| match number.magnitude {
+            Magnitude::Zero => (0, 0, 0),
+            Magnitude::Finite { mantissa, exp } => (1, exp, mantissa),
+            Magnitude::Infinite => (2, 0, 0),
+        };
+        let zero = |number: &LongDouble| number.magnitude == Magnitude::Zero;
+        Some(match (self.negative, other.negative) {
+            _ if zero(self) && zero(other) => Ordering::Equal,
+            (false, false) => size(self).cmp(&size(other)),
+            (true, true) => size(other).cmp(&size(self)),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+        })
     }
 }
 
@@ -358,6 +397,15 @@ mod tests {
         {
             assert!(LongDouble::parse(text.as_bytes()).is_some(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn numbers_have_an_order() {
+        let texts = ["-inf", "-1e4932", "-2", "-1e-4950", "0", "1e-4950", "0.5", "1", "1.5", "inf"];
+        let numbers = texts.map(|text| LongDouble::parse(text.as_bytes()).unwrap());
+        assert!(numbers.is_sorted_by(|a, b| a < b));
+        assert!(LongDouble::parse(b"-0") >= LongDouble::parse(b"0"));
+        assert!(numbers[8] < LongDouble::MAX && LongDouble::MAX < numbers[9]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use session::Session;
 
 use crate::limits;
 use crate::value::dict::Slot;
-use crate::value::{DataType, Limits, Value};
+use crate::value::{DataType, PackedLimits, Value};
 use session::Multi;
 
 /// Settings of an engine.
@@ -57,7 +57,7 @@ pub struct Config {
     /// Longest string, `proto-max-bulk-len`.
     pub max_string: usize,
     /// Where packed collections unfold.
-    pub packed: Limits,
+    pub packed: PackedLimits,
     /// The server to behave as, where servers differ.
     pub release: Release,
     /// Seed of what is random (RANDOMKEY, SPOP …), so that a run can be repeated.
@@ -70,7 +70,7 @@ impl Default for Config {
             databases: limits::DATABASES,
             max_memory: None,
             max_string: 512 << 20,
-            packed: Limits::DEFAULT,
+            packed: PackedLimits::DEFAULT,
             release: Release::NEWEST,
             seed: 0,
         }
@@ -102,6 +102,8 @@ pub struct Stats {
 pub struct Engine {
     config: Config,
     dbs: BTreeMap<u64, Keyspace>,
+    /// Function libraries: name and code. They belong to no database, and FLUSHALL leaves them.
+    functions: BTreeMap<Vec<u8>, Vec<u8>>,
     mode: Mode,
     now_ms: i64,
     /// Changes since the beginning.
@@ -119,6 +121,7 @@ impl Engine {
             rng: fastrand::Rng::with_seed(config.seed),
             config,
             dbs: BTreeMap::new(),
+            functions: BTreeMap::new(),
             mode: Mode::Loading,
             now_ms: 0,
             dirty: 0,
@@ -225,6 +228,16 @@ impl Engine {
     /// Takes a key out, expired or not.
     pub fn take(&mut self, db: u64, key: &[u8]) -> Option<Item> {
         self.dbs.get_mut(&db)?.take(key)
+    }
+
+    /// Puts a function library in; the answer is the code that had its name.
+    pub fn put_function(&mut self, name: &[u8], code: &[u8]) -> Option<Vec<u8>> {
+        self.functions.insert(name.to_vec(), code.to_vec())
+    }
+
+    /// The function libraries by name, each with its code.
+    pub fn functions(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.functions.iter().map(|(name, code)| (&name[..], &code[..]))
     }
 
     /// One database, if anything was ever in it.
@@ -362,3 +375,6 @@ impl Engine {
         self.dbs.get(&db)?.get(key)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! Which server the engine stands for, where servers differ.
 
-use super::command::Since;
 use crate::value::digest::{FieldTtl, ScoreText, Style};
 
 /// The two families of servers.
@@ -48,13 +47,12 @@ impl Release {
         self.family == Family::Valkey && self.version >= (major, minor)
     }
 
-    /// Does it have a command with this history?
-    pub fn has(self, since: Since) -> bool {
-        let first = match self.family {
-            Family::Redis => since.redis,
-            Family::Valkey => since.valkey,
-        };
-        first.is_some_and(|first| self.version >= first)
+    /// Is it a Redis of at least the first version, or a Valkey of at least the second?
+    pub fn has(self, redis: (u8, u8), valkey: (u8, u8)) -> bool {
+        match self.family {
+            Family::Redis => self.version >= redis,
+            Family::Valkey => self.version >= valkey,
+        }
     }
 
     /// How it writes a score.

@@ -61,6 +61,19 @@ impl std::ops::Deref for Bytes {
     }
 }
 
+/// Sorted and hashed collections of texts are asked with a slice.
+impl std::borrow::Borrow<[u8]> for Bytes {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl std::hash::Hash for Bytes {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
 impl From<&[u8]> for Bytes {
     fn from(text: &[u8]) -> Bytes {
         Bytes::new(text)

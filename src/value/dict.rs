@@ -99,10 +99,11 @@ impl<E: Keyed> Dict<E> {
         self.slots.len() >= u32::MAX as usize && self.free.is_empty()
     }
 
-    /// Bytes held for the table itself; what entries hold on the heap is for their owner to add.
+    /// Bytes held for the table itself; what entries hold on the heap is for their owner to add. Room
+    /// for slots that were never used does not count: the system gives no memory for it.
     pub fn memory(&self) -> usize {
         self.table.allocation_size()
-            + self.slots.capacity() * size_of::<Option<E>>()
+            + self.slots.len() * size_of::<Option<E>>()
             + self.free.capacity() * size_of::<Slot>()
     }
 

@@ -8,7 +8,7 @@ mod table;
 
 use self::table::Table;
 use super::digest::{FieldTtl, Fold};
-use super::{DataType, Limits, Packed, Type};
+use super::{DataType, Packed, PackedLimits, Type};
 use crate::encoding::Entry;
 use crate::encoding::number::MAX_I64_TEXT;
 
@@ -48,16 +48,16 @@ pub enum HashRef<'a> {
 impl Hash {
     /// A hash that lay in a file as a listpack of pairs (its fields distinct), unfolded if it is larger
     /// than the limits have it.
-    pub fn from_pairs(packed: Packed, limits: &Limits) -> Hash {
+    pub fn from_pairs(packed: Packed, limits: &PackedLimits) -> Hash {
         Hash(Repr::Pairs(packed)).within(limits)
     }
 
     /// The same of triples, in the order that servers keep.
-    pub fn from_triples(packed: Packed, limits: &Limits) -> Hash {
+    pub fn from_triples(packed: Packed, limits: &PackedLimits) -> Hash {
         Hash(Repr::Triples(packed)).within(limits)
     }
 
-    fn within(mut self, limits: &Limits) -> Hash {
+    fn within(mut self, limits: &PackedLimits) -> Hash {
         if self.len() > limits.hash_entries {
             self.unfold();
         }
@@ -121,16 +121,22 @@ impl Hash {
     }
 
     /// Gives a field a value; an expire time it had is gone. Was it new?
-    pub fn set(&mut self, name: &[u8], value: &[u8], limits: &Limits) -> bool {
+    pub fn set(&mut self, name: &[u8], value: &[u8], limits: &PackedLimits) -> bool {
         self.set_value(name, value, false, limits)
     }
 
     /// Gives a field a value; an expire time it has stays. Was it new?
-    pub fn set_keep_ttl(&mut self, name: &[u8], value: &[u8], limits: &Limits) -> bool {
+    pub fn set_keep_ttl(&mut self, name: &[u8], value: &[u8], limits: &PackedLimits) -> bool {
         self.set_value(name, value, true, limits)
     }
 
-    fn set_value(&mut self, name: &[u8], value: &[u8], keep_ttl: bool, limits: &Limits) -> bool {
+    fn set_value(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        keep_ttl: bool,
+        limits: &PackedLimits,
+    ) -> bool {
         if name.len().max(value.len()) > limits.hash_value {
             self.unfold();
         }
@@ -164,7 +170,13 @@ impl Hash {
     }
 
     /// Gives a field a value and an expire time (or none), whatever it had; for loaders.
-    pub fn put(&mut self, name: &[u8], value: &[u8], expire_at_ms: Option<i64>, limits: &Limits) {
+    pub fn put(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        expire_at_ms: Option<i64>,
+        limits: &PackedLimits,
+    ) {
         self.set(name, value, limits);
         if expire_at_ms.is_some() {
             self.set_expire(name, expire_at_ms);
@@ -364,7 +376,7 @@ mod tests {
 
     #[test]
     fn every_form_holds_the_same() {
-        let limits = Limits { hash_entries: 20, hash_value: 40, ..Limits::DEFAULT };
+        let limits = PackedLimits { hash_entries: 20, hash_value: 40, ..PackedLimits::DEFAULT };
         let mut seen = std::collections::BTreeSet::new();
         type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>;
         for seed in 0..60 {

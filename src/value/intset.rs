@@ -7,6 +7,7 @@
 //! by its own width, which may be larger than needed.
 
 use super::block;
+use crate::encoding::intset::{ints, write};
 
 const HEADER: usize = 8;
 
@@ -35,23 +36,15 @@ impl Intset {
     /// One that lay in a file; if it is not built as one, it is taken as empty. The order should have
     /// been checked: members out of order are not found.
     pub fn from_blob(blob: impl Into<Box<[u8]>>) -> Intset {
-        let set = Intset(blob.into());
-        let right = matches!(set.width(), 2 | 4 | 8)
-            && set.0.len() >= HEADER
-            && (set.0.len() - HEADER).is_multiple_of(set.width())
-            && set.header(4) == (set.0.len() - HEADER) / set.width();
-        if right { set } else { Intset::default() }
+        let blob = blob.into();
+        let right = ints(&blob).is_ok();
+        if right { Intset(blob) } else { Intset::default() }
     }
 
     /// One of these integers, ascending and without duplicates.
     pub fn of(sorted: &[i64]) -> Intset {
-        let width = sorted.iter().map(|number| width_of(*number)).max().unwrap_or(2);
-        let mut blob = Vec::with_capacity(HEADER + width * sorted.len());
-        blob.extend((width as u32).to_le_bytes());
-        blob.extend(u32::try_from(sorted.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for number in sorted {
-            blob.extend(number.to_le_bytes().iter().take(width));
-        }
+        let mut blob = Vec::with_capacity(HEADER + size_of_val(sorted));
+        write(sorted, &mut blob);
         Intset(blob.into())
     }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::digest::Fold;
-use super::{DataType, Limits, Packed, Type, block};
+use super::{DataType, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::MAX_I64_TEXT;
 
@@ -41,7 +41,7 @@ pub enum Node {
 
 impl Node {
     /// The smallest node for one element.
-    fn of(text: &[u8], limits: &Limits) -> Node {
+    fn of(text: &[u8], limits: &PackedLimits) -> Node {
         match text.len() > limits.list_node {
             true => Node::Plain(text.into()),
             false => Node::Packed(Packed::of([Entry::from_text(text)])),
@@ -73,7 +73,7 @@ impl Node {
 }
 
 /// Does an element of `more` bytes fit into this listpack?
-fn fits(packed: &Packed, more: usize, limits: &Limits) -> bool {
+fn fits(packed: &Packed, more: usize, limits: &PackedLimits) -> bool {
     // Eleven bytes of encoding and back length at most.
     packed.byte_len().saturating_add(more).saturating_add(11) <= limits.list_node.max(32)
 }
@@ -132,7 +132,7 @@ impl List {
     }
 
     /// Puts an element at an end.
-    pub fn push(&mut self, end: End, text: &[u8], limits: &Limits) {
+    pub fn push(&mut self, end: End, text: &[u8], limits: &PackedLimits) {
         match &mut self.0 {
             Repr::Packed(packed) if fits(packed, text.len(), limits) => {
                 push_packed(packed, end, text);
@@ -193,7 +193,7 @@ impl Nodes {
         }
     }
 
-    fn push(&mut self, end: End, text: &[u8], limits: &Limits) {
+    fn push(&mut self, end: End, text: &[u8], limits: &PackedLimits) {
         self.len += 1;
         if let Some(Node::Packed(packed)) = self.end(end) {
             let held = packed.memory();
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn behaves_like_a_deque() {
-        let limits = Limits { list_node: 100, ..Limits::DEFAULT };
+        let limits = PackedLimits { list_node: 100, ..PackedLimits::DEFAULT };
         let mut seen = std::collections::BTreeSet::new();
         for seed in 0..20 {
             let mut rng = fastrand::Rng::with_seed(seed);

@@ -1,10 +1,10 @@
 //! The data types as the engine holds them, one file a type. Small collections stay in the packed
 //! bytes (listpack, intset) that servers hold and RDB files carry, so loading and saving one is a copy;
-//! larger ones unfold into tables by the usual limits ([`Limits`]).
+//! larger ones unfold into tables by the usual limits ([`PackedLimits`]).
 
 use self::digest::Fold;
 
-mod array;
+pub mod array;
 mod bytes;
 pub mod dict;
 pub mod digest;
@@ -14,7 +14,7 @@ mod list;
 mod module;
 mod packed;
 mod set;
-mod stream;
+pub mod stream;
 mod string;
 pub mod zset;
 
@@ -217,7 +217,7 @@ impl<T: DataType> From<T> for Value {
 
 /// Where packed collections unfold into tables: the servers' settings and their defaults (FORMATS F).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct PackedLimits {
     /// `hash-max-listpack-entries`
     pub hash_entries: usize,
     /// `hash-max-listpack-value`
@@ -240,9 +240,9 @@ pub struct Limits {
     pub stream_node_entries: usize,
 }
 
-impl Limits {
+impl PackedLimits {
     /// The defaults of today's servers.
-    pub const DEFAULT: Limits = Limits {
+    pub const DEFAULT: PackedLimits = PackedLimits {
         hash_entries: 512,
         hash_value: 64,
         set_intset: 512,
@@ -256,9 +256,9 @@ impl Limits {
     };
 }
 
-impl Default for Limits {
+impl Default for PackedLimits {
     fn default() -> Self {
-        Limits::DEFAULT
+        PackedLimits::DEFAULT
     }
 }
 

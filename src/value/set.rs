@@ -2,7 +2,7 @@
 
 use super::dict::Dict;
 use super::digest::Fold;
-use super::{Bytes, DataType, Intset, Limits, Packed, Type, block};
+use super::{Bytes, DataType, Intset, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::MAX_I64_TEXT;
 
@@ -37,7 +37,7 @@ pub enum SetRef<'a> {
 
 impl Set {
     /// A set that lay in a file as an intset, unfolded if it is larger than the limits have it.
-    pub fn from_intset(intset: Intset, limits: &Limits) -> Set {
+    pub fn from_intset(intset: Intset, limits: &PackedLimits) -> Set {
         let mut set = Set(Repr::Intset(intset));
         if set.len() > limits.set_intset {
             set.unfold();
@@ -47,7 +47,7 @@ impl Set {
 
     /// A set that lay in a file as a listpack (its members distinct), unfolded if it is larger than the
     /// limits have it.
-    pub fn from_packed(packed: Packed, limits: &Limits) -> Set {
+    pub fn from_packed(packed: Packed, limits: &PackedLimits) -> Set {
         let mut set = Set(Repr::Packed(packed));
         if set.len() > limits.set_entries {
             set.unfold();
@@ -87,7 +87,7 @@ impl Set {
     }
 
     /// Adds a member. Was it new?
-    pub fn insert(&mut self, text: &[u8], limits: &Limits) -> bool {
+    pub fn insert(&mut self, text: &[u8], limits: &PackedLimits) -> bool {
         let short = text.len() <= limits.set_value;
         match (&mut self.0, Entry::from_text(text)) {
             (Repr::Intset(set), Entry::Int(number)) => {
@@ -207,7 +207,12 @@ mod tests {
 
     #[test]
     fn every_form_holds_the_same() {
-        let limits = Limits { set_intset: 20, set_entries: 30, set_value: 40, ..Limits::DEFAULT };
+        let limits = PackedLimits {
+            set_intset: 20,
+            set_entries: 30,
+            set_value: 40,
+            ..PackedLimits::DEFAULT
+        };
         let mut seen = BTreeSet::new();
         for seed in 0..40 {
             let mut rng = fastrand::Rng::with_seed(seed);

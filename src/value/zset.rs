@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use self::order::Order;
 use super::dict::{Dict, Keyed, Slot};
 use super::digest::Fold;
-use super::{Bytes, DataType, Limits, Packed, Type, block};
+use super::{Bytes, DataType, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::{MAX_I64_TEXT, double_grisu, parse_double};
 
@@ -91,7 +91,7 @@ pub fn entry_score(entry: Entry<'_>) -> f64 {
 impl Zset {
     /// A sorted set that lay in a file as a listpack (its members distinct), unfolded if it is larger
     /// than the limits have it.
-    pub fn from_packed(packed: Packed, limits: &Limits) -> Zset {
+    pub fn from_packed(packed: Packed, limits: &PackedLimits) -> Zset {
         let mut zset = Zset(Repr::Packed(packed));
         if zset.len() > limits.zset_entries {
             zset.unfold();
@@ -175,7 +175,7 @@ impl Zset {
     }
 
     /// Gives a member a score; the answer is the one it had.
-    pub fn insert(&mut self, member: &[u8], score: f64, limits: &Limits) -> Option<f64> {
+    pub fn insert(&mut self, member: &[u8], score: f64, limits: &PackedLimits) -> Option<f64> {
         let packed = match &mut self.0 {
             Repr::Table(table) => return table.insert(member, score),
             Repr::Packed(packed) => packed,
@@ -229,7 +229,7 @@ impl Zset {
 
     /// Makes this sorted set a listpack if it is within the limits: what servers do with what ZUNIONSTORE
     /// and its like put together.
-    pub fn fold(&mut self, limits: &Limits) {
+    pub fn fold(&mut self, limits: &PackedLimits) {
         let Repr::Table(table) = &self.0 else { return };
         let short = |(_, scored): (_, &Scored)| scored.member.len() <= limits.zset_value;
         if table.members.len() > limits.zset_entries || !table.members.iter().all(short) {
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn every_form_holds_the_same_in_order() {
-        let limits = Limits { zset_entries: 20, zset_value: 40, ..Limits::DEFAULT };
+        let limits = PackedLimits { zset_entries: 20, zset_value: 40, ..PackedLimits::DEFAULT };
         let mut seen = std::collections::BTreeSet::new();
         let scores = [0.0, 1.0, 1.5, -2.25, 1e17, f64::INFINITY, f64::NEG_INFINITY, 0.1, 3e-7];
         for seed in 0..60 {

@@ -1,8 +1,7 @@
 //! What the generators draw from: keys from small pools so that commands meet, values at the edges.
 
-use rdbtool::engine::Release;
-
-use crate::server::Resp;
+use crate::servers::Reply;
+use rdbtool::engine::{Family, Release, resolve};
 
 /// A command to send to both, and how their replies are to be compared.
 #[derive(Debug, Clone)]
@@ -20,6 +19,10 @@ pub(crate) enum Compare {
     Unordered,
     /// Integers this far apart at most, also in an array: times to live.
     Near(i64),
+    /// As a function says: replies with times in them.
+    With(fn(&Reply, &Reply) -> bool),
+    /// Not at all: asked for what it does, or because servers differ.
+    Any,
 }
 
 /// One data type's commands.
@@ -41,24 +44,28 @@ impl Cmd {
 }
 
 impl Compare {
-    pub(crate) fn same(self, ours: &Resp, theirs: &Resp) -> bool {
+    pub(crate) fn same(self, ours: &Reply, theirs: &Reply, texts: bool) -> bool {
         match (self, ours, theirs) {
-            (Compare::Near(range), Resp::Int(a), Resp::Int(b)) => (a - b).abs() <= range,
-            (Compare::Near(_), Resp::Array(a), Resp::Array(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b))
+            // The words of errors change from release to release.
+            (_, Reply::Error(_), Reply::Error(_)) if !texts => true,
+            (Compare::Near(range), Reply::Int(a), Reply::Int(b)) => (a - b).abs() <= range,
+            (Compare::Near(_), Reply::Array(Some(a)), Reply::Array(Some(b))) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b, texts))
             }
+            (Compare::With(same), _, _) => same(ours, theirs),
+            (Compare::Any, _, _) => true,
             (Compare::Unordered, _, _) => sorted(ours) == sorted(theirs),
             _ => ours == theirs,
         }
     }
 }
 
-fn sorted(reply: &Resp) -> Resp {
+fn sorted(reply: &Reply) -> Reply {
     match reply {
-        Resp::Array(items) => {
+        Reply::Array(Some(items)) => {
             let mut items: Vec<_> = items.iter().map(sorted).collect();
             items.sort();
-            Resp::Array(items)
+            Reply::Array(Some(items))
         }
         other => other.clone(),
     }
@@ -68,8 +75,21 @@ fn sorted(reply: &Resp) -> Resp {
 pub(crate) struct Dice {
     rng: fastrand::Rng,
     pub(crate) now_ms: i64,
-    /// The server that is asked.
+    /// The server that the commands are for.
     pub(crate) release: Release,
+    /// Grows with each [`Dice::tick`].
+    ticks: u64,
+}
+
+/// Does this server have the command? (Whether it has the options is for the generator to know.)
+pub(crate) fn knows(release: Release, argv: &[Vec<u8>]) -> bool {
+    let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+    let Ok(command) = resolve(&argv) else { return true };
+    let since = match release.family {
+        Family::Redis => command.since.redis,
+        Family::Valkey => command.since.valkey,
+    };
+    since.is_some_and(|since| release.version >= since)
 }
 
 /// Letters that keys begin with, one a data type: a few keys of each, so that types meet too.
@@ -78,12 +98,31 @@ const POOL: u32 = 8;
 
 impl Dice {
     pub(crate) fn new(seed: u64, now_ms: i64, release: Release) -> Dice {
-        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release }
+        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release, ticks: 0 }
+    }
+
+    /// A number that grows.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    /// A number of about the last ticks.
+    pub(crate) fn recent(&mut self, back: usize) -> u64 {
+        (self.ticks + 2).saturating_sub(self.rng.usize(..back) as u64)
+    }
+
+    /// Is it Redis 7.0, whose words and encodings the engine has?
+    pub(crate) fn is_70(&self) -> bool {
+        self.release == Release::redis(7, 0)
     }
 
     pub(crate) fn commands(&mut self, kinds: &[Kind], out: &mut Vec<Cmd>) {
         let kind = kinds[self.below(kinds.len())];
-        out.push((kind.draw)(self));
+        let cmd = (kind.draw)(self);
+        if knows(self.release, &cmd.argv) {
+            out.push(cmd);
+        }
     }
 
     pub(crate) fn below(&mut self, n: usize) -> usize {
@@ -238,10 +277,10 @@ pub(crate) fn show(argv: &[Vec<u8>]) -> String {
 }
 
 /// A reply for people.
-pub(crate) fn show_reply(reply: &Resp) -> String {
+pub(crate) fn show_reply(reply: &Reply) -> String {
     match reply {
-        Resp::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
-        Resp::Array(items) => {
+        Reply::Bulk(Some(bytes)) => format!("\"{}\"", bytes.escape_ascii()),
+        Reply::Array(Some(items)) => {
             format!("[{}]", items.iter().map(show_reply).collect::<Vec<_>>().join(", "))
         }
         other => format!("{other:?}"),

@@ -48,7 +48,11 @@ fn draw(dice: &mut Dice) -> Cmd {
         25 if dice.once_in(20) => {
             vec![dice.word(&["FLUSHDB", "FLUSHALL"]), dice.word(&["ASYNC", "SYNC", "FOO"])]
         }
-        26 => vec![s("OBJECT"), dice.word(&["ENCODING", "FREQ", "FOO"]), key],
+        26 => {
+            // Where a string becomes raw differs from release to release.
+            compare = if dice.is_70() { Compare::Exact } else { Compare::Any };
+            vec![s("OBJECT"), dice.word(&["ENCODING", "FREQ", "FOO"]), key]
+        }
         27 => vec![dice.word(&["MULTI", "EXEC", "EXEC", "EXEC", "DISCARD"])],
         28 => match dice.below(4) {
             0 => vec![s("UNWATCH")],
@@ -158,7 +162,6 @@ const CHOSEN: &[&str] = &[
     "RENAME s:none s:none",
     "RENAMENX s:none s:1",
     "SCAN x",
-    "SCAN -1",
     "SCAN 0 COUNT 0",
     "SCAN 0 COUNT x",
     "SCAN 0 MATCH",

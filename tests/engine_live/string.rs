@@ -1,5 +1,7 @@
 //! Strings.
 
+use rdbtool::engine::Family;
+
 use crate::dice::{Cmd, Compare, Dice, Kind};
 
 pub(crate) const KIND: Kind = Kind { name: "string", draw, chosen: CHOSEN };
@@ -9,7 +11,7 @@ fn draw(dice: &mut Dice) -> Cmd {
     let key2 = dice.key(b's');
     let value = dice.value();
     let (s, k) = (|word: &str| word.as_bytes().to_vec(), key.clone());
-    let argv = match dice.below(29) {
+    let argv = match dice.below(32) {
         0..=3 => set(dice),
         4 => vec![s("SETNX"), k, value],
         5 => vec![s("SETEX"), k, dice.ttl(1000), value],
@@ -32,8 +34,10 @@ fn draw(dice: &mut Dice) -> Cmd {
         20 => vec![dice.word(&["INCR", "DECR"]), k],
         21 | 22 => vec![dice.word(&["INCRBY", "DECRBY"]), k, dice.int_text()],
         23 | 24 => vec![s("INCRBYFLOAT"), k, dice.float_text()],
-        25 => vec![s("OBJECT"), s("ENCODING"), k],
+        25 if dice.is_70() => vec![s("OBJECT"), s("ENCODING"), k],
         26 => lcs(dice),
+        27 => vec![s("DELIFEQ"), k, value],
+        28 | 29 => msetex(dice),
         _ => vec![s("SET"), k, if dice.once_in(2) { dice.int_text() } else { dice.float_text() }],
     };
     // An offset far out would make a long string, again and again.
@@ -43,12 +47,31 @@ fn draw(dice: &mut Dice) -> Cmd {
     Cmd { argv, compare: Compare::Exact }
 }
 
+fn msetex(dice: &mut Dice) -> Vec<Vec<u8>> {
+    let count = 1 + dice.below(2);
+    let said = if dice.once_in(10) { dice.index() } else { count.to_string().into_bytes() };
+    let mut argv = vec![b"MSETEX".to_vec(), said];
+    for _ in 0..count {
+        argv.extend([dice.key(b's'), dice.value()]);
+    }
+    for _ in 0..dice.below(3) {
+        match dice.below(2) {
+            0 => argv.push(dice.word(&["NX", "XX"])),
+            _ => ttl_option(dice, "KEEPTTL", &mut argv),
+        }
+    }
+    argv
+}
+
 fn set(dice: &mut Dice) -> Vec<Vec<u8>> {
     let mut argv = vec![dice.word(&["SET"]), dice.key(b's'), dice.value()];
     for _ in 0..dice.below(4) {
         match dice.below(3) {
             0 => argv.push(dice.word(&["NX", "XX", "GET"])),
             1 => ttl_option(dice, "KEEPTTL", &mut argv),
+            _ if dice.release.family == Family::Valkey && dice.once_in(2) => {
+                argv.extend([dice.word(&["IFEQ"]), dice.value()]);
+            }
             _ if dice.once_in(5) => argv.push(dice.word(&["EX", "PXAT", "PERSIST", "FOO", ""])),
             _ => {}
         }

@@ -55,8 +55,11 @@ impl Encoder {
         fits
     }
 
-    /// `None` as soon as a server would give up on `limit` bytes.
+    /// `None` if a server would give up on `limit` bytes.
     fn run(&mut self, input: &[u8], out: &mut Vec<u8>, limit: usize) -> Option<()> {
+        // Before the last literal run is closed servers ask for four bytes beside it, needed or not. To
+        // see that this cannot come true any more is all that giving up earlier means.
+        let room = limit.checked_sub(4)?;
         let end = input.len() - 2;
         let (mut pos, mut literal) = (0, 0);
         while pos < end {
@@ -64,31 +67,29 @@ impl Encoder {
             let Some(from) = seen.filter(|&from| same_three(input, from, pos)) else {
                 pos += 1;
                 if pos - literal == MAX_LITERAL {
-                    if out.len() + MAX_LITERAL >= limit {
-                        return None;
-                    }
                     push_literal(out, &input[literal..pos]);
                     literal = pos;
+                    if out.len() > room {
+                        return None;
+                    }
                 }
                 continue;
             };
             push_literal(out, &input[literal..pos]);
-            if out.len() + 4 >= limit {
-                return None;
-            }
             let len = match_len(&input[from..], &input[pos..]);
             push_match(out, pos - from, len);
             pos += len;
             literal = pos;
-            if pos >= end {
-                break;
+            if out.len() > room {
+                return None;
             }
-            // Of the matched positions only the last two become findable.
-            self.see(input, pos - 2);
-            self.see(input, pos - 1);
+            if pos < end {
+                // Of the matched positions only the last two become findable.
+                self.see(input, pos - 2);
+                self.see(input, pos - 1);
+            }
         }
-        // Servers ask here for three bytes beside the open run, needed or not.
-        if out.len() + (pos - literal) + 4 > limit {
+        if out.len() + (pos - literal) > room {
             return None;
         }
         for run in input[literal..].chunks(MAX_LITERAL) {
@@ -159,6 +160,21 @@ mod tests {
         assert!(fresh.compress(value, &mut a) && worn.compress(value, &mut b));
         assert_eq!(a, b);
         assert_eq!(worn.base, value.len() as u32);
+    }
+
+    /// The end of what redis-server 7.0.15 stores for each.
+    #[test]
+    fn the_furthest_match() {
+        for (between, len, tail) in [
+            (8184, 109, &b"\xe0\xfe\x00\xdf\xff\x01!!"[..]),
+            (8185, 115, &b"\xe0\xff\x00\x09pqrstuvw!!"[..]),
+        ] {
+            let value = [&b"?pqrstuvw"[..], &vec![b'x'; between], b"pqrstuvw!!"].concat();
+            let mut out = Vec::new();
+            assert!(Encoder::new().compress(&value, &mut out));
+            assert_eq!(out.len(), len);
+            assert!(out.ends_with(tail), "{:x?}", &out[90..]);
+        }
     }
 
     #[test]

@@ -161,14 +161,15 @@ fn set_expire(ctx: &mut Ctx<'_>, argv: &[&[u8]], unit: i64, base: i64) -> Outcom
     let flags = ExpireFlags::parse(&argv[3..])?;
     let at = args::int(argv[2])?.checked_mul(unit).and_then(|ms| ms.checked_add(base));
     let at = at.ok_or_else(|| Failure::expire_time(ctx.command.name))?;
-    if !ctx.exists(key) || !flags.allow(ctx.expire_of(key), at) {
-        return Ok(Reply::Int(0));
-    }
+    let slot = match ctx.find(key) {
+        Some(slot) if flags.allow(ctx.expire_of(slot), at) => slot,
+        _ => return Ok(Reply::Int(0)),
+    };
     if ctx.is_past(at) {
         ctx.delete(key);
         ctx.log_removal(key);
     } else {
-        ctx.set_expire(key, Some(at));
+        ctx.set_expire(slot, Some(at));
         if ctx.logs() {
             let mut buffer = [0; MAX_I64_TEXT];
             let mut logged = vec![&b"PEXPIREAT"[..], key, i64_text(at, &mut buffer)];
@@ -181,7 +182,8 @@ fn set_expire(ctx: &mut Ctx<'_>, argv: &[&[u8]], unit: i64, base: i64) -> Outcom
 }
 
 fn persist(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let had = ctx.set_expire(argv[1], None).is_some();
+    let slot = ctx.find(argv[1]);
+    let had = slot.and_then(|slot| ctx.set_expire(slot, None)).is_some();
     if had {
         ctx.changed(argv[1], 1);
     }
@@ -213,9 +215,6 @@ fn seconds(ms: i64) -> i64 {
 
 /// −2 without a key, −1 without an expire time.
 fn time(ctx: &mut Ctx<'_>, key: &[u8], show: impl FnOnce(i64) -> i64) -> Outcome {
-    Ok(Reply::Int(match (ctx.exists(key), ctx.expire_of(key)) {
-        (false, _) => -2,
-        (true, None) => -1,
-        (true, Some(at)) => show(at),
-    }))
+    let Some(slot) = ctx.find(key) else { return Ok(Reply::Int(-2)) };
+    Ok(Reply::Int(ctx.expire_of(slot).map_or(-1, show)))
 }

@@ -112,7 +112,7 @@ fn move_key(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Int(1))
 }
 
-/// COPY source destination [DB n] [REPLACE]
+/// `COPY source destination [DB n] [REPLACE]`
 fn copy(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (from, to) = (argv[1], argv[2]);
     let (mut db, mut replace) = (ctx.session.db, false);

@@ -208,7 +208,7 @@ impl<'a> Wanted<'a> {
     fn check(&self, ctx: &Ctx<'_>, name: &[u8], kind: Kind) -> Result<(), Failure> {
         let searches = matches!(kind, Kind::Search | Kind::SearchStore);
         let polygon = matches!(self.shape, Some((Shape::Polygon(_), _)));
-        let for_name = |text: &str| Failure::new([text.as_bytes(), name].concat());
+        let for_name = |text: &str| Failure::format(text, &[name]);
         if self.store.is_some() && (self.with_dist || self.with_hash || self.with_coord) {
             let what = match kind {
                 Kind::SearchStore => "GEOSEARCHSTORE",
@@ -218,13 +218,13 @@ impl<'a> Wanted<'a> {
             return Err(Failure::new(format!("ERR {what} {text}")));
         }
         if searches && self.from.is_none() && !polygon {
-            let text = "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ";
+            let text = "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %s";
             return Err(for_name(text));
         }
         if searches && self.shape.is_none() {
             return Err(for_name(match ctx.release().has_valkey(9, 0) {
-                true => "ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for ",
-                false => "ERR exactly one of BYRADIUS and BYBOX can be specified for ",
+                true => "ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for %s",
+                false => "ERR exactly one of BYRADIUS and BYBOX can be specified for %s",
             }));
         }
         if self.any && self.count.is_none() {
@@ -239,7 +239,7 @@ fn place_of(ctx: &mut Ctx<'_>, key: &[u8], member: &[u8]) -> Result<Point, Failu
     let score = ctx.read::<Zset>(key)?.and_then(|zset| zset.score(member));
     score.map(Point::of_score).ok_or_else(|| match ctx.release().family {
         Family::Redis => Failure::new("ERR could not decode requested zset member"),
-        Family::Valkey => Failure::new([b"ERR member ", member, b" does not exist"].concat()),
+        Family::Valkey => Failure::format("ERR member %s does not exist", &[member]),
     })
 }
 

@@ -216,7 +216,7 @@ fn hrandfield(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 
 /// Does this server know the NOVALUES of HSCAN?
 pub(super) fn has_novalues(release: Release) -> bool {
-    release.has_valkey(8, 0) || release.family == Family::Redis && release.has_redis(7, 4)
+    release.has((7, 4), (8, 0))
 }
 
 /// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]

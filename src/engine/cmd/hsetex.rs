@@ -84,7 +84,7 @@ fn redis_args<'a>(
         }
         let is_ttl = ["ex", "px", "exat", "pxat", "keepttl"].iter().any(|ttl| args::is(word, ttl));
         if !is_ttl {
-            return Err(Failure::new([b"ERR unknown argument: ", word].concat()));
+            return Err(Failure::format("ERR unknown argument: %s", &[word]));
         }
         if options.ttl.is_some() {
             let text = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";

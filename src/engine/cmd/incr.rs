@@ -53,7 +53,7 @@ fn add(ctx: &mut Ctx<'_>, key: &[u8], by: i64) -> Outcome {
 }
 
 /// The integer that a string spells.
-fn integer(value: &Str) -> Result<i64, Failure> {
+pub(super) fn integer(value: &Str) -> Result<i64, Failure> {
     value.as_int().map_or_else(|| args::int(&value.bytes()), Ok)
 }
 
@@ -68,7 +68,7 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Bulk(text))
 }
 
-fn long_double(value: &Str) -> Result<LongDouble, Failure> {
+pub(super) fn long_double(value: &Str) -> Result<LongDouble, Failure> {
     match value.as_int() {
         Some(number) => Ok(LongDouble::from_int(number)),
         None => LongDouble::parse(&value.bytes()).ok_or(Failure::NOT_FLOAT),

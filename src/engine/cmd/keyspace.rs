@@ -50,7 +50,7 @@ fn swapdb(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::OK)
 }
 
-/// FLUSHDB [ASYNC|SYNC]: the same to us.
+/// `FLUSHDB [ASYNC|SYNC]`: the same to us.
 fn flush_mode(argv: &[&[u8]]) -> Result<(), Failure> {
     match argv.get(1..).unwrap_or_default() {
         [] => Ok(()),
@@ -98,7 +98,7 @@ fn keys(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::bulks(shown.filter(|key| glob::matches(argv[1], key.key)).map(|key| key.key)))
 }
 
-/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
 fn scan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let cursor = scan_cursor(argv[1])?;
     let mut args = Args::from(argv, 2);

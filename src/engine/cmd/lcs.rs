@@ -11,7 +11,7 @@ use crate::value::Str;
 pub(super) const COMMANDS: &[Command] =
     &[cmd("lcs", -3, READONLY, Keys::TWO, Since::both(7, 0), lcs)];
 
-/// LCS key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]
+/// `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`
 fn lcs(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let mut text = |key| match ctx.read::<Str>(key) {
         Ok(value) => Ok(value.map(|text| text.bytes().into_owned()).unwrap_or_default()),

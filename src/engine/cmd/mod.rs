@@ -2,6 +2,7 @@
 
 use super::command::Command;
 
+mod array;
 mod debug;
 mod expire;
 mod generic;
@@ -11,10 +12,18 @@ mod hash;
 mod hash_ttl;
 mod hsetex;
 mod incr;
+mod increx;
 mod keyspace;
 mod lcs;
 mod sample;
 mod server;
+mod stream;
+mod stream_args;
+mod stream_claim;
+mod stream_group;
+mod stream_info;
+mod stream_pending;
+mod stream_read;
 mod string;
 mod transaction;
 mod zset;
@@ -24,6 +33,7 @@ mod zset_store;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
@@ -33,9 +43,16 @@ pub(super) const GROUPS: &[&[Command]] = &[
     hash_ttl::COMMANDS,
     hsetex::COMMANDS,
     incr::COMMANDS,
+    increx::COMMANDS,
     keyspace::COMMANDS,
     lcs::COMMANDS,
     server::COMMANDS,
+    stream::COMMANDS,
+    stream_claim::COMMANDS,
+    stream_group::COMMANDS,
+    stream_info::COMMANDS,
+    stream_pending::COMMANDS,
+    stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
     zset::COMMANDS,

@@ -33,7 +33,7 @@ fn time(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
     Ok(Reply::bulks(parts.map(|part| part.to_string())))
 }
 
-/// INFO [section …]: server, memory, keyspace.
+/// `INFO [section …]`: server, memory, keyspace.
 fn info(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let asked = |section: &str| {
         let sections = argv.get(1..).unwrap_or_default();

@@ -223,9 +223,7 @@ fn getex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         option = Some(parsed.ok_or(Failure::SYNTAX)?);
     }
     let text = get_string(ctx, key)?;
-    if text == Reply::Nil {
-        return Ok(text);
-    }
+    let Some(slot) = ctx.find(key) else { return Ok(text) };
     match option.map(|option| option.resolve(ctx)).transpose()? {
         None => {}
         Some(Ttl::At(at)) if ctx.is_past(at) => {
@@ -234,11 +232,11 @@ fn getex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
             ctx.log_removal(key);
         }
         Some(Ttl::At(at)) => {
-            ctx.set_expire(key, Some(at));
+            ctx.set_expire(slot, Some(at));
             ctx.changed(key, 1);
             ctx.log_as(&[b"PEXPIREAT", key, i64_text(at, &mut [0; MAX_I64_TEXT])]);
         }
-        Some(Ttl::Keep | Ttl::Clear) if ctx.set_expire(key, None).is_some() => {
+        Some(Ttl::Keep | Ttl::Clear) if ctx.set_expire(slot, None).is_some() => {
             ctx.changed(key, 1);
             ctx.log_as(&[b"PERSIST", key]);
         }
@@ -277,7 +275,7 @@ fn msetnx(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Int(1))
 }
 
-/// MSETEX numkeys key value … [NX|XX] [EX …|KEEPTTL]
+/// `MSETEX numkeys key value … [NX|XX] [EX …|KEEPTTL]`
 fn msetex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let count = args::int(argv[1]).ok().and_then(|count| usize::try_from(count).ok());
     let count = count.filter(|count| *count > 0);

@@ -13,7 +13,7 @@ use crate::engine::failure::{Failure, Outcome};
 use crate::engine::reply::Reply;
 use crate::value::digest::ScoreText;
 use crate::value::zset::whole;
-use crate::value::{DataType, Limits, Zset};
+use crate::value::{DataType, PackedLimits, Zset};
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("zadd", -4, WRITE | DENYOOM, Keys::ONE, Since::both(1, 2), zadd),
@@ -142,7 +142,7 @@ fn add_member(
     member: &[u8],
     score: f64,
     options: AddOptions,
-    limits: &Limits,
+    limits: &PackedLimits,
 ) -> Result<(Option<f64>, Option<f64>), Failure> {
     let AddOptions { nx, xx, gt, lt, incr, .. } = options;
     if !(nx || xx || gt || lt || incr) {

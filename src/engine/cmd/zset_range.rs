@@ -8,7 +8,7 @@ use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
-use crate::engine::failure::{Failure, Outcome};
+use crate::engine::failure::{Failure, Outcome, c_text};
 use crate::engine::release::Release;
 use crate::engine::reply::Reply;
 use crate::value::{DataType, Zset};
@@ -119,11 +119,11 @@ impl<'a> Bounds<'a> {
 /// A score, or `(` and a score. Nothing at all is 0, as C reads it; servers that do not read it as C does
 /// know no hexadecimal numbers and no blanks either.
 fn score_bound(text: &[u8], release: Release) -> Option<Bound<f64>> {
-    let (open, text) = match args::c_text(text) {
+    let (open, text) = match c_text(text, text.len()) {
         [b'(', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    let plain = release.has_valkey(8, 1) || release.has_redis(8, 0);
+    let plain = release.has((8, 0), (8, 1));
     let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
     let value = match digits {
         [] if text.is_empty() => 0.0,

@@ -124,7 +124,7 @@ mod tests {
     use super::super::order;
     use super::*;
     use crate::encoding::number::MAX_I64_TEXT;
-    use crate::value::{DataType, Limits};
+    use crate::value::{DataType, PackedLimits};
 
     type Model = Vec<(f64, Vec<u8>)>;
 
@@ -182,7 +182,7 @@ mod tests {
                     _ => {
                         let score =
                             [0.0, -0.0, 1e300, rng.i32(-50..50).into(), rng.f64()][rng.usize(..5)];
-                        assert_eq!(zset.insert(&member, score, &Limits::DEFAULT), old);
+                        assert_eq!(zset.insert(&member, score, &PackedLimits::DEFAULT), old);
                         // −0 in the place of 0 is no change, and a listpack knows no −0.
                         if old != Some(score) {
                             place.map(|at| model.remove(at));
@@ -210,7 +210,7 @@ mod tests {
     fn the_order_is_dropped_when_nobody_looks() {
         let mut zset = Zset::default();
         let add = |zset: &mut Zset, n: usize| {
-            zset.insert(format!("m{n}").as_bytes(), n as f64, &Limits::DEFAULT);
+            zset.insert(format!("m{n}").as_bytes(), n as f64, &PackedLimits::DEFAULT);
         };
         let has_order =
             |zset: &Zset| matches!(&zset.0, Repr::Table(table) if table.order.is_some());

@@ -1,0 +1,4 @@
+//! Where bytes come from: files, stdin, compressed files, folders.
+
+pub mod detect;
+pub mod source;

@@ -1,0 +1,154 @@
+//! Opening what the user named: read-only, decompressed on the way, its kind told by its first bytes.
+
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use super::detect::{Compression, ENOUGH, FileKind};
+use crate::error::{Error, Result};
+
+/// Something to read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// Standard input, `-`.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Input {
+    /// What the user wrote.
+    pub fn path(&self) -> &Path {
+        match self {
+            Input::Stdin => Path::new("-"),
+            Input::File(path) => path,
+        }
+    }
+}
+
+/// An opened input.
+pub struct Source {
+    /// The (decompressed) bytes.
+    pub reader: Box<dyn Read + Send>,
+    /// What the first bytes say.
+    pub kind: FileKind,
+    /// How the file is compressed.
+    pub compression: Option<Compression>,
+    /// Bytes on disk, when it is a regular file.
+    pub size: Option<u64>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("kind", &self.kind)
+            .field("compression", &self.compression)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens an input. `watch` is told how many bytes were read from the file itself, now and then.
+///
+/// # Errors
+/// When it cannot be opened or read, or is neither a regular file nor a pipe.
+pub fn open(input: &Input, watch: impl Fn(u64) + Send + 'static) -> Result<Source> {
+    let fail = |doing| move |source| Error::io(input.path(), doing, source);
+    let (raw, size): (Box<dyn Read + Send>, _) = match input {
+        Input::Stdin => (Box::new(io::stdin()), None),
+        Input::File(path) => {
+            let file = File::open(path).map_err(fail("open"))?;
+            let meta = file.metadata().map_err(fail("read"))?;
+            if meta.is_dir() {
+                return Err(fail("read")(io::Error::from(io::ErrorKind::IsADirectory)));
+            }
+            (Box::new(file), meta.is_file().then_some(meta.len()))
+        }
+    };
+    let mut raw = Watched { inner: raw, count: 0, watch };
+    let head = first_bytes(&mut raw).map_err(fail("read"))?;
+    let compression = Compression::of(&head);
+    let raw: Box<dyn Read + Send> = Box::new(Cursor::new(head.clone()).chain(raw));
+    let (reader, head): (Box<dyn Read + Send>, _) = match compression {
+        None => (raw, head),
+        Some(compression) => {
+            let mut plain: Box<dyn Read + Send> = match compression {
+                Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
+                Compression::Zstd => {
+                    Box::new(zstd::stream::read::Decoder::new(raw).map_err(fail("decompress"))?)
+                }
+            };
+            let head = first_bytes(&mut plain).map_err(fail("decompress"))?;
+            (Box::new(Cursor::new(head.clone()).chain(plain)), head)
+        }
+    };
+    Ok(Source { reader, kind: FileKind::of(&head), compression, size })
+}
+
+fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    reader.take(ENOUGH as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// Counts what is read.
+struct Watched<F> {
+    inner: Box<dyn Read + Send>,
+    count: u64,
+    watch: F,
+}
+
+impl<F: Fn(u64)> Read for Watched<F> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buf)?;
+        self.count += count as u64;
+        (self.watch)(self.count);
+        Ok(count)
+    }
+}
+
+/// The files a path stands for: itself, stdin for `-`, or every RDB and AOF in a folder and below it,
+/// sorted by name. Symbolic links inside a folder are not followed.
+///
+/// # Errors
+/// When the path does not exist or a folder cannot be listed.
+pub fn expand(path: &Path) -> Result<Vec<Input>> {
+    if path == Path::new("-") {
+        return Ok(vec![Input::Stdin]);
+    }
+    let meta = fs::metadata(path).map_err(|err| Error::io(path, "open", err))?;
+    if !meta.is_dir() {
+        return Ok(vec![Input::File(path.to_path_buf())]);
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![path.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let list = |err| Error::io(&folder, "list", err);
+        for entry in fs::read_dir(&folder).map_err(list)? {
+            let entry = entry.map_err(list)?;
+            let kind = entry.file_type().map_err(list)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && is_ours(&entry.path()) {
+                files.push(Input::File(entry.path()));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a file of a folder is an RDB or AOF: by its first bytes, or by its name when it cannot be
+/// read or its first bytes are damaged.
+fn is_ours(path: &Path) -> bool {
+    let named = path.extension().is_some_and(|ext| ext == "rdb" || ext == "aof");
+    let head = File::open(path).and_then(|mut file| first_bytes(&mut file)).unwrap_or_default();
+    let kind = match Compression::of(&head) {
+        Some(_) => match open(&Input::File(path.to_path_buf()), |_| {}) {
+            Ok(source) => source.kind,
+            Err(_) => FileKind::Unknown,
+        },
+        None => FileKind::of(&head),
+    };
+    named || matches!(kind, FileKind::Rdb | FileKind::Aof)
+}

@@ -1,0 +1,338 @@
+//! Sums over keys: by type and encoding, by time to live, by prefix, and the biggest.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+use hdrhistogram::Histogram;
+
+/// Bytes of a key's name that a report keeps.
+const NAME_KEPT: usize = 4096;
+
+/// Prefixes kept; beyond twice as many, the smallest are put together.
+const PREFIXES: usize = 20_000;
+
+/// Bytes of a prefix that are told apart.
+const PREFIX_LEN: usize = 256;
+
+/// A key's name, cut short where it is absurdly long.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// The first bytes, all of them as a rule.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole name.
+    pub len: usize,
+}
+
+impl Name {
+    /// Of a name's bytes.
+    pub fn of(bytes: &[u8]) -> Name {
+        let kept = bytes.get(..NAME_KEPT).unwrap_or(bytes);
+        Name { bytes: kept.to_vec(), len: bytes.len() }
+    }
+}
+
+/// How a number is spread: exact ends, and percentiles to two digits.
+#[derive(Debug, Clone)]
+pub struct Spread {
+    min: u64,
+    max: u64,
+    histogram: Histogram<u64>,
+}
+
+impl Spread {
+    fn new() -> Option<Spread> {
+        Some(Spread { min: u64::MAX, max: 0, histogram: Histogram::new(2).ok()? })
+    }
+
+    fn add(&mut self, value: u64) {
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        // Values beyond what a histogram can grow to do not occur: they are sizes of what was read.
+        let _ = self.histogram.record(value);
+    }
+
+    fn merge(&mut self, other: &Spread) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        let _ = self.histogram.add(&other.histogram);
+    }
+
+    /// The smallest.
+    pub fn min(&self) -> u64 {
+        self.min.min(self.max)
+    }
+
+    /// The largest.
+    pub fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// The value that a share of all (0.5 = the median) do not exceed.
+    pub fn quantile(&self, share: f64) -> u64 {
+        self.histogram.value_at_quantile(share).clamp(self.min(), self.max)
+    }
+}
+
+/// Keys of one type and encoding.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Keys.
+    pub keys: u64,
+    /// Elements: fields, members, entries, cells; a string has one.
+    pub elements: u64,
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// Bytes of a key, when there is any.
+    pub size: Option<Spread>,
+    /// Elements of a key, when there is any.
+    pub count: Option<Spread>,
+}
+
+impl Tally {
+    /// Counts a key.
+    pub fn add(&mut self, elements: u64, bytes: u64) {
+        self.keys += 1;
+        self.elements = self.elements.saturating_add(elements);
+        self.bytes += bytes;
+        spread(&mut self.size, bytes);
+        spread(&mut self.count, elements);
+    }
+
+    /// Adds another tally.
+    pub fn merge(&mut self, other: &Tally) {
+        self.keys += other.keys;
+        self.elements = self.elements.saturating_add(other.elements);
+        self.bytes += other.bytes;
+        for (mine, theirs) in [(&mut self.size, &other.size), (&mut self.count, &other.count)] {
+            match (mine, theirs) {
+                (Some(mine), Some(theirs)) => mine.merge(theirs),
+                (mine @ None, Some(theirs)) => *mine = Some(theirs.clone()),
+                (_, None) => {}
+            }
+        }
+    }
+}
+
+fn spread(spread: &mut Option<Spread>, value: u64) {
+    if spread.is_none() {
+        *spread = Spread::new();
+    }
+    if let Some(spread) = spread {
+        spread.add(value);
+    }
+}
+
+/// Keys by the time they have left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TtlTally {
+    /// The expire has passed.
+    pub expired: u64,
+    /// Less than an hour.
+    pub hour: u64,
+    /// Less than a day.
+    pub day: u64,
+    /// Less than 30 days.
+    pub month: u64,
+    /// More.
+    pub later: u64,
+    /// No expire.
+    pub none: u64,
+}
+
+impl TtlTally {
+    /// Counts a key.
+    pub fn add(&mut self, expire_at_ms: Option<i64>, now_ms: i64) {
+        const HOUR: i64 = 3_600_000;
+        let bucket = match expire_at_ms.map(|at| at.saturating_sub(now_ms)) {
+            None => &mut self.none,
+            Some(..0) => &mut self.expired,
+            Some(0..HOUR) => &mut self.hour,
+            Some(left) if left < 24 * HOUR => &mut self.day,
+            Some(left) if left < 720 * HOUR => &mut self.month,
+            Some(_) => &mut self.later,
+        };
+        *bucket += 1;
+    }
+
+    /// Adds another tally.
+    pub fn merge(&mut self, other: &TtlTally) {
+        self.expired += other.expired;
+        self.hour += other.hour;
+        self.day += other.day;
+        self.month += other.month;
+        self.later += other.later;
+        self.none += other.none;
+    }
+}
+
+/// The biggest of many, by a number; of equals the first in the file.
+#[derive(Debug, Clone)]
+pub struct Top<T> {
+    limit: usize,
+    rows: BTreeMap<(Reverse<u64>, u64), T>,
+}
+
+impl<T> Top<T> {
+    /// Keeps so many.
+    pub fn new(limit: usize) -> Top<T> {
+        Top { limit, rows: BTreeMap::new() }
+    }
+
+    /// Offers one; `make` is called only when it is big enough.
+    pub fn offer(&mut self, value: u64, offset: u64, make: impl FnOnce() -> T) {
+        let key = (Reverse(value), offset);
+        let full = self.rows.len() >= self.limit;
+        let last = self.rows.last_key_value().map(|(key, _)| *key);
+        if self.limit == 0 || (full && last.is_some_and(|last| last < key)) {
+            return;
+        }
+        self.rows.insert(key, make());
+        if self.rows.len() > self.limit {
+            self.rows.pop_last();
+        }
+    }
+
+    /// Adds another's.
+    pub fn merge(&mut self, other: Top<T>) {
+        for ((Reverse(value), offset), row) in other.rows {
+            self.offer(value, offset, || row);
+        }
+    }
+
+    /// Biggest first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.rows.values()
+    }
+}
+
+/// Keys of one prefix.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PrefixTally {
+    /// Keys.
+    pub keys: u64,
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// Keys with an expire.
+    pub expires: u64,
+}
+
+impl PrefixTally {
+    fn merge(&mut self, other: &PrefixTally) {
+        self.keys += other.keys;
+        self.bytes += other.bytes;
+        self.expires += other.expires;
+    }
+}
+
+/// Keys by prefix. Memory is bounded: where a file has too many, the smallest are put together, and
+/// since that happens in the order of the file the result is the same for every number of jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Prefixes {
+    rows: HashMap<Vec<u8>, PrefixTally>,
+    /// Keys without a separator.
+    pub without: PrefixTally,
+    /// What was put together.
+    pub others: PrefixTally,
+}
+
+impl Prefixes {
+    /// Counts a key.
+    pub fn add(&mut self, name: &[u8], separator: &[u8], depth: usize, one: PrefixTally) {
+        match prefix(name, separator, depth) {
+            None => self.without.merge(&one),
+            Some(prefix) => self.rows.entry_ref(prefix).or_default().merge(&one),
+        }
+    }
+
+    /// Adds those of the next chunk.
+    pub fn merge(&mut self, other: Prefixes) {
+        self.without.merge(&other.without);
+        self.others.merge(&other.others);
+        for (prefix, tally) in other.rows {
+            self.rows.entry(prefix).or_default().merge(&tally);
+        }
+        if self.rows.len() > 2 * PREFIXES {
+            self.prune();
+        }
+    }
+
+    fn prune(&mut self) {
+        let mut rows: Vec<_> = self.rows.drain().collect();
+        rows.sort_by(|a, b| (Reverse(a.1.bytes), &a.0).cmp(&(Reverse(b.1.bytes), &b.0)));
+        for (_, tally) in rows.split_off(PREFIXES) {
+            self.others.merge(&tally);
+        }
+        self.rows = rows.into_iter().collect();
+    }
+
+    /// Most bytes first.
+    pub fn sorted(&self) -> Vec<(&[u8], PrefixTally)> {
+        let mut rows: Vec<_> = self.rows.iter().map(|(p, t)| (p.as_slice(), *t)).collect();
+        rows.sort_by(|a, b| (Reverse(a.1.bytes), a.0).cmp(&(Reverse(b.1.bytes), b.0)));
+        rows
+    }
+}
+
+/// The part of a name up to the `depth`-th separator, or to the last where there are fewer.
+fn prefix<'n>(name: &'n [u8], separator: &[u8], depth: usize) -> Option<&'n [u8]> {
+    if separator.is_empty() {
+        return None;
+    }
+    let mut end = None;
+    let mut from = 0;
+    for _ in 0..depth {
+        let rest = name.get(from..)?;
+        let Some(at) = rest.windows(separator.len()).position(|part| part == separator) else {
+            break;
+        };
+        from += at + separator.len();
+        end = Some(from);
+    }
+    let prefix = name.get(..end?)?;
+    Some(prefix.get(..PREFIX_LEN).unwrap_or(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_of_names() {
+        let rows: &[(&str, usize, Option<&str>)] = &[
+            ("user:1:name", 1, Some("user:")),
+            ("user:1:name", 2, Some("user:1:")),
+            ("user:1:name", 9, Some("user:1:")),
+            (":x", 1, Some(":")),
+            ("plain", 1, None),
+            ("", 1, None),
+        ];
+        for &(name, depth, want) in rows {
+            let got = prefix(name.as_bytes(), b":", depth);
+            assert_eq!(got, want.map(str::as_bytes), "{name} {depth}");
+        }
+    }
+
+    #[test]
+    fn prefixes_are_bounded_and_nothing_is_lost() {
+        let mut prefixes = Prefixes::default();
+        for n in 0..100_000u64 {
+            let mut chunk = Prefixes::default();
+            let one = PrefixTally { keys: 1, bytes: 10, expires: 0 };
+            chunk.add(format!("{n}:x").as_bytes(), b":", 1, one);
+            prefixes.merge(chunk);
+        }
+        assert!(prefixes.rows.len() <= 2 * PREFIXES);
+        let kept: u64 = prefixes.sorted().iter().map(|(_, tally)| tally.keys).sum();
+        assert_eq!(kept + prefixes.others.keys, 100_000);
+    }
+
+    #[test]
+    fn top_keeps_the_biggest_and_the_first_of_equals() {
+        let mut top = Top::new(3);
+        for (offset, value) in [5, 9, 9, 1, 9, 7].into_iter().enumerate() {
+            top.offer(value, offset as u64, || (value, offset));
+        }
+        assert_eq!(top.iter().copied().collect::<Vec<_>>(), [(9, 1), (9, 2), (9, 4)]);
+    }
+}

@@ -1,0 +1,121 @@
+//! Lengths (FORMATS A.2):
+//!
+//! ```text
+//! 00xxxxxx            6 bits
+//! 01xxxxxx +1        14 bits, big endian
+//! 0x80 +4            32 bits, big endian
+//! 0x81 +8            64 bits, big endian (RDB 8 and later)
+//! 11xxxxxx           not a length: the low 6 bits say how a string is encoded (A.3)
+//! ```
+
+use nom::Parser;
+use nom::combinator::map;
+use nom::number::complete::{be_u32, be_u64};
+
+use crate::error::{Fault, Parse};
+use crate::finding::Code;
+
+/// A length, or the mark of an encoded string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// A plain length.
+    Plain(u64),
+    /// The low six bits of an 11xxxxxx byte.
+    Encoded(u8),
+}
+
+/// Reads a length or a string's mark.
+#[inline]
+pub fn length_or_mark(i: &[u8]) -> Parse<'_, Length> {
+    match *i {
+        [first @ 0x00..=0x3f, ref rest @ ..] => Ok((rest, Length::Plain(u64::from(first)))),
+        [first @ 0x40..=0x7f, second, ref rest @ ..] => {
+            Ok((rest, Length::Plain(u64::from(first & 0x3f) << 8 | u64::from(second))))
+        }
+        [first @ 0xc0..=0xff, ref rest @ ..] => Ok((rest, Length::Encoded(first & 0x3f))),
+        _ => long(i),
+    }
+}
+
+fn long(i: &[u8]) -> Parse<'_, Length> {
+    match *i {
+        [0x80, ref rest @ ..] => map(be_u32, |n| Length::Plain(u64::from(n))).parse(rest),
+        [0x81, ref rest @ ..] => map(be_u64, Length::Plain).parse(rest),
+        [first @ 0x82..=0xbf, ..] => Fault::err(
+            Code::LengthEncoding,
+            i,
+            1,
+            "a length",
+            format!("byte {first:#04x}, which begins none"),
+        ),
+        _ => Fault::truncated(i, "a length"),
+    }
+}
+
+/// Reads a plain length.
+#[inline]
+pub fn length(i: &[u8]) -> Parse<'_, u64> {
+    match length_or_mark(i)? {
+        (rest, Length::Plain(n)) => Ok((rest, n)),
+        (_, Length::Encoded(mark)) => Fault::err(
+            Code::LengthEncoding,
+            i,
+            1,
+            "a length",
+            format!("the mark of an encoded string ({mark})"),
+        ),
+    }
+}
+
+/// Whether the length at the start of `i` is written longer than a server writes it.
+pub fn is_longer_than_needed(i: &[u8]) -> bool {
+    match (i, length(i)) {
+        ([first, ..], Ok((_, n))) => match first {
+            0x40..=0x7f => n < 1 << 6,
+            0x80 => n < 1 << 14,
+            0x81 => n < 1 << 32,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_form() {
+        let rows: &[(&[u8], u64, bool)] = &[
+            (&[0x00], 0, false),
+            (&[0x3f], 63, false),
+            (&[0x40, 0x3f], 63, true),
+            (&[0x40, 0x40], 64, false),
+            (&[0x7f, 0xff], 16383, false),
+            (&[0x80, 0, 0, 0x3f, 0xff], 16383, true),
+            (&[0x80, 0xff, 0xff, 0xff, 0xff], 0xffff_ffff, false),
+            (&[0x81, 0, 0, 0, 0, 0, 0, 0, 1], 1, true),
+            (&[0x81, 0, 0, 0, 1, 0, 0, 0, 0], 1 << 32, false),
+        ];
+        for &(bytes, want, long) in rows {
+            assert_eq!(length(bytes).unwrap(), (&[][..], want), "{bytes:02x?}");
+            assert_eq!(is_longer_than_needed(bytes), long, "{bytes:02x?}");
+            for cut in 0..bytes.len() {
+                let fault = crate::error::fault_of(length(&bytes[..cut]).unwrap_err());
+                assert_eq!(fault.code(), Code::RdbTruncated);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_begin_no_length() {
+        for first in 0x82..=0xbf {
+            let fault = crate::error::fault_of(length(&[first, 0, 0]).unwrap_err());
+            assert_eq!(fault.code(), Code::LengthEncoding, "{first:#x}");
+            assert_eq!(fault.rest(), 3);
+        }
+        assert_eq!(length_or_mark(&[0xc3]).unwrap().1, Length::Encoded(3));
+        assert!(length(&[0xc0, 0]).is_err());
+    }
+}

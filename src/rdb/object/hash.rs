@@ -1,0 +1,254 @@
+//! Hashes (RDB types 4, 9, 13, 16, 22 to 25).
+
+use nom::Parser;
+use nom::number::complete::le_i64;
+
+use super::super::length::length;
+use super::super::string::string;
+use super::super::walk::{Step, Walker};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
+use crate::element::{Element, Packing, Str, Visit};
+use crate::encoding::{listpack, ziplist, zipmap};
+use crate::error::{Fault, Parse};
+use crate::finding::Code;
+
+/// What is found where a field's expire time is no integer.
+pub const TTL_TEXT: &str = "a string";
+
+/// Latest expire time of a field: 48 bits of ms (FORMATS A.5).
+pub const EXPIRE_MAX_MS: i64 = (1 << 48) - 1;
+
+/// Type 4: `len n, n x { str field, str value }`.
+pub fn hashtable<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, count) = length(i)?;
+    fields(i, rest, count, walker, visit, |at, _| {
+        let (rest, (field, value)) = (string, string).parse(at)?;
+        Ok((rest, (at, field, value, None)))
+    })
+}
+
+/// Type 22 of Redis: `len n, n x { len expire ms (0 = none), str field, str value }`.
+pub fn metadata_pre_ga<'a>(
+    i: &'a [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Parse<'a, ()> {
+    let (rest, count) = length(i)?;
+    fields(i, rest, count, walker, visit, |at, walker| {
+        let (name_at, expire) = length(at)?;
+        let (rest, (field, value)) = (string, string).parse(name_at)?;
+        let expire = (expire != 0).then(|| in_range(expire, at, walker)).flatten();
+        Ok((rest, (name_at, field, value, expire)))
+    })
+}
+
+/// Type 24: `i64le min-expire, len n, n x { len t, str field, str value }`.
+pub fn metadata<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (after_min, min) = le_i64(i)?;
+    let (rest, count) = length(after_min)?;
+    fields(after_min, rest, count, walker, visit, |at, walker| {
+        let (name_at, t) = length(at)?;
+        let (rest, (field, value)) = (string, string).parse(name_at)?;
+        let expire = (t != 0)
+            .then(|| match u64::try_from(min).ok().and_then(|min| min.checked_add(t - 1)) {
+                Some(expire) => in_range(expire, at, walker),
+                None => in_range(u64::MAX, at, walker),
+            })
+            .flatten();
+        Ok((rest, (name_at, field, value, expire)))
+    })
+}
+
+/// Type 22 of Valkey: `len n, n x { str field, str value, i64le expire ms (-1 = none) }`.
+pub fn volatile<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, count) = length(i)?;
+    fields(i, rest, count, walker, visit, |at, walker| {
+        let (expire_at, (field, value)) = (string, string).parse(at)?;
+        let (rest, expire) = le_i64(expire_at)?;
+        if expire < -1 {
+            let found = expire.to_string();
+            walker.note(Code::HashTtl, expire_at, 8, "-1 or a time in ms", found);
+        }
+        Ok((rest, (at, field, value, (expire >= 0).then_some(expire))))
+    })
+}
+
+type OneField<'a> = (&'a [u8], Str<'a>, Str<'a>, Option<i64>);
+
+fn fields<'a>(
+    start: &'a [u8],
+    mut i: &'a [u8],
+    count: u64,
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+    one: impl Fn(&'a [u8], &mut Walker) -> Parse<'a, OneField<'a>>,
+) -> Parse<'a, ()> {
+    for _ in 0..count {
+        let (rest, (name_at, field, value, expire_at_ms)) = one(i, walker)?;
+        walker.unique(field, name_at, Code::DupField);
+        walker.check_text(value, name_at);
+        visit.element(Element::Field { field, value, expire_at_ms });
+        i = rest;
+    }
+    if count == 0 {
+        walker.empty(start);
+    }
+    Ok((i, ()))
+}
+
+/// Type 9: `str(zipmap)`.
+pub fn zipmap<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, packed) = string(i)?;
+    walker.packed(packed, ZIPMAP_MIN, i, rest, visit, |walker, blob, visit| {
+        let mut pairs = zipmap::Pairs::new(blob)?;
+        let mut empty = true;
+        loop {
+            let at = pairs.remaining();
+            let Some((field, value)) = pairs.next_pair()? else { break };
+            empty = false;
+            let (field, value) = (Str::Raw(field), Str::Raw(value));
+            walker.unique(field, at, Code::DupField);
+            visit.element(Element::Field { field, value, expire_at_ms: None });
+        }
+        if empty {
+            walker.empty(blob);
+        }
+        Ok(())
+    });
+    Ok((rest, ()))
+}
+
+/// Type 13: `str(ziplist)` of field, value pairs.
+pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, packed) = string(i)?;
+    walker.packed(packed, ZIPLIST_MIN, i, rest, visit, |walker, blob, visit| {
+        pairs::<ziplist::Entries>(blob, walker, visit)
+    });
+    Ok((rest, ()))
+}
+
+/// Type 16: `str(listpack)` of field, value pairs.
+pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, packed) = string(i)?;
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
+        pairs::<listpack::Entries>(blob, walker, visit)
+    });
+    Ok((rest, ()))
+}
+
+fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
+    let mut entries = P::open(blob)?;
+    let mut empty = true;
+    while let Some((field, at)) = entries.next(walker)? {
+        let Some((value, _)) = entries.next(walker)? else {
+            return Fault::err(Code::PairOdd, at, 1, "a value after each field", "the end");
+        };
+        empty = false;
+        walker.unique(field, at, Code::DupField);
+        visit.element(Element::Field { field, value, expire_at_ms: None });
+    }
+    if empty {
+        walker.empty(blob);
+    }
+    Ok(())
+}
+
+/// Type 25: `i64le min-expire, str(listpack)` of field, value, expire triples.
+pub fn listpack_ex<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (i, _min) = le_i64(i)?;
+    listpack_ex_pre_ga(i, walker, visit)
+}
+
+/// Type 23: the same without the expire in front.
+pub fn listpack_ex_pre_ga<'a>(
+    i: &'a [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Parse<'a, ()> {
+    let (rest, packed) = string(i)?;
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
+        triples(blob, walker, visit)
+    });
+    Ok((rest, ()))
+}
+
+fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(Packing::Listpack, blob, walker, visit, |walker, visit| {
+        each_triple(blob, walker, visit)
+    })
+}
+
+fn each_triple(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    let mut entries = listpack::Entries::open(blob)?;
+    let mut order = TtlOrder::default();
+    while let Some((field, at)) = entries.next(walker)? {
+        let value = entries.next(walker)?;
+        let expire = entries.next(walker)?;
+        let (Some((value, _)), Some((expire, expire_at))) = (value, expire) else {
+            let expected = "a value and an expire time after each field";
+            return Fault::err(Code::PairOdd, at, 1, expected, "the end");
+        };
+        walker.unique(field, at, Code::DupField);
+        let expire_at_ms = match expire {
+            Str::Int(0) => None,
+            Str::Int(ms) => in_range(u64::try_from(ms).unwrap_or(u64::MAX), expire_at, walker),
+            _ => {
+                walker.note(Code::HashTtl, expire_at, 1, "an integer", TTL_TEXT);
+                None
+            }
+        };
+        order.next(expire_at_ms, expire_at, walker);
+        visit.element(Element::Field { field, value, expire_at_ms });
+    }
+    if order.empty {
+        walker.empty(blob);
+    }
+    Ok(())
+}
+
+/// Fields with an expire come first, the earliest at the head; those without follow.
+struct TtlOrder {
+    last: Option<i64>,
+    empty: bool,
+    told: bool,
+}
+
+impl Default for TtlOrder {
+    fn default() -> Self {
+        TtlOrder { last: Some(i64::MIN), empty: true, told: false }
+    }
+}
+
+impl TtlOrder {
+    fn next(&mut self, expire: Option<i64>, at: &[u8], walker: &mut Walker) {
+        let sound = match (self.last, expire) {
+            (Some(last), Some(expire)) => last <= expire,
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        if !sound && !self.told {
+            self.told = true;
+            let found = expire.map_or(String::new(), |ms| format!("{ms} out of order"));
+            walker.note(Code::HashTtlOrder, at, 1, "expire times in ascending order", found);
+        }
+        (self.last, self.empty) = (expire, false);
+    }
+}
+
+fn in_range(expire: u64, at: &[u8], walker: &mut Walker) -> Option<i64> {
+    let ms = i64::try_from(expire).ok().filter(|ms| *ms <= EXPIRE_MAX_MS);
+    if ms.is_none() {
+        walker.note(Code::HashTtl, at, 1, "an expire time of at most 2^48-1 ms", "one beyond");
+    }
+    ms
+}

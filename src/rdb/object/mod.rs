@@ -1,0 +1,13 @@
+//! One file a data type: the walks of all its RDB types.
+
+pub mod array;
+pub mod hash;
+pub mod list;
+pub mod module;
+pub mod packed;
+pub mod set;
+pub mod stream;
+pub mod stream_node;
+pub mod string;
+pub mod vectorset;
+pub mod zset;

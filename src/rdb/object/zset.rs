@@ -1,0 +1,152 @@
+//! Sorted sets (RDB types 3, 5, 12, 17).
+
+use nom::number::complete::le_f64;
+
+use super::super::length::length;
+use super::super::string::{TextDouble, string, text_double};
+use super::super::walk::{Step, Walker};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN};
+use crate::element::{Element, Str, Visit};
+use crate::encoding::{listpack, number, ziplist};
+use crate::error::{Fault, Parse};
+use crate::finding::Code;
+
+/// Type 3: `len n, n x { str member, text score }`.
+pub fn text<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    members(i, walker, visit, |at, walker| {
+        let (rest, double) = text_double(at)?;
+        let score = match double {
+            TextDouble::Special(score) => score,
+            TextDouble::Text(text) => number::parse_double(text).unwrap_or_else(|| {
+                let found = format!("\"{}\"", text.escape_ascii());
+                walker.note(Code::DoubleText, at, text.len() + 1, "a number", found);
+                0.0
+            }),
+        };
+        Ok((rest, score))
+    })
+}
+
+/// Type 5: `len n, n x { str member, f64le score }`.
+pub fn binary<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    members(i, walker, visit, |at, _| le_f64(at))
+}
+
+fn members<'a>(
+    i: &'a [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+    score: impl Fn(&'a [u8], &mut Walker) -> Parse<'a, f64>,
+) -> Parse<'a, ()> {
+    let (mut rest, count) = length(i)?;
+    for _ in 0..count {
+        let at = rest;
+        let (score_at, member) = string(at)?;
+        let (after, score) = score(score_at, walker)?;
+        walker.unique(member, at, Code::DupMember);
+        if score.is_nan() {
+            nan(walker, score_at, score_at.len() - after.len());
+        }
+        visit.element(Element::Scored { member, score });
+        rest = after;
+    }
+    if count == 0 {
+        walker.empty(i);
+    }
+    Ok((rest, ()))
+}
+
+/// Type 12: `str(ziplist)` of member, score pairs.
+pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, packed) = string(i)?;
+    walker.packed(packed, ZIPLIST_MIN, i, rest, visit, |walker, blob, visit| {
+        pairs::<ziplist::Entries>(blob, walker, visit)
+    });
+    Ok((rest, ()))
+}
+
+/// Type 17: `str(listpack)` of member, score pairs.
+pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
+    let (rest, packed) = string(i)?;
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
+        pairs::<listpack::Entries>(blob, walker, visit)
+    });
+    Ok((rest, ()))
+}
+
+fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
+    let mut entries = P::open(blob)?;
+    let mut last: Option<(f64, Str<'b>)> = None;
+    let mut in_order = true;
+    while let Some((member, at)) = entries.next(walker)? {
+        let Some((text, score_at)) = entries.next(walker)? else {
+            return Fault::err(Code::PairOdd, at, 1, "a score after each member", "the end");
+        };
+        walker.unique(member, at, Code::DupMember);
+        let score = packed_score(text, score_at, walker);
+        if walker.deep && in_order && last.is_some_and(|last| !ascending(last, (score, member))) {
+            in_order = false;
+            walker.note(
+                Code::ZsetOrder,
+                at,
+                1,
+                "members in ascending order of score, then of their bytes",
+                format!("score {score} out of order"),
+            );
+        }
+        last = Some((score, member));
+        visit.element(Element::Scored { member, score });
+    }
+    if last.is_none() {
+        walker.empty(blob);
+    }
+    Ok(())
+}
+
+fn packed_score(text: Str<'_>, at: &[u8], walker: &mut Walker) -> f64 {
+    match text {
+        Str::Int(value) => value as f64,
+        Str::Raw(text) => match number::parse_double(text) {
+            Some(score) => {
+                if score.is_nan() {
+                    nan(walker, at, text.len());
+                }
+                score
+            }
+            None => {
+                let found = format!("\"{}\"", text.escape_ascii());
+                walker.note(Code::ZsetScore, at, text.len(), "a number", found);
+                0.0
+            }
+        },
+        // Packed entries are never compressed one by one.
+        Str::Lzf { .. } => 0.0,
+    }
+}
+
+fn ascending(a: (f64, Str<'_>), b: (f64, Str<'_>)) -> bool {
+    if a.0 != b.0 {
+        // NaN is reported by itself.
+        return a.0 < b.0 || a.0.is_nan() || b.0.is_nan();
+    }
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    match (a.1.bytes(&mut left), b.1.bytes(&mut right)) {
+        (Ok(left), Ok(right)) => left <= right,
+        _ => true,
+    }
+}
+
+#[cold]
+fn nan(walker: &mut Walker, at: &[u8], len: usize) {
+    walker.note(Code::ZsetNan, at, len, "a number", "NaN");
+}

@@ -1,0 +1,75 @@
+//! Every file of the test data is in `testdata/ledger.tsv` as it is, and every finding has a sample.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+#[path = "support/ledger.rs"]
+mod ledger;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rdbtool::finding::Code;
+
+/// The folders whose files the ledger lists.
+const FOLDERS: [&str; 6] = ["rdb", "backlen", "damaged", "modules", "aof", "made"];
+
+/// Codes without a sample in the repository.
+const WITHOUT_SAMPLE: [(Code, &str); 3] = [
+    (Code::StringLimit, "needs a file of megabytes: tested with a lower limit"),
+    (Code::RecordLimit, "needs a file of gigabytes: tested with a lower limit"),
+    (Code::RdbTypeProvisional, "rows that no server at hand knows, so no sample can be judged"),
+];
+
+fn files_below(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder of test data") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            let name = path.strip_prefix(ledger::testdata()).expect("below testdata");
+            found.insert(name.to_string_lossy().into_owned());
+        }
+    }
+}
+
+#[test]
+fn every_file_has_a_row_and_every_row_a_file() {
+    let mut files = BTreeSet::new();
+    for folder in FOLDERS {
+        files_below(&ledger::testdata().join(folder), &mut files);
+    }
+    for file in fs::read_dir(ledger::testdata()).expect("testdata") {
+        let name = file.expect("an entry").file_name().to_string_lossy().into_owned();
+        files.extend(name.starts_with("dump.").then_some(name));
+    }
+    let rows: BTreeSet<_> = ledger::rows().into_iter().map(|row| row.file).collect();
+    assert_eq!(files.difference(&rows).collect::<Vec<_>>(), Vec::<&String>::new(), "no row");
+    assert_eq!(rows.difference(&files).collect::<Vec<_>>(), Vec::<&String>::new(), "no file");
+}
+
+#[test]
+fn files_are_as_their_rows_say() {
+    for row in ledger::rows() {
+        let data = ledger::read(&row.file);
+        assert_eq!(data.len(), row.bytes, "size of {}", row.file);
+        assert_eq!(ledger::crc32(&data), row.crc32, "CRC-32 of {}", row.file);
+    }
+}
+
+#[test]
+fn verdicts_follow_from_the_codes() {
+    for row in ledger::rows().into_iter().filter(ledger::Row::is_rdb) {
+        assert_eq!(row.verdict, ledger::verdict(&row.codes), "{}", row.file);
+    }
+}
+
+#[test]
+fn every_code_has_a_sample() {
+    let seen: BTreeSet<_> = ledger::rows().into_iter().flat_map(|row| row.codes).collect();
+    let without: Vec<_> = WITHOUT_SAMPLE.iter().map(|(code, _)| *code).collect();
+    for code in Code::ALL {
+        let excused = without.contains(code);
+        assert_eq!(seen.contains(code.as_str()), !excused, "a sample for {code}");
+    }
+}
