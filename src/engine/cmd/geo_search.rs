@@ -9,7 +9,6 @@ use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::geohash::{Point, Search, Shape, c_i64};
-use crate::engine::release::Family;
 use crate::engine::reply::Reply;
 use crate::value::{DataType, Zset};
 
@@ -237,9 +236,9 @@ impl<'a> Wanted<'a> {
 /// Where a member is.
 fn place_of(ctx: &mut Ctx<'_>, key: &[u8], member: &[u8]) -> Result<Point, Failure> {
     let score = ctx.read::<Zset>(key)?.and_then(|zset| zset.score(member));
-    score.map(Point::of_score).ok_or_else(|| match ctx.release().family {
-        Family::Redis => Failure::new("ERR could not decode requested zset member"),
-        Family::Valkey => Failure::format("ERR member %s does not exist", &[member]),
+    score.map(Point::of_score).ok_or_else(|| match ctx.release().has_valkey(9, 0) {
+        true => Failure::format("ERR member %s does not exist", &[member]),
+        false => Failure::new("ERR could not decode requested zset member"),
     })
 }
 

@@ -123,7 +123,7 @@ fn score_bound(text: &[u8], release: Release) -> Option<Bound<f64>> {
         [b'(', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    let plain = release.has((8, 0), (8, 1));
+    let plain = release.has((8, 0), (9, 0));
     let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
     let value = match digits {
         [] if text.is_empty() => 0.0,
