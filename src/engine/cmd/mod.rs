@@ -7,11 +7,16 @@ mod blocking;
 mod debug;
 mod expire;
 mod generic;
+mod geo;
+mod geo_search;
+mod hash;
+mod hash_ttl;
+mod hsetex;
 mod incr;
 mod increx;
 mod keyspace;
 mod lcs;
-mod list;
+mod sample;
 mod server;
 mod set;
 mod setops;
@@ -25,7 +30,10 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
-mod vectorset;
+mod zset;
+mod zset_pop;
+mod zset_range;
+mod zset_store;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
@@ -34,6 +42,11 @@ pub(super) const GROUPS: &[&[Command]] = &[
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    hash::COMMANDS,
+    hash_ttl::COMMANDS,
+    hsetex::COMMANDS,
     incr::COMMANDS,
     increx::COMMANDS,
     keyspace::COMMANDS,
@@ -51,5 +64,8 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
-    vectorset::COMMANDS,
+    zset::COMMANDS,
+    zset_pop::COMMANDS,
+    zset_range::COMMANDS,
+    zset_store::COMMANDS,
 ];
