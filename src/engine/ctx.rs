@@ -13,6 +13,7 @@ use super::reply::Reply;
 use super::session::Session;
 use super::{Engine, Mode};
 use crate::encoding::number::double_17g;
+use crate::limits;
 use crate::value::dict::Slot;
 use crate::value::digest::ScoreText;
 use crate::value::{DataType, PackedLimits, Value};

@@ -95,6 +95,9 @@ pub struct Stats {
     pub expired: u64,
     /// Fields of hashes, likewise.
     pub expired_fields: u64,
+    /// Changes left to chance: where a log has such a command, the server may have changed something
+    /// else than we did.
+    pub guessed: u64,
 }
 
 /// The store.

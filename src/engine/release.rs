@@ -56,6 +56,17 @@ impl Release {
         }
     }
 
+    /// What it answers to `OBJECT ENCODING`: not every release packs what newer ones pack, nor calls it
+    /// a listpack.
+    pub fn encoding_of(self, value: &Value) -> &'static str {
+        match (value.data_type(), value.encoding()) {
+            (Type::List, "listpack") if !self.has_redis(7, 2) => "quicklist",
+            (Type::Set, "listpack") if !self.has_redis(7, 2) => "hashtable",
+            (_, "listpack") if !self.has_redis(7, 0) => "ziplist",
+            (_, name) => name,
+        }
+    }
+
     /// How it writes a score.
     pub fn score_text(self) -> ScoreText {
         if self.has_redis(7, 2) { ScoreText::Grisu } else { ScoreText::Legacy17g }

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use self::quicklist::Quicklist;
 use super::digest::Fold;
-use super::{DataType, PackedLimits, Packed, Type, block};
+use super::{DataType, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::{MAX_I64_TEXT, parse_i64};
 

@@ -11,10 +11,15 @@ mod dice;
 mod generic;
 mod geo;
 mod hash;
+mod list;
+mod payload;
 #[path = "../support/servers.rs"]
 mod servers;
+mod set;
+mod sort;
 mod stream;
 mod string;
+mod vectorset;
 mod zset;
 
 use std::collections::VecDeque;
@@ -26,8 +31,18 @@ use rdbtool::value::{End, Hash, List, PackedLimits, Set, Value, Zset};
 use servers::{Client, Reply, Server, ServerBinary, Setup};
 
 /// Every data type's commands.
-const KINDS: &[Kind] =
-    &[string::KIND, stream::KIND, hash::KIND, zset::KIND, geo::KIND, generic::KIND];
+const KINDS: &[Kind] = &[
+    string::KIND,
+    list::KIND,
+    set::KIND,
+    sort::KIND,
+    stream::KIND,
+    hash::KIND,
+    zset::KIND,
+    geo::KIND,
+    vectorset::KIND,
+    generic::KIND,
+];
 
 /// Those asked for, or all.
 fn kinds() -> Vec<Kind> {

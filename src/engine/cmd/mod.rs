@@ -16,6 +16,7 @@ mod incr;
 mod increx;
 mod keyspace;
 mod lcs;
+mod list;
 mod sample;
 mod server;
 mod set;
