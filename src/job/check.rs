@@ -13,7 +13,7 @@ use crate::element::{Ignore, Str};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
-use crate::limits::{DATABASES, DATABASES_MAX, EXCERPT, Limits};
+use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::header::Header;
 use crate::rdb::length::is_longer_than_needed;
 use crate::rdb::reader::{Reader, describe_damaged};
@@ -307,12 +307,7 @@ fn chunk_excerpt(chunk: &Chunk, offset: u64) -> Option<Excerpt> {
 
 /// A few lines of the bytes around an offset.
 pub fn excerpt(bytes: &[u8], base: u64, offset: u64) -> Option<Excerpt> {
-    let pos = usize::try_from(offset.checked_sub(base)?).ok()?;
-    let lead = (offset % 16) as usize + 16;
-    let start = pos.saturating_sub(lead);
-    let end = bytes.len().min(start.saturating_add(EXCERPT));
-    let bytes = bytes.get(start..end)?.to_vec();
-    Some(Excerpt { offset: base + start as u64, bytes })
+    Excerpt::around(bytes, base, offset)
 }
 
 fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
