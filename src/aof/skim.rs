@@ -222,7 +222,7 @@ impl<R: Read> Chunks<R> {
 
     fn fill(&mut self) -> io::Result<()> {
         if self.buf.is_empty() {
-            self.buf.resize(self.chunk, 0);
+            self.buf = vec![0; self.chunk];
         }
         while !self.source_ended {
             let Some(space) = self.buf.get_mut(self.filled..).filter(|space| !space.is_empty())
@@ -242,8 +242,10 @@ impl<R: Read> Chunks<R> {
     /// Keeps the last bytes before the place where the next chunk begins.
     fn remember(&mut self, bytes: &[u8]) {
         let new = bytes.get(bytes.len().saturating_sub(HISTORY)..).unwrap_or_default();
-        let old = (self.history.len() + new.len()).saturating_sub(HISTORY);
-        self.history.drain(..old.min(self.history.len()));
+        if self.history.len() + new.len() > 2 * HISTORY {
+            let old = self.history.len().saturating_sub(HISTORY - new.len());
+            self.history.drain(..old);
+        }
         self.history.extend_from_slice(new);
     }
 

@@ -1,6 +1,8 @@
 //! One file a job: options in, a report out. Jobs print nothing and know no command line.
 
+pub mod aof_file;
 pub mod check;
+pub mod check_aof;
 pub mod duplicates;
 pub mod filter;
 pub mod inspect;
