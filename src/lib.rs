@@ -1,6 +1,7 @@
 //! rdbtool: read, check, repair, compact and convert Redis and Valkey RDB and AOF files.
 
 pub mod aof;
+pub mod cli;
 pub mod element;
 pub mod encoding;
 pub mod error;
@@ -11,3 +12,4 @@ pub mod job;
 pub mod limits;
 pub mod rdb;
 pub mod record;
+mod report;

@@ -1,6 +1,7 @@
 //! One file a job: options in, a report out. Jobs print nothing and know no command line.
 
 pub mod aof_file;
+pub mod behind;
 pub mod check;
 pub mod check_aof;
 pub mod duplicates;
@@ -10,3 +11,4 @@ pub mod pipeline;
 pub mod rdb_facts;
 pub mod rdb_file;
 pub mod tally;
+pub mod target;
