@@ -441,6 +441,7 @@ impl<R: Read> Chunks<R> {
             end: self.offset,
             size: self.offset,
             checksum: self.checksum,
+            computed: self.crc.value(),
             damage: self.damage,
             damaged_record: self.damaged_record,
             db: self.skim.start.db,
