@@ -2,6 +2,9 @@
 //! settings that say which files make one AOF.
 
 pub mod damage;
+pub mod manifest;
 pub mod reader;
+pub mod settings;
 pub mod skim;
 pub mod state;
+pub mod words;

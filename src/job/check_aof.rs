@@ -15,7 +15,7 @@ use crate::aof::skim::{Chunk, Chunks, Outcome};
 use crate::aof::state::{Multi, Stamp, State, Step};
 use crate::encoding::resp::Forms;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Excerpt, Finding, Severity};
+use crate::finding::{Code, Excerpt, Finding, Severity, shown};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::limits::CHUNK;
@@ -451,11 +451,4 @@ fn is_module(name: &[u8]) -> bool {
     };
     let word = |part: &[u8]| part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
     !module.is_empty() && command.len() > 1 && word(module) && word(command)
-}
-
-/// A short piece of text from the file, for a message.
-fn shown(text: &[u8]) -> String {
-    let cut = text.get(..64);
-    let more = if cut.is_some_and(|cut| cut.len() < text.len()) { "…" } else { "" };
-    format!("\"{}\"{more}", cut.unwrap_or(text).escape_ascii())
 }
