@@ -155,8 +155,11 @@ pub fn parse(text: &[u8]) -> (Manifest, Vec<Finding>) {
         }
     }
     if parser.manifest.entries.is_empty() && parser.findings.is_empty() {
-        let found = if text.is_empty() { "no bytes" } else { "comments only" };
-        parser.findings.push(Finding::new(Code::ManifestEmpty, 0..offset, "a file", found));
+        let (code, found) = match text {
+            [] => (Code::ManifestEmpty, "no bytes"),
+            _ => (Code::ManifestNoFiles, "comments only"),
+        };
+        parser.findings.push(Finding::new(code, 0..offset, "a file", found));
     }
     order(&parser.manifest, &mut parser.findings);
     (parser.manifest, parser.findings)
@@ -403,7 +406,7 @@ mod tests {
         };
         let cases: &[(&[u8], &[Code])] = &[
             (b"", &[ManifestEmpty]),
-            (b"# nothing\n", &[ManifestEmpty]),
+            (b"# nothing\n", &[Code::ManifestNoFiles]),
             (b"\n", &[ManifestLine]),
             (b"file a seq 1 type i", &[ManifestLine]),
             (b"file a seq 1 type i\n\nfile b seq 2 type i\n", &[ManifestLine]),

@@ -114,6 +114,12 @@ impl Report {
         self.outcome.as_ref()?.damage.as_ref().map(|damage| &damage.kind)
     }
 
+    /// Whether the file ends inside a command or transaction, and a server would cut it.
+    pub fn ends_early(&self) -> bool {
+        let cut = matches!(self.damage(), Some(Kind::Cut { .. }));
+        cut || (self.damage().is_none() && self.open_multi().is_some())
+    }
+
     /// Bytes that were not looked at, because nothing in them can be placed.
     pub fn unread(&self) -> Option<Range<u64>> {
         let from = match &self.outcome {
