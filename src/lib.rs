@@ -76,6 +76,7 @@
 //! | comfy-table, unicode-width, terminal_size, anstream, anstyle, indicatif | text on a terminal |
 //! | jiff | calendar dates |
 
+pub mod aof;
 pub mod cli;
 pub mod element;
 pub mod encoding;
