@@ -244,6 +244,7 @@ fn stream((server, release): &(Server, Release), kinds: &[Kind], seed: u64, coun
             pair.run(vec![Cmd::new(&["EXEC"])], seed);
         }
         pair.compare_digests(seed);
+        pair.compare_payloads(seed);
     }
 }
 
