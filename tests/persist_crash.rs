@@ -1,0 +1,419 @@
+//! Writing on a file system in memory that crashes after every operation, in every way a journaling file
+//! system may, and whose every operation fails in turn: the old file or the new one, never neither.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rdbtool::error::{Error, Result};
+use rdbtool::persist::aofdir::{Edit, remove_parts};
+use rdbtool::persist::cut::cut_tail;
+use rdbtool::persist::fs::{Access, Fs, write_all_at};
+use rdbtool::persist::replace::Replacement;
+use rdbtool::persist::sim::MemFs;
+use rdbtool::persist::sim::fault::{Fault, FaultKind, Repeat};
+use rdbtool::persist::target::Options;
+use rdbtool::persist::temp::is_temp_name;
+
+/// States of one crash that are tried: all, if there are no more.
+const STATES: u64 = 1 << 12;
+
+const SEED: u64 = 0x5eed;
+
+/// 2026-11-30T12:00:00Z
+const NOW_MS: i64 = 1_796_040_000_000;
+
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Old,
+    New,
+}
+
+/// A protocol and what it is to do.
+struct Scenario {
+    name: &'static str,
+    setup: fn() -> MemFs,
+    run: fn(&MemFs) -> Result<()>,
+    /// Whether the files are the old ones or the new ones; a text says why they are neither.
+    judge: fn(&Files) -> std::result::Result<Seen, String>,
+}
+
+fn bytes(seed: u8, len: usize) -> Vec<u8> {
+    (0..len).map(|n| (n as u8).wrapping_mul(31).wrapping_add(seed) | 1).collect()
+}
+
+fn get<'a>(files: &'a Files, path: &str) -> Option<&'a [u8]> {
+    files.get(Path::new(path)).map(Vec::as_slice)
+}
+
+fn one_of(
+    found: Option<&[u8]>,
+    old: Option<&[u8]>,
+    new: &[u8],
+) -> std::result::Result<Seen, String> {
+    match found {
+        found if found == old => Ok(Seen::Old),
+        Some(found) if found == new => Ok(Seen::New),
+        found => {
+            Err(format!("{:?} bytes, first {:?}", found.map(<[u8]>::len), found.map(|f| f.first())))
+        }
+    }
+}
+
+const TARGET: &str = "/data/dump.rdb";
+
+fn with_target() -> MemFs {
+    let fs = MemFs::new(SEED);
+    fs.put(Path::new(TARGET), &bytes(1, 1500), 0o640);
+    fs
+}
+
+fn replace(fs: &MemFs, options: Options) -> Result<()> {
+    let options = Options { size: 1300, ..options };
+    let mut new = Replacement::begin(fs, Path::new(TARGET), options)?;
+    for part in bytes(2, 1300).chunks(700) {
+        if let Err(err) = new.write_all(part) {
+            return Err(new.abandon(Error::io(TARGET, "write", err)));
+        }
+    }
+    new.commit(|mut reader| {
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).map_err(|err| Error::io(TARGET, "read", err))?;
+        assert_eq!(read, bytes(2, 1300));
+        Ok(())
+    })
+    .map(drop)
+}
+
+fn judge_replaced(files: &Files) -> std::result::Result<Seen, String> {
+    one_of(get(files, TARGET), Some(&bytes(1, 1500)), &bytes(2, 1300))
+}
+
+fn judge_created(files: &Files) -> std::result::Result<Seen, String> {
+    one_of(get(files, TARGET), None, &bytes(2, 1300))
+}
+
+/// With a backup: the old bytes are somewhere at every moment, and beside the new ones in the end.
+fn judge_backed_up(files: &Files) -> std::result::Result<Seen, String> {
+    let seen = judge_replaced(files)?;
+    let backup = get(files, "/data/dump.rdb.bak-20261130T120000Z");
+    match (seen, backup) {
+        (Seen::New, None) => Err("the backup is not there".into()),
+        (Seen::New, Some(backup)) if backup != bytes(1, 1500) => {
+            Err("the backup is another".into())
+        }
+        _ => Ok(seen),
+    }
+}
+
+const AOF: &str = "/data/appendonly.aof";
+const CUT_AT: u64 = 1000;
+
+fn with_aof() -> MemFs {
+    let fs = MemFs::new(SEED);
+    fs.put(Path::new(AOF), &bytes(3, 2200), 0o644);
+    fs
+}
+
+/// Cut: the file is whole or cut, and if it is cut, the tail is beside it.
+fn judge_cut(files: &Files) -> std::result::Result<Seen, String> {
+    let whole = bytes(3, 2200);
+    let (head, tail) = whole.split_at(CUT_AT as usize);
+    let seen = one_of(get(files, AOF), Some(&whole), head)?;
+    match (seen, get(files, "/data/appendonly.aof.tail-1000")) {
+        (Seen::New, None) => Err("the tail is lost".into()),
+        (Seen::New, Some(saved)) if saved != tail => Err("the saved tail is another".into()),
+        _ => Ok(seen),
+    }
+}
+
+fn judge_cut_with_backup(files: &Files) -> std::result::Result<Seen, String> {
+    let seen = judge_cut(files)?;
+    let backup = get(files, "/data/appendonly.aof.bak-20261130T120000Z");
+    match seen {
+        Seen::New if backup != Some(&bytes(3, 2200)) => Err("no backup".into()),
+        seen => Ok(seen),
+    }
+}
+
+const MANIFEST: &str = "/data/appendonlydir/a.manifest";
+const OLD_MANIFEST: &[u8] = b"file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type i\n";
+const NEW_MANIFEST: &[u8] =
+    b"file a.1.base.rdb seq 1 type b\nfile a.1.incr.fixed-1.aof seq 1 type i\n";
+
+fn with_folder() -> MemFs {
+    let fs = MemFs::new(SEED);
+    let dir = Path::new("/data/appendonlydir");
+    fs.put(Path::new(MANIFEST), OLD_MANIFEST, 0o644);
+    fs.put(&dir.join("a.1.base.rdb"), &bytes(4, 700), 0o644);
+    fs.put(&dir.join("a.1.incr.aof"), &bytes(5, 900), 0o644);
+    fs
+}
+
+fn edit(fs: &MemFs, remove: bool) -> Result<()> {
+    let mut edit = Edit::begin(fs, Path::new(MANIFEST), Options::default())?;
+    let mut part = edit.part("a.1.incr.fixed-1.aof".as_ref(), 600)?;
+    if let Err(err) = part.write_all(&bytes(5, 600)) {
+        return Err(part.abandon(Error::io(MANIFEST, "write", err)));
+    }
+    edit.add(part, |_| Ok(()))?;
+    edit.commit(NEW_MANIFEST)?;
+    if remove {
+        remove_parts(fs, Path::new(MANIFEST), &["a.1.incr.aof".into()])?;
+    }
+    Ok(())
+}
+
+/// All that the manifest names is there and whole.
+fn judge_folder(files: &Files) -> std::result::Result<Seen, String> {
+    let seen = one_of(get(files, MANIFEST), Some(OLD_MANIFEST), NEW_MANIFEST)?;
+    let part = |name: &str, len: usize| {
+        let found = get(files, &format!("/data/appendonlydir/{name}"));
+        if found == Some(&bytes(5, len)) { Ok(()) } else { Err(format!("{name} is not whole")) }
+    };
+    match seen {
+        Seen::Old => part("a.1.incr.aof", 900)?,
+        Seen::New => part("a.1.incr.fixed-1.aof", 600)?,
+    }
+    Ok(seen)
+}
+
+fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            name: "replace",
+            setup: with_target,
+            run: |fs| replace(fs, Options::default()),
+            judge: judge_replaced,
+        },
+        Scenario {
+            name: "create",
+            setup: || {
+                let fs = MemFs::new(SEED);
+                fs.put(Path::new("/data/other"), b"x", 0o600);
+                fs
+            },
+            run: |fs| replace(fs, Options::default()),
+            judge: judge_created,
+        },
+        Scenario {
+            name: "replace with a backup",
+            setup: with_target,
+            run: |fs| replace(fs, Options { backup_at_ms: Some(NOW_MS), ..Options::default() }),
+            judge: judge_backed_up,
+        },
+        Scenario {
+            name: "replace with a backup, no hard links",
+            setup: || {
+                let fs = with_target();
+                fs.forbid_links();
+                fs
+            },
+            run: |fs| replace(fs, Options { backup_at_ms: Some(NOW_MS), ..Options::default() }),
+            judge: judge_backed_up,
+        },
+        Scenario {
+            name: "cut",
+            setup: with_aof,
+            run: |fs| cut_tail(fs, Path::new(AOF), CUT_AT, &Options::default()).map(drop),
+            judge: judge_cut,
+        },
+        Scenario {
+            name: "cut with a backup",
+            setup: with_aof,
+            run: |fs| {
+                let options = Options { backup_at_ms: Some(NOW_MS), ..Options::default() };
+                cut_tail(fs, Path::new(AOF), CUT_AT, &options).map(drop)
+            },
+            judge: judge_cut_with_backup,
+        },
+        Scenario {
+            name: "folder",
+            setup: with_folder,
+            run: |fs| edit(fs, false),
+            judge: judge_folder,
+        },
+        Scenario {
+            name: "folder, old parts removed",
+            setup: with_folder,
+            run: |fs| edit(fs, true),
+            judge: judge_folder,
+        },
+    ]
+}
+
+/// What a run whose power goes at some operation may leave, with every wrong state found.
+#[derive(Debug, Default)]
+struct Crashed {
+    states: u64,
+    sampled: u64,
+    wrong: Vec<String>,
+}
+
+fn crash_everywhere(scenario: &Scenario) -> Crashed {
+    let fs = (scenario.setup)();
+    fs.plan(None);
+    (scenario.run)(&fs).expect(scenario.name);
+    let trace = fs.trace();
+    let mut crashed = Crashed::default();
+    for at in 0..=trace.len() as u64 {
+        let fs = (scenario.setup)();
+        fs.plan(Some(Fault { at, kind: FaultKind::PowerOff, repeat: Repeat::Once }));
+        let done = (scenario.run)(&fs).is_ok();
+        assert_eq!(done, at == trace.len() as u64, "{} at {at}", scenario.name);
+        let mut states = fs.crashes(STATES, SEED ^ at);
+        crashed.sampled += u64::from(states.len() as u64 == STATES);
+        // Killed without a power cut: what programs saw is what is there.
+        states.push(fs);
+        for state in states {
+            crashed.states += 1;
+            let before = trace.get(at as usize).map(|op| op.name);
+            match (scenario.judge)(&state.files()) {
+                Err(why) => crashed.wrong.push(format!("before {before:?} ({at}): {why}")),
+                Ok(Seen::Old) if done => crashed.wrong.push("old again after it was done".into()),
+                Ok(_) => {}
+            }
+        }
+    }
+    crashed
+}
+
+#[test]
+fn a_power_cut_at_any_moment_leaves_old_or_new() {
+    for scenario in scenarios() {
+        let crashed = crash_everywhere(&scenario);
+        let first: Vec<_> = crashed.wrong.iter().take(5).collect();
+        assert_eq!(crashed.wrong.len(), 0, "{}: {first:#?}", scenario.name);
+        assert!(crashed.states > 100, "{}: only {} states", scenario.name, crashed.states);
+        assert_eq!(crashed.sampled, 0, "{}: not all states were tried", scenario.name);
+    }
+}
+
+/// Protocols with a step left out, as they are found in the wild: the model must catch each.
+#[test]
+fn the_model_catches_a_step_left_out() {
+    fn put(fs: &MemFs, sync: bool, sync_dir: bool) -> std::io::Result<()> {
+        let dir = fs.open_dir(Path::new("/data"))?;
+        let file = dir.open("new".as_ref(), Access::Create(0o600))?;
+        write_all_at(&*file, &bytes(2, 1300), 0)?;
+        if sync {
+            file.sync()?;
+        }
+        dir.rename("new".as_ref(), "dump.rdb".as_ref())?;
+        if sync_dir {
+            dir.sync()?;
+        }
+        Ok(())
+    }
+    fn in_place(fs: &MemFs) -> std::io::Result<()> {
+        let dir = fs.open_dir(Path::new("/data"))?;
+        let file = dir.open("dump.rdb".as_ref(), Access::Update)?;
+        file.set_len(0)?;
+        write_all_at(&*file, &bytes(2, 1300), 0)?;
+        file.sync()
+    }
+    fn cut_without_saving(fs: &MemFs, save_sync: bool) -> std::io::Result<()> {
+        let dir = fs.open_dir(Path::new("/data"))?;
+        let tail = dir.open("appendonly.aof.tail-1000".as_ref(), Access::Create(0o600))?;
+        write_all_at(&*tail, &bytes(3, 2200)[1000..], 0)?;
+        tail.sync()?;
+        if save_sync {
+            dir.sync()?;
+        }
+        let file = dir.open("appendonly.aof".as_ref(), Access::Update)?;
+        file.set_len(CUT_AT)?;
+        file.sync()
+    }
+    macro_rules! canary {
+        ($name:literal, $setup:expr, $judge:expr, $run:expr, $wrong:expr) => {{
+            let scenario = Scenario {
+                name: $name,
+                setup: $setup,
+                run: |fs| {
+                    let run: fn(&MemFs) -> std::io::Result<()> = $run;
+                    run(fs).map_err(|err| Error::io("/data", "x", err))
+                },
+                judge: $judge,
+            };
+            let crashed = crash_everywhere(&scenario);
+            assert_eq!(crashed.wrong.is_empty(), !$wrong, "{}: {crashed:?}", scenario.name);
+        }};
+    }
+    canary!("written in place", with_target, judge_replaced, in_place, true);
+    canary!("no fsync", with_target, judge_replaced, |fs| put(fs, false, true), true);
+    canary!("no fsync of the folder", with_target, judge_replaced, |fs| put(fs, true, false), true);
+    canary!("all steps", with_target, judge_replaced, |fs| put(fs, true, true), false);
+    canary!("tail without its name", with_aof, judge_cut, |fs| cut_without_saving(fs, false), true);
+    canary!("tail with its name", with_aof, judge_cut, |fs| cut_without_saving(fs, true), false);
+}
+
+const EIO: i32 = 5;
+const EINTR: i32 = 4;
+const ENOSPC: i32 = 28;
+const EDQUOT: i32 = 122;
+
+/// Errors that a caller must be told of name the file or its folder, and the system's reason.
+fn assert_told(error: &Error, errno: Option<i32>, context: &str) {
+    let text = error.to_string();
+    assert!(text.contains("/data"), "no path: {text} ({context})");
+    let reason = errno.map_or(true, |errno| text.contains(&format!("os error {errno}")));
+    let refused = matches!(error, Error::Refused { .. });
+    assert!(reason || refused, "no reason: {text} ({context})");
+}
+
+#[test]
+fn an_error_at_any_moment_leaves_old_or_new_and_nothing_else() {
+    for scenario in scenarios() {
+        let fs = (scenario.setup)();
+        fs.plan(None);
+        (scenario.run)(&fs).expect(scenario.name);
+        let trace = fs.trace();
+        let kinds = [EIO, EINTR, ENOSPC, EDQUOT].map(FaultKind::Fails);
+        let kinds = kinds.into_iter().chain([FaultKind::FailsAfter(EIO), FaultKind::ShortWrite]);
+        for kind in kinds {
+            for repeat in [Repeat::Once, Repeat::SameName, Repeat::Forever] {
+                for (at, op) in trace.iter().enumerate() {
+                    let context = format!("{}: {kind:?} {repeat:?} at {at}, {op:?}", scenario.name);
+                    fail_at(&scenario, Fault { at: at as u64, kind, repeat }, &context);
+                }
+            }
+        }
+    }
+}
+
+fn fail_at(scenario: &Scenario, fault: Fault, context: &str) {
+    let fs = (scenario.setup)();
+    let before = fs.files();
+    fs.plan(Some(fault));
+    let result = (scenario.run)(&fs);
+    let files = fs.files();
+    let seen = (scenario.judge)(&files).unwrap_or_else(|why| panic!("{why} ({context})"));
+    let errno = match fault.kind {
+        FaultKind::Fails(errno) | FaultKind::FailsAfter(errno) => Some(errno),
+        _ => None,
+    };
+    match &result {
+        Ok(()) => assert_eq!(seen, Seen::New, "{context}"),
+        Err(error) => assert_told(error, errno, context),
+    }
+    let new: Vec<_> = files.keys().filter(|path| !before.contains_key(*path)).collect();
+    for path in &new {
+        let is_temp = path.file_name().is_some_and(is_temp_name);
+        // When nothing works any more, removing does not either; then the message must name the file.
+        let told = result.as_ref().err().is_some_and(|error| {
+            fault.repeat != Repeat::Once && error.to_string().contains(&*path.to_string_lossy())
+        });
+        assert!(!is_temp || told, "{} is left ({context}): {result:?}", path.display());
+    }
+    if seen == Seen::Old && fault.repeat == Repeat::Once {
+        assert_eq!(files, before, "{context}");
+    }
+    // And a power cut on top of it.
+    for crashed in fs.crashes(64, SEED) {
+        (scenario.judge)(&crashed.files()).unwrap_or_else(|why| panic!("cut: {why} ({context})"));
+    }
+}
