@@ -4,6 +4,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::limits::EXCERPT;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -95,7 +97,7 @@ codes! {
     DoubleText "double-text" Error "A score in text form that is no number."
     // Values in general (A.5, A.8).
     EmptyCollection "empty-collection" Note "A collection without elements: servers skip the key, redis-check-rdb calls it an error."
-    ValueTrailing "value-trailing" Error "Bytes left over inside a value."
+    ValueTrailing "value-trailing" Error "Bytes left over inside a value; servers do not look at them."
     DupMember "dup-member" Error "The same member twice in a set or sorted set."
     DupField "dup-field" Error "The same field twice in a hash."
     PairOdd "pair-odd" Error "An odd number of entries where pairs (or triples) are stored."
@@ -126,6 +128,7 @@ codes! {
     // Streams (A.7).
     StreamNodeKey "stream-node-key" Error "A stream node whose key is not 16 bytes, or that comes twice."
     StreamNode "stream-node" Error "A stream node whose entries are not built as servers build them."
+    StreamNodeEmpty "stream-node-empty" Error "A stream node without even a master entry: every server refuses the file."
     StreamCounts "stream-counts" Error "A stream whose counts of live and deleted entries do not add up."
     StreamOrder "stream-order" Warning "Stream entries or nodes that are not in ascending order of their ids."
     StreamLastId "stream-last-id" Warning "The stream's last id is lower than an entry in it: XADD would create a duplicate id."
@@ -162,6 +165,18 @@ pub struct Excerpt {
     pub bytes: Vec<u8>,
 }
 
+impl Excerpt {
+    /// A few lines of the bytes around an offset; `bytes` lie at `base`.
+    pub fn around(bytes: &[u8], base: u64, offset: u64) -> Option<Excerpt> {
+        let pos = usize::try_from(offset.checked_sub(base)?).ok()?;
+        let lead = (offset % 16) as usize + 16;
+        let start = pos.saturating_sub(lead);
+        let end = bytes.len().min(start.saturating_add(EXCERPT));
+        let bytes = bytes.get(start..end)?.to_vec();
+        Some(Excerpt { offset: base + start as u64, bytes })
+    }
+}
+
 /// Which key a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPlace {
@@ -171,6 +186,8 @@ pub struct KeyPlace {
     pub key: Vec<u8>,
     /// The row's own name for the type, such as `hash-listpack`; empty before the type was known.
     pub type_name: &'static str,
+    /// How many elements the value states in front of it, where its type does.
+    pub elements: Option<u64>,
 }
 
 /// One thing that is wrong, at one place of the file.

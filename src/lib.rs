@@ -1,5 +1,6 @@
 //! rdbtool: read, check, repair, compact and convert Redis and Valkey RDB and AOF files.
 
+pub mod cli;
 pub mod element;
 pub mod encoding;
 pub mod error;
@@ -11,3 +12,4 @@ pub mod limits;
 pub mod persist;
 pub mod rdb;
 pub mod record;
+mod report;

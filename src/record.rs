@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use crate::element::{ModuleId, Str};
 use crate::rdb::header::Header;
+use crate::rdb::length::length;
+use crate::rdb::shape::Shape;
 use crate::rdb::types::RdbType;
 
 /// One record and where it lies.
@@ -73,8 +75,8 @@ pub enum Event<'a> {
     ModuleAux {
         /// The module type.
         id: ModuleId,
-        /// 1 = before the keys, 2 = after them.
-        when: u64,
+        /// 1 = before the keys, 2 = after them; `None` when its data does not begin with that.
+        when: Option<u64>,
         /// Opcodes and values, up to the closing zero.
         data: &'a [u8],
     },
@@ -121,4 +123,16 @@ pub struct KeyRecord<'a> {
     pub key_offset: u64,
     /// Absolute offset of the payload.
     pub offset: u64,
+}
+
+impl KeyRecord<'_> {
+    /// How many elements the value states in front of it, where its type does.
+    pub fn stated_count(&self) -> Option<u64> {
+        let at = match self.rdb_type.shape {
+            [Shape::Rep(_) | Shape::RepAfter(..), ..] => self.payload,
+            [Shape::Bin(skip), Shape::Rep(_), ..] => self.payload.get(*skip..)?,
+            _ => return None,
+        };
+        length(at).ok().map(|(_, count)| count)
+    }
 }

@@ -386,8 +386,11 @@ mod tests {
     #[test]
     fn faults() {
         use Code::{LpBacklen, LpCount, LpEntry, LpHeader};
+        // A back length of 01 ff, of which the end byte takes the second place.
+        let end_byte_in_backlen = [&b"\xe0\xfd"[..], &[b'x'; 253], b"\x01"].concat();
         let table: &[(&str, &[u8], Code, usize)] = &[
             ("no bytes", b"", LpHeader, 0),
+            ("end byte in back length", &around(1, &end_byte_in_backlen), LpEntry, 6),
             ("six bytes", b"\x06\0\0\0\0\0", LpHeader, 0),
             ("total too low", b"\x06\0\0\0\0\0\xff", LpHeader, 0),
             ("total too high", b"\x08\0\0\0\0\0\xff", LpHeader, 0),

@@ -9,13 +9,15 @@
 //! A match may overlap what it produces. The stream does not state its length: the RDB does, and a
 //! stream that makes any other number of bytes is damaged.
 //!
-//! The decoder and the check share one walk over the control bytes ([`Walk`]), so they cannot disagree.
-//! The encoder makes byte for byte what servers store: the same hash, the same table size and the same
-//! moments of giving up. It keeps its table between strings instead of clearing 256 KiB for each.
+//! The decoder and the check share one walk over the control bytes (`Walk`), so they cannot disagree.
+
+mod encoder;
 
 use std::fmt;
 
 use crate::limits::LZF_RATIO;
+
+pub use encoder::Encoder;
 
 /// Longest literal run.
 const MAX_LITERAL: usize = 1 << 5;
@@ -44,9 +46,9 @@ impl fmt::Display for LzfError {
 impl std::error::Error for LzfError {}
 
 /// One step of a stream.
-enum Token {
-    /// `len` bytes at `pos` of the compressed bytes.
-    Literal { pos: usize, len: usize },
+enum Token<'a> {
+    /// The first `len` of these bytes, which go on to the end of the stream.
+    Literal { bytes: &'a [u8], len: usize },
     /// `len` bytes from `distance` back.
     Match { distance: usize, len: usize },
 }
@@ -54,11 +56,11 @@ enum Token {
 /// The control bytes of a stream, each checked against both ends.
 struct Walk<'a> {
     compressed: &'a [u8],
-    pos: usize,
+    rest: &'a [u8],
     /// Bytes made so far.
     made: u64,
-    /// Bytes to make.
-    len: u64,
+    /// Bytes still to make.
+    left: u64,
 }
 
 impl<'a> Walk<'a> {
@@ -67,54 +69,54 @@ impl<'a> Walk<'a> {
         if len > (compressed.len() as u64).saturating_mul(LZF_RATIO) {
             return Err(LzfError { pos: 0, what: "a length that so few bytes cannot expand to" });
         }
-        Ok(Walk { compressed, pos: 0, made: 0, len })
+        Ok(Walk { compressed, rest: compressed, made: 0, left: len })
     }
 
     #[inline(always)]
-    fn next_token(&mut self) -> Result<Option<Token>, LzfError> {
-        let Some(&control) = self.compressed.get(self.pos) else {
-            return if self.made == self.len {
-                Ok(None)
-            } else {
-                Err(self.fault("an end before the stated length is reached"))
-            };
-        };
-        let high = usize::from(control & 0x1f);
-        let (token, len, next) = if control < 0x20 {
-            let (pos, len) = (self.pos + 1, high + 1);
-            if self.compressed.len() - pos < len {
-                return Err(self.fault("a literal run that reaches past the end"));
+    fn next_token(&mut self) -> Result<Option<Token<'a>>, LzfError> {
+        let (token, len, rest) = match *self.rest {
+            [] if self.left == 0 => return Ok(None),
+            [] => return Err(self.fault("an end before the stated length is reached")),
+            [control @ ..0x20, ref bytes @ ..] => {
+                let len = usize::from(control) + 1;
+                let Some(rest) = bytes.get(len..) else {
+                    return Err(self.fault("a literal run that reaches past the end"));
+                };
+                (Token::Literal { bytes, len }, len, rest)
             }
-            (Token::Literal { pos, len }, len, pos + len)
-        } else {
-            let (extra, low, next) = if control < 0xe0 {
-                (Some(&0), self.compressed.get(self.pos + 1), self.pos + 2)
-            } else {
-                let extra = self.compressed.get(self.pos + 1);
-                (extra, self.compressed.get(self.pos + 2), self.pos + 3)
-            };
-            let (Some(&extra), Some(&low)) = (extra, low) else {
-                return Err(self.fault("a match cut off by the end"));
-            };
-            let len = usize::from(control >> 5) + usize::from(extra) + 2;
-            let distance = (high << 8 | usize::from(low)) + 1;
-            if distance as u64 > self.made {
-                return Err(self.fault("a match that reaches back before the start"));
+            [control @ 0x20..0xe0, low, ref rest @ ..] => {
+                let len = usize::from(control >> 5) + 2;
+                (Token::Match { distance: distance(control, low), len }, len, rest)
             }
-            (Token::Match { distance, len }, len, next)
+            [control @ 0xe0..=0xff, more, low, ref rest @ ..] => {
+                let len = usize::from(more) + 9;
+                (Token::Match { distance: distance(control, low), len }, len, rest)
+            }
+            _ => return Err(self.fault("a match cut off by the end")),
         };
-        if self.len - self.made < len as u64 {
-            return Err(self.fault("more bytes than the stated length"));
+        if let Token::Match { distance, .. } = token
+            && distance as u64 > self.made
+        {
+            return Err(self.fault("a match that reaches back before the start"));
         }
+        let Some(left) = self.left.checked_sub(len as u64) else {
+            return Err(self.fault("more bytes than the stated length"));
+        };
+        self.left = left;
         self.made += len as u64;
-        self.pos = next;
+        self.rest = rest;
         Ok(Some(token))
     }
 
     #[cold]
     fn fault(&self, what: &'static str) -> LzfError {
-        LzfError { pos: self.pos, what }
+        LzfError { pos: self.compressed.len() - self.rest.len(), what }
     }
+}
+
+#[inline(always)]
+fn distance(control: u8, low: u8) -> usize {
+    (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1
 }
 
 /// Whether `compressed` expands to exactly `len` bytes, found without expanding it.
@@ -142,11 +144,12 @@ fn expand_into(compressed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), L
     if out.len() < room {
         out.resize(room, 0);
     }
+    let out = out.as_mut_slice();
     let mut at = 0;
     while let Some(token) = walk.next_token()? {
         match token {
-            Token::Literal { pos, len } => {
-                copy_literal(compressed, pos, out, at, len);
+            Token::Literal { bytes, len } => {
+                copy_literal(bytes, len, out, at);
                 at += len;
             }
             Token::Match { distance, len } => {
@@ -158,186 +161,47 @@ fn expand_into(compressed: &[u8], len: usize, out: &mut Vec<u8>) -> Result<(), L
     Ok(())
 }
 
-/// Copies a whole piece when both sides have one, which needs no call; else exactly `len` bytes.
+/// Copies a whole piece where there is one to copy, which needs no call; else exactly `len` bytes.
 #[inline(always)]
-fn copy_literal(from: &[u8], pos: usize, out: &mut [u8], at: usize, len: usize) {
-    let source = from.get(pos..pos + PIECE).and_then(<[u8]>::first_chunk::<PIECE>);
-    if let (Some(source), Some(target)) = (source, out.get_mut(at..at + PIECE)) {
-        target.copy_from_slice(source);
-    } else if let (Some(source), Some(target)) =
-        (from.get(pos..pos + len), out.get_mut(at..at + len))
-    {
-        target.copy_from_slice(source);
+fn copy_literal(bytes: &[u8], len: usize, out: &mut [u8], at: usize) {
+    match bytes.first_chunk::<PIECE>() {
+        Some(piece) => out[at..at + PIECE].copy_from_slice(piece),
+        None => out[at..at + len].copy_from_slice(&bytes[..len]),
     }
 }
 
-/// Copies `len` bytes from `distance` back of `at`, in pieces when they do not overlap.
+/// Copies `len` bytes from `distance` back of `at`, in pieces that do not overlap.
 #[inline(always)]
 fn copy_match(out: &mut [u8], at: usize, distance: usize, len: usize) {
-    let from = at - distance;
-    if distance >= PIECE {
-        let mut done = 0;
-        while done < len {
-            out.copy_within(from + done..from + done + PIECE, at + done);
-            done += PIECE;
-        }
-    } else {
-        copy_overlapping(out, at, distance, len);
+    match distance {
+        PIECE.. => copy_pieces::<PIECE>(out, at, distance, len),
+        8.. => copy_pieces::<8>(out, at, distance, len),
+        _ => copy_repeating(out, at, distance, len),
     }
 }
 
-/// A short distance repeats its bytes: each round doubles the piece that is there to copy.
-fn copy_overlapping(out: &mut [u8], at: usize, distance: usize, len: usize) {
+#[inline(always)]
+fn copy_pieces<const N: usize>(out: &mut [u8], at: usize, distance: usize, len: usize) {
+    let end = at + len;
+    let mut to = at;
+    while to < end {
+        out.copy_within(to - distance..to - distance + N, to);
+        to += N;
+    }
+}
+
+/// A short distance repeats a few bytes: each round doubles what is there to copy.
+fn copy_repeating(out: &mut [u8], at: usize, distance: usize, len: usize) {
     let from = at - distance;
     if distance == 1 {
         let byte = out[from];
-        out[at..at + len].fill(byte);
-        return;
+        return out[at..at + len].fill(byte);
     }
     let mut done = 0;
     while done < len {
         let piece = (distance + done).min(len - done);
         out.copy_within(from..from + piece, at + done);
         done += piece;
-    }
-}
-
-/// Bits of the hash, as servers build it.
-const HASH_BITS: u32 = 16;
-
-/// Compresses as servers do, byte for byte.
-pub struct Encoder {
-    /// Where each hash was last seen, as `base` plus the position; `base` or less means never.
-    table: Box<[u32]>,
-    /// Grows with every string, which makes older entries stale without touching them.
-    base: u32,
-}
-
-impl Default for Encoder {
-    fn default() -> Self {
-        Encoder::new()
-    }
-}
-
-impl fmt::Debug for Encoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoder").field("base", &self.base).finish_non_exhaustive()
-    }
-}
-
-impl Encoder {
-    /// An encoder; one serves any number of strings.
-    pub fn new() -> Self {
-        Encoder { table: vec![0; 1 << HASH_BITS].into_boxed_slice(), base: 0 }
-    }
-
-    /// Compresses `input` in place of what `out` held. False when a server would store it plain: it has
-    /// 20 bytes or fewer, or its compressed form does not fit in four bytes less. `out` is empty then.
-    pub fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
-        out.clear();
-        if input.len() <= 20 {
-            return false;
-        }
-        let Ok(len) = u32::try_from(input.len()) else { return false };
-        let next_base = self.base.checked_add(len).unwrap_or_else(|| {
-            self.table.fill(0);
-            self.base = 0;
-            len
-        });
-        let fits = self.run(input, out, input.len() - 4).is_some();
-        self.base = next_base;
-        if !fits {
-            out.clear();
-        }
-        fits
-    }
-
-    /// `None` as soon as a server would give up on `limit` bytes.
-    fn run(&mut self, input: &[u8], out: &mut Vec<u8>, limit: usize) -> Option<()> {
-        let end = input.len() - 2;
-        let (mut pos, mut literal) = (0, 0);
-        while pos < end {
-            let seen = self.see(input, pos);
-            let Some(from) = seen.filter(|&from| same_three(input, from, pos)) else {
-                pos += 1;
-                if pos - literal == MAX_LITERAL {
-                    if out.len() + MAX_LITERAL >= limit {
-                        return None;
-                    }
-                    push_literal(out, &input[literal..pos]);
-                    literal = pos;
-                }
-                continue;
-            };
-            push_literal(out, &input[literal..pos]);
-            if out.len() + 4 >= limit {
-                return None;
-            }
-            let len = match_len(&input[from..], &input[pos..]);
-            push_match(out, pos - from, len);
-            pos += len;
-            literal = pos;
-            if pos >= end {
-                break;
-            }
-            // Of the matched positions only the last two become findable.
-            self.see(input, pos - 2);
-            self.see(input, pos - 1);
-        }
-        // Servers ask here for three bytes beside the open run, needed or not.
-        if out.len() + (pos - literal) + 4 > limit {
-            return None;
-        }
-        for run in input[literal..].chunks(MAX_LITERAL) {
-            push_literal(out, run);
-        }
-        Some(())
-    }
-
-    /// Notes that the three bytes at `pos` are there, and returns where their hash was seen before, when
-    /// a match can reach it. The first position of all never counts as seen: servers cannot tell it from
-    /// an unused slot.
-    #[inline(always)]
-    fn see(&mut self, input: &[u8], pos: usize) -> Option<usize> {
-        let &[a, b, c] = input.get(pos..)?.first_chunk::<3>()?;
-        let word = u32::from_be_bytes([0, a, b, c]);
-        let hash = (word >> (24 - HASH_BITS)).wrapping_sub(word.wrapping_mul(5)) & 0xffff;
-        let slot = self.table.get_mut(hash as usize)?;
-        let before = std::mem::replace(slot, self.base + pos as u32);
-        let from = before.checked_sub(self.base)? as usize;
-        (from > 0 && from < pos && pos - from <= MAX_DISTANCE).then_some(from)
-    }
-}
-
-#[inline(always)]
-fn same_three(input: &[u8], a: usize, b: usize) -> bool {
-    input.get(a..a + 3) == input.get(b..b + 3)
-}
-
-/// How far `from` and `here`, equal in their first three bytes, are taken as equal. Servers stop two
-/// bytes before the end of the input, except that with more than 18 bytes left they look at the first
-/// 19 without minding where they stop.
-fn match_len(from: &[u8], here: &[u8]) -> usize {
-    let stop = (here.len() - 2).min(MAX_MATCH);
-    let stop = if stop > 16 { stop.max(19) } else { stop.max(3) };
-    let same = from.iter().zip(here).take(stop).skip(3).take_while(|(a, b)| a == b).count();
-    3 + same
-}
-
-fn push_literal(out: &mut Vec<u8>, run: &[u8]) {
-    if !run.is_empty() {
-        out.push((run.len() - 1) as u8);
-        out.extend_from_slice(run);
-    }
-}
-
-fn push_match(out: &mut Vec<u8>, distance: usize, len: usize) {
-    let [high, low] = ((distance - 1) as u16).to_be_bytes();
-    let len = len - 2;
-    if len < 7 {
-        out.extend_from_slice(&[(len as u8) << 5 | high, low]);
-    } else {
-        out.extend_from_slice(&[7 << 5 | high, (len - 7) as u8, low]);
     }
 }
 
@@ -438,18 +302,6 @@ mod tests {
         let mut out = vec![0xee; 1000];
         expand(b"\x01ab\x20\x01", 5, &mut out).unwrap();
         assert_eq!(out, b"ababa");
-    }
-
-    #[test]
-    fn a_full_table_base_starts_over() {
-        let value = b"abcabcabcabcabcabcabcabcabc";
-        let (mut fresh, mut worn) = (Encoder::new(), Encoder::new());
-        worn.base = u32::MAX - 10;
-        worn.table.fill(u32::MAX - 11);
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        assert!(fresh.compress(value, &mut a) && worn.compress(value, &mut b));
-        assert_eq!(a, b);
-        assert_eq!(worn.base, value.len() as u32);
     }
 
     proptest! {

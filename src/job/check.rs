@@ -4,16 +4,18 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::behind::Behind;
 use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
-use super::rdb_facts::{Fact, Facts, Library};
+use super::rdb_facts::{Fact, Facts, Library, Met};
 use super::rdb_file::{self, RdbFile};
-use crate::element::{Ignore, Str};
+use crate::element::{Ignore, ModuleId, Str};
+use crate::encoding::crc64::{combine, crc64};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
-use crate::limits::{DATABASES, DATABASES_MAX, EXCERPT, Limits};
+use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::header::Header;
 use crate::rdb::length::is_longer_than_needed;
 use crate::rdb::reader::{Reader, describe_damaged};
@@ -97,7 +99,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// The outcome in a word.
+    /// What lies behind the end of the RDB.
+    pub fn behind(&self) -> Behind {
+        Behind::of(&self.facts, &self.outcome, &self.tail)
+    }
+
+    /// The outcome in a word. Of an AOF with an RDB preamble only the preamble was read, so nothing can be
+    /// said of the whole.
     pub fn verdict(&self) -> Verdict {
         let unverified = [Code::RdbCrcDisabled, Code::RdbCrcAbsent];
         let verdict = |finding: &Finding| match finding.severity() {
@@ -106,7 +114,11 @@ impl Report {
             Severity::Warning => Verdict::Warnings,
             Severity::Note => Verdict::Ok,
         };
-        self.findings.iter().map(verdict).max().unwrap_or(Verdict::Ok)
+        let whole = match self.behind() {
+            Behind::Commands(_) => Verdict::Unverified,
+            Behind::Nothing | Behind::Garbage(_) => Verdict::Ok,
+        };
+        self.findings.iter().map(verdict).fold(whole, Verdict::max)
     }
 }
 
@@ -144,7 +156,7 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
     spilled
         .and_then(|()| {
             let mut pairs = Vec::new();
-            duplicates.finish(|first, second| {
+            duplicates.finish(options.jobs, |first, second| {
                 if pairs.len() < options.limits.findings {
                     pairs.push((first, second));
                 }
@@ -153,7 +165,8 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
         })
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
-    whole_file(&facts, &outcome, options, &mut findings);
+    whole_file(&facts, &outcome, &tail, options, &mut findings);
+    trailing(&facts, &outcome, &tail, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
     Ok(Report { facts, outcome, findings: list, dropped: findings.dropped, tail })
@@ -265,8 +278,12 @@ impl<'o> Checker<'o> {
         out.findings.append(&mut self.walker.findings);
         out.dropped += std::mem::take(&mut self.walker.dropped);
         for finding in out.findings.iter_mut().skip(before) {
-            finding.key =
-                Some(KeyPlace { db: key.db, key: name.to_vec(), type_name: key.rdb_type.name });
+            finding.key = Some(KeyPlace {
+                db: key.db,
+                key: name.to_vec(),
+                type_name: key.rdb_type.name,
+                elements: key.stated_count(),
+            });
         }
     }
 }
@@ -302,17 +319,7 @@ impl Worker<Chunk> for Checker<'_> {
 }
 
 fn chunk_excerpt(chunk: &Chunk, offset: u64) -> Option<Excerpt> {
-    excerpt(chunk.bytes(), chunk.offset, offset)
-}
-
-/// A few lines of the bytes around an offset.
-pub fn excerpt(bytes: &[u8], base: u64, offset: u64) -> Option<Excerpt> {
-    let pos = usize::try_from(offset.checked_sub(base)?).ok()?;
-    let lead = (offset % 16) as usize + 16;
-    let start = pos.saturating_sub(lead);
-    let end = bytes.len().min(start.saturating_add(EXCERPT));
-    let bytes = bytes.get(start..end)?.to_vec();
-    Some(Excerpt { offset: base + start as u64, bytes })
+    Excerpt::around(chunk.bytes(), chunk.offset, offset)
 }
 
 fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
@@ -330,8 +337,8 @@ fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding
         let found = format!("frequency {freq} and {idle} s idle");
         add(Code::FreqIdle, "an LFU counter or an idle time", found);
     }
-    if let Some([classes @ 8..=0x3f, ..]) = key.meta {
-        add(Code::KeyMeta, "at most 7 classes of metadata", classes.to_string());
+    if let Some([classes @ (0 | 8..=0x3f), ..]) = key.meta {
+        add(Code::KeyMeta, "1 to 7 classes of metadata", classes.to_string());
     }
 }
 
@@ -380,6 +387,10 @@ fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Findin
             "a function library in the format of 7.0 and later".to_owned(),
             "a function of the 7.0 release candidates".to_owned(),
         ),
+        Event::ModuleAux { when, .. } if !matches!(when, Some(1 | 2)) => {
+            let found = when.map_or("another opcode".to_owned(), |when| when.to_string());
+            add(Code::ModuleOpcode, "UINT 1 (before keys) or 2 (after)".to_owned(), found);
+        }
         Event::SlotInfo { slot, .. } if *slot >= SLOTS => {
             add(Code::SlotRange, "a slot below 16384".to_owned(), slot.to_string());
         }
@@ -438,49 +449,84 @@ fn function(code: Str<'_>, add: Add<'_>) {
 }
 
 /// What only the whole file can tell.
-fn whole_file(facts: &Facts, outcome: &Outcome, options: &Options, findings: &mut Kept) {
+fn whole_file(
+    facts: &Facts,
+    outcome: &Outcome,
+    tail: &[u8],
+    options: &Options,
+    findings: &mut Kept,
+) {
     if let Some(mut damage) = outcome.damage.clone() {
         let record = &outcome.damaged_record;
         let described = outcome.header.and_then(|head| describe_damaged(record, head));
         if let Some((key, row)) = described {
-            damage.key = Some(KeyPlace { db: outcome.db, key, type_name: row.name });
+            damage.key =
+                Some(KeyPlace { db: outcome.db, key, type_name: row.name, elements: None });
         }
-        damage.excerpt = excerpt(record, outcome.end, damage.span.start);
         findings.list.push(damage);
     }
-    let footer = outcome.end.saturating_sub(8)..outcome.end;
+    let mut footer = |code, stored: u64, expected: &str, found: &str| {
+        let span = outcome.end.saturating_sub(8)..outcome.end;
+        let bytes = stored.to_le_bytes().to_vec();
+        let excerpt = Some(Excerpt { offset: span.start, bytes });
+        findings.list.push(Finding { excerpt, ..Finding::new(code, span, expected, found) });
+    };
     match outcome.checksum {
         Checksum::Ok | Checksum::Unknown => {}
         Checksum::Bad { stored, computed } => {
-            findings.add(
-                Code::RdbCrc,
-                footer,
-                format!("{computed:016x}"),
-                format!("{stored:016x}"),
-            );
+            let [expected, found] = [computed, stored].map(|crc| format!("{crc:016x}"));
+            footer(Code::RdbCrc, stored, &expected, &found);
         }
-        Checksum::Disabled => findings.add(Code::RdbCrcDisabled, footer, "a checksum", "0"),
+        Checksum::Disabled => footer(Code::RdbCrcDisabled, 0, "a checksum", "0"),
         Checksum::Absent => {
             findings.add(Code::RdbCrcAbsent, outcome.end..outcome.end, "a checksum", "none");
         }
     }
     if let Some(header) = facts.header() {
         versions(facts, header, findings);
+        if outcome.checksum == Checksum::Absent {
+            changed_version(outcome, header, tail, findings);
+        }
     }
     duplicate_functions(facts, findings);
-    for (id, met) in &facts.modules {
-        let found = format!("{} of module type {}", met.count, id.name());
-        let at = met.first..met.first;
-        findings.add(Code::ModuleUnknown, at, "values that every server knows", found);
-    }
+    modules(facts, findings);
     if options.filter.is_open() && outcome.damage.is_none() {
         resize_hints(facts, findings);
     }
 }
 
+fn trailing(facts: &Facts, outcome: &Outcome, tail: &[u8], findings: &mut Kept) {
+    if let Behind::Garbage(len) = Behind::of(facts, outcome, tail) {
+        let span = outcome.end..outcome.size;
+        let found = format!("{len} bytes more");
+        let mut finding = Finding::new(Code::TrailingBytes, span, "the end of the file", found);
+        finding.excerpt = Excerpt::around(tail, outcome.end, outcome.end);
+        findings.list.push(finding);
+    }
+}
+
+fn modules(facts: &Facts, findings: &mut Kept) {
+    let values = facts.modules.iter().filter(|(id, _)| **id != ModuleId::VECTORSET);
+    let values =
+        values.map(|(id, met)| (*met, format!("{} of module type {}", met.count, id.name())));
+    let aux = facts.once.iter().filter_map(|fact| match fact {
+        Fact::ModuleAux(id, offset, _) => {
+            let met = Met { count: 1, first: *offset };
+            Some((met, format!("data of module type {}", id.name())))
+        }
+        _ => None,
+    });
+    let meta =
+        facts.key_meta.map(|met| (met, format!("metadata of modules on {} keys", met.count)));
+    for (met, found) in values.chain(aux).chain(meta) {
+        let at = met.first..met.first + 1;
+        findings.add(Code::ModuleUnknown, at, "what every server knows", found);
+    }
+}
+
 fn versions(facts: &Facts, header: Header, findings: &mut Kept) {
     let known = newest(header.dialect);
-    if header.version > known || !header.strict {
+    if header.version > known || !header.is_strict() {
         let expected = format!("a {} RDB of version 1 to {known}", header.dialect.as_str());
         findings.add(
             Code::RdbVersionUnknown,
@@ -502,6 +548,24 @@ fn versions(facts: &Facts, header: Header, findings: &mut Kept) {
             let found = format!("{name}, which came with version {since}");
             findings.add(Code::RdbTypeVersion, at, expected, found);
         }
+    }
+}
+
+/// A header whose version was damaged to one without a checksum: the checksum is still there, and fits
+/// the file with another version.
+fn changed_version(outcome: &Outcome, header: Header, tail: &[u8], findings: &mut Kept) {
+    let Some(&stored) = tail.first_chunk::<8>() else { return };
+    let after = outcome.end.saturating_sub(Header::LEN as u64);
+    let head = |version: u16| format!("REDIS{version:04}");
+    let written = crc64(&header.bytes);
+    let with = |version| {
+        let change = written ^ crc64(head(version).as_bytes());
+        outcome.computed ^ combine(change, 0, after)
+    };
+    let fits = (5..=newest(header.dialect)).find(|v| with(*v) == u64::from_le_bytes(stored));
+    if let Some(version) = fits {
+        let expected = format!("version {version}, with which the checksum fits");
+        findings.add(Code::RdbVersion, 5..9, expected, format!("version {}", header.version));
     }
 }
 

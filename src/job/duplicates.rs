@@ -48,10 +48,15 @@ impl Default for KeyHasher {
     }
 }
 
+/// Parts that rows are kept in, by the first bits of their hash: each fits a core's cache when it is
+/// sorted, and cores can sort different ones.
+const PARTS: usize = 16;
+
 /// Gathers rows and finds the duplicates among them.
 #[derive(Debug, Default)]
 pub struct Duplicates {
-    rows: Vec<u128>,
+    parts: [Vec<u128>; PARTS],
+    count: usize,
     runs: Vec<u64>,
     spill: Option<BufWriter<File>>,
 }
@@ -62,27 +67,46 @@ impl Duplicates {
     /// # Errors
     /// When the temporary file cannot be written.
     pub fn add(&mut self, rows: &[u128]) -> io::Result<()> {
-        if self.rows.len() + rows.len() > ROWS {
-            self.put_aside()?;
+        if self.count + rows.len() > ROWS {
+            self.put_aside(1)?;
         }
-        self.rows.extend_from_slice(rows);
+        self.count += rows.len();
+        for row in rows {
+            if let Some(part) = self.parts.get_mut((row >> (128 - PARTS.ilog2())) as usize) {
+                part.push(*row);
+            }
+        }
         Ok(())
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
-        if self.rows.is_empty() {
+    fn sort(&mut self, jobs: usize) {
+        let each = PARTS.div_ceil(jobs.clamp(1, PARTS));
+        std::thread::scope(|scope| {
+            for parts in self.parts.chunks_mut(each) {
+                let mut sort = move || parts.iter_mut().for_each(|part| part.sort_unstable());
+                match jobs {
+                    0 | 1 => sort(),
+                    _ => drop(scope.spawn(sort)),
+                }
+            }
+        });
+    }
+
+    fn put_aside(&mut self, jobs: usize) -> io::Result<()> {
+        if self.count == 0 {
             return Ok(());
         }
-        self.rows.sort_unstable();
+        self.sort(jobs);
         let spill = match &mut self.spill {
             Some(spill) => spill,
             none => none.insert(BufWriter::with_capacity(1 << 16, tempfile::tempfile()?)),
         };
-        for row in &self.rows {
+        for row in self.parts.iter().flatten() {
             spill.write_all(&row.to_le_bytes())?;
         }
-        self.runs.push(self.rows.len() as u64);
-        self.rows.clear();
+        self.runs.push(self.count as u64);
+        self.parts.iter_mut().for_each(Vec::clear);
+        self.count = 0;
         Ok(())
     }
 
@@ -90,14 +114,14 @@ impl Duplicates {
     ///
     /// # Errors
     /// When the temporary file cannot be read.
-    pub fn finish(mut self, mut each: impl FnMut(u64, u64)) -> io::Result<()> {
+    pub fn finish(mut self, jobs: usize, mut each: impl FnMut(u64, u64)) -> io::Result<()> {
         let mut pairs = Pairs { last: None, each: &mut each };
         if self.spill.is_none() {
-            self.rows.sort_unstable();
-            self.rows.iter().for_each(|row| pairs.row(*row));
+            self.sort(jobs);
+            self.parts.iter().flatten().for_each(|row| pairs.row(*row));
             return Ok(());
         }
-        self.put_aside()?;
+        self.put_aside(jobs)?;
         let Some(spill) = self.spill else { return Ok(()) };
         let file = spill.into_inner().map_err(io::IntoInnerError::into_error)?;
         let mut runs = Runs::open(&file, &self.runs)?;
@@ -189,7 +213,7 @@ mod tests {
             duplicates.add(&[hasher.row(db, &key, offset as u64)]).unwrap();
         }
         let mut pairs = Vec::new();
-        duplicates.finish(|first, second| pairs.push((first, second))).unwrap();
+        duplicates.finish(2, |first, second| pairs.push((first, second))).unwrap();
         pairs.sort_unstable();
         pairs
     }

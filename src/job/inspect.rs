@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
@@ -93,6 +94,13 @@ pub struct Report {
     pub field_expires: u64,
     /// The first things found wrong inside values; `check` lists them all.
     pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// What lies behind the end of the RDB.
+    pub fn behind(&self) -> Behind {
+        Behind::of(&self.facts, &self.outcome, &self.tail)
+    }
 }
 
 /// One of the biggest keys.

@@ -161,7 +161,7 @@ mod tests {
     impl Worker<u64> for Slow {
         type Out = u64;
         fn chunk(&mut self, chunk: &u64) -> u64 {
-            if chunk % 7 == 0 {
+            if chunk.is_multiple_of(7) {
                 thread::yield_now();
             }
             *chunk

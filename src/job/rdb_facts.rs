@@ -18,12 +18,14 @@ const KEPT: usize = 10_000;
 pub enum Fact {
     /// Magic and version.
     Header(Header),
-    /// A name and its value.
-    Aux(Vec<u8>, Vec<u8>),
+    /// A name, its value, and the offset behind it.
+    Aux(Vec<u8>, Vec<u8>, u64),
+    /// A database, and the offset behind its number.
+    SelectDb(u64, u64),
     /// A function library.
     Function(Library),
-    /// Data of a module beside the keys.
-    ModuleAux(ModuleId, u64),
+    /// Data of a module beside the keys, its offset, and the offset behind it.
+    ModuleAux(ModuleId, u64, u64),
     /// A hint: database, keys, keys with an expire, offset.
     ResizeDb(u64, u64, u64, u64),
 }
@@ -95,6 +97,8 @@ pub struct Facts {
     pub bytes_met: BTreeMap<u8, Met>,
     /// Values by module type.
     pub modules: BTreeMap<ModuleId, Met>,
+    /// Keys with module metadata.
+    pub key_meta: Option<Met>,
     /// Back lengths met on entries of the ambiguous sizes.
     pub backlen: BacklenSeen,
     /// What came once.
@@ -109,6 +113,7 @@ impl Default for Facts {
             databases: BTreeMap::new(),
             bytes_met: BTreeMap::new(),
             modules: BTreeMap::new(),
+            key_meta: None,
             backlen: BacklenSeen::default(),
             once: Vec::new(),
             db: (0, DbCount::default()),
@@ -134,6 +139,10 @@ impl Facts {
         self.met(key.rdb_type.code, key.offset);
         if key.rdb_type.data == DataType::Module {
             self.module(key);
+        }
+        if key.meta.is_some() {
+            let met = Met { count: 1, first: key.key_offset };
+            self.key_meta = Some(self.key_meta.map_or(met, |sum| sum.merge(met)));
         }
     }
 
@@ -179,7 +188,8 @@ impl Facts {
         let text = |s: &Str<'_>| s.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
         match &record.event {
             Event::Header(header) => Some(Fact::Header(*header)),
-            Event::Aux { key, value } => Some(Fact::Aux(text(key), text(value))),
+            Event::Aux { key, value } => Some(Fact::Aux(text(key), text(value), record.span.end)),
+            Event::SelectDb(db) => Some(Fact::SelectDb(*db, record.span.end)),
             Event::Function { code } => {
                 Some(Fact::Function(Library::of(&text(code), record.span.start)))
             }
@@ -190,7 +200,9 @@ impl Facts {
                 offset: record.span.start,
                 pre_ga: true,
             })),
-            Event::ModuleAux { id, when, .. } => Some(Fact::ModuleAux(*id, *when)),
+            Event::ModuleAux { id, .. } => {
+                Some(Fact::ModuleAux(*id, record.span.start, record.span.end))
+            }
             Event::ResizeDb { keys, expires } => {
                 Some(Fact::ResizeDb(db, *keys, *expires, record.span.start))
             }
@@ -221,7 +233,12 @@ impl Facts {
         for (id, met) in other.modules {
             add(&mut self.modules, id, met);
         }
+        self.key_meta = match (self.key_meta, other.key_meta) {
+            (Some(a), Some(b)) => Some(a.merge(b)),
+            (a, b) => a.or(b),
+        };
         self.backlen.wide |= other.backlen.wide;
+        self.backlen.wide_in_stream |= other.backlen.wide_in_stream;
         self.backlen.narrow |= other.backlen.narrow;
     }
 
@@ -236,7 +253,7 @@ impl Facts {
     /// AUX fields in order.
     pub fn aux(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.once.iter().filter_map(|fact| match fact {
-            Fact::Aux(key, value) => Some((key.as_slice(), value.as_slice())),
+            Fact::Aux(key, value, _) => Some((key.as_slice(), value.as_slice())),
             _ => None,
         })
     }

@@ -71,7 +71,12 @@ pub fn keys_at(
             let Ok(Record { event: Event::Key(key), .. }) = record else { continue };
             if offsets.contains(&key.key_offset) {
                 let name = key.key.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
-                let place = KeyPlace { db: key.db, key: name, type_name: key.rdb_type.name };
+                let place = KeyPlace {
+                    db: key.db,
+                    key: name,
+                    type_name: key.rdb_type.name,
+                    elements: key.stated_count(),
+                };
                 places.insert(key.key_offset, place);
             }
         }

@@ -20,6 +20,14 @@ impl Dialect {
             Dialect::Valkey => "valkey",
         }
     }
+
+    /// What its files begin with; digits fill up nine bytes.
+    pub fn magic(self) -> &'static [u8] {
+        match self {
+            Dialect::Redis => b"REDIS",
+            Dialect::Valkey => b"VALKEY",
+        }
+    }
 }
 
 /// Magic and version.
@@ -29,13 +37,19 @@ pub struct Header {
     pub dialect: Dialect,
     /// RDB version.
     pub version: u16,
-    /// Whether all version characters are digits: servers read `01x1` as 1.
-    pub strict: bool,
+    /// The bytes themselves.
+    pub bytes: [u8; Header::LEN],
 }
 
 impl Header {
     /// Bytes of a header.
     pub const LEN: usize = 9;
+
+    /// Whether all version characters are digits: servers read `01x1` as 1.
+    pub fn is_strict(&self) -> bool {
+        let magic = self.dialect.magic().len();
+        self.bytes.iter().skip(magic).all(u8::is_ascii_digit)
+    }
 
     /// Whether files of this version end with a checksum.
     pub fn has_checksum(&self) -> bool {
@@ -50,27 +64,25 @@ pub fn is_rdb(i: &[u8]) -> bool {
 
 /// Reads the header. The version is read as servers read it, up to the first character that is no digit.
 pub fn header(i: &[u8]) -> Parse<'_, Header> {
-    let magic_len = if i.starts_with(b"VALKEY") { 6 } else { 5 };
-    let Some((head, rest)) = i.split_at_checked(Header::LEN) else {
+    let Some((&bytes, rest)) = i.split_first_chunk::<{ Header::LEN }>() else {
         if is_rdb(i) || b"REDIS".starts_with(i) || b"VALKEY".starts_with(i) {
             return Fault::truncated(i, "REDIS or VALKEY and a version, 9 bytes");
         }
         return Fault::err(Code::RdbMagic, i, i.len(), "REDIS or VALKEY", "other bytes");
     };
-    let dialect = match head {
-        _ if head.starts_with(b"REDIS") => Dialect::Redis,
-        _ if head.starts_with(b"VALKEY") => Dialect::Valkey,
-        _ => return Fault::err(Code::RdbMagic, i, 9, "REDIS or VALKEY", "other bytes"),
+    let dialects = [Dialect::Redis, Dialect::Valkey];
+    let Some(dialect) = dialects.into_iter().find(|dialect| bytes.starts_with(dialect.magic()))
+    else {
+        return Fault::err(Code::RdbMagic, i, Header::LEN, "REDIS or VALKEY", "other bytes");
     };
-    let digits = head.split_at(magic_len).1;
-    let number = digits.iter().take_while(|b| b.is_ascii_digit());
-    let version = number.clone().fold(0u16, |n, b| n * 10 + u16::from(b - b'0'));
-    let strict = number.count() == digits.len();
+    let magic_len = dialect.magic().len();
+    let digits = bytes.iter().skip(magic_len).take_while(|b| b.is_ascii_digit());
+    let version = digits.fold(0u16, |n, b| n * 10 + u16::from(b - b'0'));
     if version == 0 || (dialect == Dialect::Valkey && version < 80) {
         return Fault::err(
             Code::RdbVersion,
             i.split_at(magic_len).1,
-            digits.len(),
+            Header::LEN - magic_len,
             match dialect {
                 Dialect::Redis => "an RDB version from 1 on",
                 Dialect::Valkey => "an RDB version from 80 on, as Valkey writes with this magic",
@@ -78,7 +90,7 @@ pub fn header(i: &[u8]) -> Parse<'_, Header> {
             format!("version {version}"),
         );
     }
-    Ok((rest, Header { dialect, version, strict }))
+    Ok((rest, Header { dialect, version, bytes }))
 }
 
 #[cfg(test)]
@@ -89,7 +101,7 @@ mod tests {
 
     #[test]
     fn versions_as_servers_read_them() {
-        let read = |bytes: &[u8]| header(bytes).map(|(_, h)| (h.dialect, h.version, h.strict));
+        let read = |bytes: &[u8]| header(bytes).map(|(_, h)| (h.dialect, h.version, h.is_strict()));
         assert_eq!(read(b"REDIS0011").unwrap(), (Dialect::Redis, 11, true));
         assert_eq!(read(b"REDIS01x1").unwrap(), (Dialect::Redis, 1, false));
         assert_eq!(read(b"VALKEY080").unwrap(), (Dialect::Valkey, 80, true));

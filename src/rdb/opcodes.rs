@@ -2,6 +2,7 @@
 
 use super::shape::{MODULE_DATA, Shape};
 use super::types::Dialects::{self, Both, Redis, Valkey};
+use crate::finding::Code;
 use Shape::{Bin, Len, Rep, Str, Tag};
 
 /// What an opcode does to the reader.
@@ -120,7 +121,7 @@ opcodes! {
         "len module-id, len 2, len when (1 = before the keys, 2 = after them), { len opcode, data }*, len 0",
         "Data that a module keeps beside the keys. A server without the module refuses the file.";
     246 Both "function-pre-release" RDB_OPCODE_FUNCTION_PRE_GA 10 FunctionPreGa
-        &[Str, Str, Tag(&[(0, &[]), (1, &[Str])]), Str],
+        &[Str, Str, Tag(Code::FunctionCode, &[(0, &[]), (1, &[Str])]), Str],
         "str name, str engine, len has-description, [str description], str code",
         "7.0 release candidates only; 7.0 loads it, 7.2 and later refuse the file.";
     245 Both "function" RDB_OPCODE_FUNCTION2 10 Function &[Str],

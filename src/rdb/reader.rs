@@ -163,7 +163,11 @@ impl<'a> Attributes<'a> {
 
 fn module_aux(i: &[u8]) -> Parse<'_, Event<'_>> {
     let (data, id) = length(i)?;
-    let (_, (_, when)) = (length, length).parse(data)?;
+    const UINT: u64 = 2;
+    let when = match (length, length).parse(data) {
+        Ok((_, (UINT, when))) => Some(when),
+        _ => None,
+    };
     Ok((&[], Event::ModuleAux { id: ModuleId(id), when, data }))
 }
 

@@ -5,6 +5,7 @@
 use super::length::{Length, length, length_or_mark};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::limits::LZF_RATIO;
 
 /// One part of a shape.
 #[derive(Debug, Clone, Copy)]
@@ -21,10 +22,10 @@ pub enum Shape {
     Rep(&'static [Shape]),
     /// A length n, then the head, then n times the body.
     RepAfter(&'static [Shape], &'static [Shape]),
-    /// A length that selects one of the branches.
-    Tag(&'static [Branch]),
-    /// Branches one after the other, up to tag 0.
-    Until(&'static [Branch]),
+    /// A length that selects one of the branches; the code tells of another.
+    Tag(Code, &'static [Branch]),
+    /// Branches one after the other, up to tag 0; the code tells of an unknown one.
+    Until(Code, &'static [Branch]),
     /// Data whose end nothing tells.
     Unframed,
 }
@@ -33,13 +34,16 @@ pub enum Shape {
 pub type Branch = (u64, &'static [Shape]);
 
 /// What modules write, up to the closing zero (FORMATS A.5).
-pub const MODULE_DATA: Shape = Shape::Until(&[
-    (1, &[Shape::Len]),
-    (2, &[Shape::Len]),
-    (3, &[Shape::Bin(4)]),
-    (4, &[Shape::Bin(8)]),
-    (5, &[Shape::Str]),
-]);
+pub const MODULE_DATA: Shape = Shape::Until(
+    Code::ModuleOpcode,
+    &[
+        (1, &[Shape::Len]),
+        (2, &[Shape::Len]),
+        (3, &[Shape::Bin(4)]),
+        (4, &[Shape::Bin(8)]),
+        (5, &[Shape::Str]),
+    ],
+);
 
 /// Steps over a value of this shape. `string_limit` is the longest string to believe in, in bytes.
 pub fn skip<'a>(shape: &[Shape], mut i: &'a [u8], string_limit: u64) -> Parse<'a, ()> {
@@ -50,24 +54,24 @@ pub fn skip<'a>(shape: &[Shape], mut i: &'a [u8], string_limit: u64) -> Parse<'a
             Shape::Bin(count) => skip_bytes(i, count as u64)?.0,
             Shape::Dbl => super::string::text_double(i)?.0,
             Shape::Rep(body) => {
-                let (rest, count) = length(i)?;
+                let (rest, count) = count(i)?;
                 skip_times(body, count, rest, string_limit)?.0
             }
             Shape::RepAfter(head, body) => {
-                let (rest, count) = length(i)?;
+                let (rest, count) = count(i)?;
                 let (rest, ()) = skip(head, rest, string_limit)?;
                 skip_times(body, count, rest, string_limit)?.0
             }
-            Shape::Tag(branches) => {
+            Shape::Tag(code, branches) => {
                 let (rest, tag) = length(i)?;
-                skip(branch(branches, tag, i)?, rest, string_limit)?.0
+                skip(branch(code, branches, tag, i)?, rest, string_limit)?.0
             }
-            Shape::Until(branches) => loop {
+            Shape::Until(code, branches) => loop {
                 let (rest, tag) = length(i)?;
                 if tag == 0 {
                     break rest;
                 }
-                i = skip(branch(branches, tag, i)?, rest, string_limit)?.0;
+                i = skip(branch(code, branches, tag, i)?, rest, string_limit)?.0;
             },
             Shape::Unframed => {
                 return Fault::err(
@@ -81,6 +85,14 @@ pub fn skip<'a>(shape: &[Shape], mut i: &'a [u8], string_limit: u64) -> Parse<'a
         };
     }
     Ok((i, ()))
+}
+
+/// A count of things. 2^64-1 is what servers take for an error.
+fn count(i: &[u8]) -> Parse<'_, u64> {
+    match length(i)? {
+        (_, u64::MAX) => Fault::err(Code::LengthEncoding, i, 9, "a count below 2^64-1", "2^64-1"),
+        counted => Ok(counted),
+    }
 }
 
 fn skip_times<'a>(body: &[Shape], count: u64, mut i: &'a [u8], string_limit: u64) -> Parse<'a, ()> {
@@ -109,7 +121,8 @@ fn skip_times<'a>(body: &[Shape], count: u64, mut i: &'a [u8], string_limit: u64
     }
 }
 
-fn branch<'a>(
+fn branch(
+    code: Code,
     branches: &[Branch],
     tag: u64,
     at: &[u8],
@@ -117,7 +130,7 @@ fn branch<'a>(
     match branches.iter().find(|(known, _)| *known == tag) {
         Some((_, shape)) => Ok(shape),
         None => Fault::err(
-            Code::ModuleOpcode,
+            code,
             at,
             1,
             format!("one of {} known tags", branches.len()),
@@ -147,7 +160,12 @@ pub fn skip_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
         (_, Length::Encoded(_)) => {
             let (rest, string) = super::string::string(i)?;
             match string {
-                crate::element::Str::Lzf { len, .. } if len > limit => too_long(i, len, limit),
+                // What could not expand so far is told by the walk: its framing is sound.
+                crate::element::Str::Lzf { compressed, len }
+                    if len > limit && len / LZF_RATIO <= compressed.len() as u64 =>
+                {
+                    too_long(i, len, limit)
+                }
                 _ => Ok((rest, ())),
             }
         }

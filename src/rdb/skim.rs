@@ -13,7 +13,7 @@ use super::shape::{skip, skip_string};
 use super::types::{Op, Table};
 use crate::encoding::crc64::Crc64;
 use crate::error::{Fault, Parse, fault_of};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Excerpt, Finding};
 use crate::limits::{CHUNK, Limits};
 
 /// What a reader must know to start in the middle of a file.
@@ -106,6 +106,8 @@ pub struct Outcome {
     pub size: u64,
     /// What the checksum says.
     pub checksum: Checksum,
+    /// The checksum of all records, as far as they were cut.
+    pub computed: u64,
     /// Where cutting had to stop, and why.
     pub damage: Option<Finding>,
     /// The record in which it stopped, as far as it could be read.
@@ -193,6 +195,8 @@ pub struct Chunks<R> {
     source_ended: bool,
     damage: Option<Finding>,
     damaged_record: Vec<u8>,
+    /// The end of the string that was too long, if it were there.
+    claimed_end: Option<u64>,
 }
 
 impl<R: Read> Chunks<R> {
@@ -215,6 +219,7 @@ impl<R: Read> Chunks<R> {
             source_ended: false,
             damage: None,
             damaged_record: Vec::new(),
+            claimed_end: None,
         }
     }
 
@@ -304,7 +309,8 @@ impl<R: Read> Chunks<R> {
         let at = self.offset + pos as u64;
         let end = self.offset + self.filled as u64;
         let record = self.buf.get(pos..self.filled).unwrap_or_default();
-        let finding = if too_large {
+        let fault_rest = fault.rest();
+        let mut finding = if too_large {
             let expected = format!("a record of at most {} bytes", self.limits.record);
             Finding::new(Code::RecordLimit, at..end, expected, "a longer one")
         } else if end == 0 {
@@ -314,6 +320,13 @@ impl<R: Read> Chunks<R> {
         } else {
             fault.finding(end)
         };
+        if finding.code == Code::StringLimit {
+            let string = record.get(record.len().saturating_sub(fault_rest)..).unwrap_or_default();
+            let len = length(string).map(|(_, len)| len).ok();
+            self.claimed_end = len.map(|len| finding.span.start.saturating_add(len));
+        }
+        let read = self.buf.get(..self.filled).unwrap_or_default();
+        finding.excerpt = Excerpt::around(read, self.offset, finding.span.start);
         self.damaged_record = record.get(..record.len().min(4096)).unwrap_or_default().to_vec();
         self.damage = Some(finding);
     }
@@ -343,6 +356,7 @@ impl<R: Read> Chunks<R> {
             return self.crc.update(bytes);
         };
         if !head.has_checksum() {
+            self.crc.update(bytes);
             self.checksum = Checksum::Absent;
         } else if let Some((body, stored)) = bytes.split_last_chunk::<8>() {
             self.crc.update(body);
@@ -384,9 +398,17 @@ impl<R: Read> Chunks<R> {
             }
             last = self.filled;
         }
-        if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8)) {
-            if let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value()) {
-                self.checksum = Checksum::Ok;
+        if let (true, Some(stored)) = (summing, self.buf.first_chunk::<8>().filter(|_| last == 8))
+            && let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value())
+        {
+            self.checksum = Checksum::Ok;
+        }
+        if let (Some(damage), Some(claimed)) = (&mut self.damage, self.claimed_end) {
+            // Not a long string but a wrong length: the file is not even that long.
+            if claimed > size {
+                damage.code = Code::RdbTruncated;
+                damage.expected = format!("a string of {} bytes", claimed - damage.span.start);
+                damage.found = format!("{} bytes, then the end", size - damage.span.start);
             }
         }
         Ok(Outcome {
@@ -394,6 +416,7 @@ impl<R: Read> Chunks<R> {
             end: self.offset,
             size,
             checksum: self.checksum,
+            computed: self.crc.value(),
             damage: self.damage,
             damaged_record: self.damaged_record,
             db: self.skim.start.db,

@@ -9,6 +9,7 @@ use super::object::{array, hash, list, module, set, stream, string, zset};
 use super::opcodes::{OPCODES, Opcode};
 use super::shape::{MODULE_DATA, Shape};
 use super::walk::Walk;
+use crate::finding::Code;
 use Dialects::{Both, Redis, Valkey};
 use Shape::{Bin, Dbl, Len, Rep, RepAfter, Str, Tag, Unframed};
 
@@ -228,8 +229,8 @@ types! {
         "as stream-v4, with len nacked, nacked x id16 after a group's consumers",
         "Written by Redis 8.8, for every stream.";
     28 Redis "array" RDB_TYPE_ARRAY Array "sliced-array" 14 array::cells,
-        &[RepAfter(&[Tag(&[(0, &[]), (1, &[Len])])],
-                   &[Len, Tag(&[(0, &[Str]), (1, &[Bin(8)]), (2, &[Bin(8)]), (3, &[Str])])])],
+        &[RepAfter(&[Tag(Code::ArrayInvalid, &[(0, &[]), (1, &[Len])])],
+                   &[Len, Tag(Code::ArrayInvalid, &[(0, &[Str]), (1, &[Bin(8)]), (2, &[Bin(8)]), (3, &[Str])])])],
         "len count, len flag, [len insert-index if flag is 1], count x { len index, len tag, value } in ascending order of index; tag 0 str, 1 i64le, 2 f64le, 3 str of at most 7 bytes",
         "Redis 8.8 on.";
     30 Redis "hash-template-listpack" RDB_TYPE_HASH_TEMPLATE_LISTPACK Hash "listpack" 15 module::provisional, &[Str],

@@ -9,9 +9,10 @@ use super::types::Dialects;
 pub enum Sanitize {
     /// Hardly anything: packed values go into memory as they are.
     None,
-    /// Headers of packed values, and all of what is converted element by element (the default of
-    /// `sanitize-dump-payload no`).
-    Shallow,
+    /// Headers of packed values (`sanitize-dump-payload no`, the default, in 6.2).
+    Headers,
+    /// The same, and all of what is converted element by element: since 7.0 ziplists too.
+    Converted,
     /// As before, and the counts of streams.
     Counts,
     /// Everything.
@@ -68,18 +69,18 @@ releases! {
     "redis-4.0"  Redis   8 Redis  None    0;
     "redis-5.0"  Redis   9 Redis  None    0;
     "redis-6.0"  Redis   9 Redis  None    0;
-    "redis-6.2"  Redis   9 Redis  Shallow 0;
-    "redis-7.0"  Redis  10 Redis  Shallow PRE_GA;
-    "redis-7.2"  Redis  11 Redis  Shallow 0;
-    "redis-7.4"  Redis  12 Redis  Shallow 0;
-    "redis-8.0"  Redis  12 Redis  Shallow VECTORSET;
-    "redis-8.2"  Redis  12 Redis  Shallow VECTORSET;
-    "redis-8.4"  Redis  12 Redis  Shallow VECTORSET;
-    "redis-8.6"  Redis  13 Redis  Shallow VECTORSET;
+    "redis-6.2"  Redis   9 Redis  Headers 0;
+    "redis-7.0"  Redis  10 Redis  Converted PRE_GA;
+    "redis-7.2"  Redis  11 Redis  Converted 0;
+    "redis-7.4"  Redis  12 Redis  Converted 0;
+    "redis-8.0"  Redis  12 Redis  Converted VECTORSET;
+    "redis-8.2"  Redis  12 Redis  Converted VECTORSET;
+    "redis-8.4"  Redis  12 Redis  Converted VECTORSET;
+    "redis-8.6"  Redis  13 Redis  Converted VECTORSET;
     "redis-8.8"  Redis  14 Redis  Counts  VECTORSET | NARROW;
-    "valkey-7.2" Valkey 11 Redis  Shallow 0;
-    "valkey-8.0" Valkey 11 Redis  Shallow 0;
-    "valkey-8.1" Valkey 11 Redis  Shallow 0;
+    "valkey-7.2" Valkey 11 Redis  Converted 0;
+    "valkey-8.0" Valkey 11 Redis  Converted 0;
+    "valkey-8.1" Valkey 11 Redis  Converted 0;
     "valkey-9.0" Valkey 80 Valkey Deep    0;
     "valkey-9.1" Valkey 80 Valkey Deep    NARROW;
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashSet};
 
-use super::types::RdbType;
+use super::types::{DataType, RdbType};
 use crate::element::{Str, StreamId, Visit};
 use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
@@ -35,6 +35,7 @@ pub struct Walker {
     pub backlen: BacklenSeen,
     /// RDB version of the file, for rules that changed with it.
     pub version: u16,
+    in_stream: bool,
     end: u64,
     inside: Option<Inside>,
     locating: Option<HashSet<Vec<u8>>>,
@@ -50,6 +51,8 @@ pub struct Walker {
 pub struct BacklenSeen {
     /// The wider one, of Redis up to 8.6 and Valkey up to 8.1.
     pub wide: bool,
+    /// The wider one in a stream, whose nodes every server reads entry by entry.
+    pub wide_in_stream: bool,
     /// The one of Redis 8.8 and Valkey 9.1.
     pub narrow: bool,
 }
@@ -71,6 +74,7 @@ impl Walker {
             limits,
             backlen: BacklenSeen::default(),
             version: u16::MAX,
+            in_stream: false,
             end: 0,
             inside: None,
             locating: None,
@@ -91,6 +95,7 @@ impl Walker {
         visit: &mut dyn Visit,
     ) {
         self.end = offset + payload.len() as u64;
+        self.in_stream = row.data == DataType::Stream;
         self.inside = None;
         self.locating = None;
         self.seen.clear();
@@ -237,17 +242,22 @@ impl Walker {
         }
     }
 
-    /// Walks the packed bytes that a string holds. `at` begins where the string does and `after` is
-    /// what follows it. A fault inside is reported and costs only this string.
+    /// Walks the packed bytes that a string holds, at least `min` of them. `at` begins where the string
+    /// does and `after` is what follows it. A fault inside is reported and costs only this string.
     pub fn packed<'a>(
         &mut self,
         string: Str<'a>,
+        min: u64,
         at: &'a [u8],
         after: &'a [u8],
         visit: &mut dyn Visit,
         walk: impl FnOnce(&mut Walker, &[u8], &mut dyn Visit) -> Step,
     ) {
         match string {
+            Str::Int(_) => self.no_pack(at, after, "a number".to_owned()),
+            short if short.len() < min => {
+                self.no_pack(at, after, format!("a string of {} bytes", short.len()));
+            }
             Str::Raw(bytes) => {
                 let outer = self.end;
                 self.end = outer - after.len() as u64;
@@ -272,11 +282,13 @@ impl Walker {
                 }
                 self.blob = blob;
             }
-            Str::Int(value) => {
-                let len = at.len() - after.len();
-                self.note(Code::PackedType, at, len, "packed bytes", format!("the number {value}"));
-            }
         }
+    }
+
+    #[cold]
+    fn no_pack(&mut self, at: &[u8], after: &[u8], found: String) {
+        let len = at.len() - after.len();
+        self.note(Code::PackedType, at, len, "packed bytes", found);
     }
 
     /// Remembers which back length an entry of an ambiguous size had, and notes it.
@@ -284,6 +296,7 @@ impl Walker {
     pub fn backlen(&mut self, wide: bool, at: &[u8]) {
         let (code, expected, found) = if wide {
             self.backlen.wide = true;
+            self.backlen.wide_in_stream |= self.in_stream;
             (Code::LpBacklenWide, "the shorter form, for the newest servers", "the longer form")
         } else {
             self.backlen.narrow = true;

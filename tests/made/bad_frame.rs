@@ -334,6 +334,19 @@ fn strings() -> Vec<Sample> {
             "a string of 2^62 bytes, eleven of them there",
             string(b().len64(1 << 62).raw("ab")),
         ),
+        bad(
+            "string-lzf",
+            "huge",
+            "five bytes that are said to expand to a terabyte",
+            string(b().lzf(&[0, b'a', 0xe0, 255, 0], 1 << 40)),
+        ),
+        bad("rdb-truncated", "count", "a set of 2^62 members, two of them there", {
+            let members = b().len64(1 << 62).str("a").str("b");
+            Rdb::redis(9).db(0).key(2, "key", members).cut()
+        }),
+        bad("rdb-truncated", "nodes", "a list of 2^32 nodes, none of them there", {
+            Rdb::redis(10).db(0).key(18, "key", b().len64(1 << 32)).cut()
+        }),
         bad("double-text", "word", "the score `abc`", zset("abc")),
         bad("double-text", "empty", "a score of no characters", zset("")),
     ]

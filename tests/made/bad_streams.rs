@@ -39,7 +39,7 @@ fn nodes() -> Vec<Sample> {
     };
     vec![
         v2("stream-node-key", "short", "a key of eight bytes", keyed(&[0; 8])),
-        v2("stream-node-key", "twice", "two nodes of one key", twice),
+        v2("stream-node-key+stream-order", "twice", "two nodes of one key", twice),
         v2("stream-order", "nodes", "node 5-0 before node 1-1", swapped),
         v2("stream-order", "entries", "entry 1-5 before entry 1-1", disorder),
     ]
@@ -55,7 +55,7 @@ fn entries() -> Vec<Sample> {
         |count: i64| [flags.clone(), zero.clone(), zero.clone(), lpe::text("v"), int(count)];
     let negative = [lpe::u7(0), int(0), int(0), int(-1), int(2)];
     vec![
-        v2("stream-node", "empty", "a node without a master entry", items(&[])),
+        v2("stream-node-empty", "listpack", "a node without a master entry", items(&[])),
         v2(
             "stream-node",
             "count-text",
@@ -98,7 +98,12 @@ fn entries() -> Vec<Sample> {
         ),
         v2("stream-node", "lp-count", "an entry that counts itself wrong", after(&entry(5))),
         v2("stream-node", "negative-fields", "an entry of minus one fields", after(&negative)),
-        v2("stream-node", "cut", "an entry that stops after its flags", after(&[flags.clone()])),
+        v2(
+            "stream-node",
+            "cut",
+            "an entry that stops after its flags",
+            after(std::slice::from_ref(&flags)),
+        ),
         v2(
             "stream-node",
             "delta-text",

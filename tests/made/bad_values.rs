@@ -257,8 +257,8 @@ fn listpacks() -> Vec<Sample> {
         ),
         bad("lp-header", "end", "no end byte", hash(lp_raw(total, 2, &entries, 0xfe))),
         bad(
-            "lp-header",
-            "early",
+            "lp-entry",
+            "early-end",
             "an end byte before the end",
             entry(&[&entries[..], &[0xff], &entries[..]].concat()),
         ),
@@ -374,8 +374,8 @@ fn ziplists() -> Vec<Sample> {
             hash(zl_raw(total, 10, 2, &entries, 0xff)),
         ),
         bad(
-            "zl-tail",
-            "outside",
+            "zl-header",
+            "tail-outside",
             "a last entry far outside",
             hash(zl_raw(total, 1 << 30, 2, &entries, 0xff)),
         ),

@@ -217,7 +217,11 @@ fn heads() -> Vec<Case> {
         ("REDIS0080", "rdb-version-unknown", plain(80).end()),
         ("VALKEY011", "rdb-version", Rdb::valkey(11).db(0).string("a", "b").end()),
         ("REDIS0000", "rdb-version", Rdb::redis(0).db(0).eof()),
-        ("REDISxyz1", "rdb-crc-absent,trailing-bytes", Rdb::magic("REDIS01x1").db(0).end()),
+        (
+            "REDISxyz1",
+            "rdb-crc-absent,rdb-version-unknown,trailing-bytes",
+            Rdb::magic("REDIS01x1").db(0).end(),
+        ),
         ("0 byte file", "rdb-empty-file", vec![]),
         ("9 byte header only", "rdb-no-eof", Rdb::redis(11).cut()),
     ]

@@ -419,6 +419,10 @@ fn strings() -> Vec<Row> {
         .string("32-bit", &"x".repeat(16_384));
     let key = b().u8(0).raw([0xc0, 42]).str("the key is the number 42").0;
     let lzf_key = b().u8(0).lzf(&[0, b'k', 0xe0, 10, 0], 20).str("a compressed key").0;
+    let nasty =
+        ["\x1b[31mred\x1b[0m", "two\nlines", "nul\0", "\u{202e}back", "quote\"\\", " blank "];
+    let nasty = nasty.iter().fold(Rdb::redis(8).db(0), |rdb, key| rdb.string(key, key));
+    let nasty = nasty.raw(b().u8(0).str([0xff, 0xfe, 0x80]).str([0xc3]).0);
     let long = b().len14(5).raw("abcde").0;
     let longer = b().len32(5).raw("abcde").0;
     let longest = b().len64(5).raw("abcde").0;
@@ -435,6 +439,7 @@ fn strings() -> Vec<Row> {
             "",
             Rdb::redis(8).db(0).raw(key).raw(lzf_key).end(),
         ),
+        ("strings-nasty", "keys that would upset a terminal, a table or JSON", "", nasty.end()),
         ("lengths-long", "lengths in longer forms than needed", "length-long", long.end()),
     ]
 }

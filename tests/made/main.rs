@@ -86,19 +86,22 @@ fn files_are_what_the_builder_makes() {
 
 /// The rows of the ledger that are about hand-made files, as they should be.
 fn rows() -> Vec<Row> {
-    let mut rows: Vec<_> = samples().iter().map(row).collect();
-    let cases = fs::read(folder().join("cases.tsv")).expect("the table of cases");
-    rows.push(Row {
-        format: "table".into(),
-        verdict: "-".into(),
-        ..Row::new("made/cases.tsv", &cases, "redis 8.6.3, 8.8-dev, valkey 9.1.2", CASES, "")
-    });
+    let mut rows: Vec<_> = samples().iter().map(row).chain(TABLES.map(table)).collect();
     rows.sort();
     rows
 }
 
-/// What the table of cases is, for the ledger.
-const CASES: &str = "what three servers and their check tools say of each file in cases/";
+/// What servers said of the files: table, who was asked, what about.
+const TABLES: [(&str, &str, &str); 2] = [
+    ("cases.tsv", "redis 8.6.3, 8.8-dev, valkey 9.1.2", "what they say of each file in cases/"),
+    ("loads.tsv", "five servers", "which of them loads which file, and what its check tool says"),
+];
+
+fn table((name, origin, contents): (&str, &str, &str)) -> Row {
+    let bytes = fs::read(folder().join(name)).expect("a table");
+    let row = Row::new(&format!("made/{name}"), &bytes, origin, contents, "");
+    Row { format: "table".into(), verdict: "-".into(), ..row }
+}
 
 fn row(sample: &Sample) -> Row {
     let file = format!("made/{}", sample.file);

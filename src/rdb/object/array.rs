@@ -33,7 +33,8 @@ pub fn cells<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Par
         walker.report(fault(flag_at, "an insert index below 2^64-1", "2^64-1".to_owned()));
     }
     if count == 0 {
-        walker.empty(i);
+        // Unlike other empty collections: the server refuses the file.
+        walker.report(fault(i, "at least one cell", "none".to_owned()));
     }
     visit.element(Element::Array { count, insert_index });
     let mut last = None;

@@ -6,11 +6,14 @@ use nom::number::complete::le_i64;
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::Packed;
+use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+
+/// What is found where a field's expire time is no integer.
+pub const TTL_TEXT: &str = "a string";
 
 /// Latest expire time of a field: 48 bits of ms (FORMATS A.5).
 pub const EXPIRE_MAX_MS: i64 = (1 << 48) - 1;
@@ -96,7 +99,7 @@ fn fields<'a>(
 /// Type 9: `str(zipmap)`.
 pub fn zipmap<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, ZIPMAP_MIN, i, rest, visit, |walker, blob, visit| {
         let mut pairs = zipmap::Pairs::new(blob)?;
         let mut empty = true;
         loop {
@@ -118,7 +121,7 @@ pub fn zipmap<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
 /// Type 13: `str(ziplist)` of field, value pairs.
 pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, ZIPLIST_MIN, i, rest, visit, |walker, blob, visit| {
         pairs::<ziplist::Entries>(blob, walker, visit)
     });
     Ok((rest, ()))
@@ -127,7 +130,7 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 /// Type 16: `str(listpack)` of field, value pairs.
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
         pairs::<listpack::Entries>(blob, walker, visit)
     });
     Ok((rest, ()))
@@ -163,7 +166,9 @@ pub fn listpack_ex_pre_ga<'a>(
     visit: &mut dyn Visit,
 ) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| triples(blob, walker, visit));
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
+        triples(blob, walker, visit)
+    });
     Ok((rest, ()))
 }
 
@@ -182,7 +187,7 @@ fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
             Str::Int(0) => None,
             Str::Int(ms) => in_range(u64::try_from(ms).unwrap_or(u64::MAX), expire_at, walker),
             _ => {
-                walker.note(Code::HashTtl, expire_at, 1, "an integer", "a string");
+                walker.note(Code::HashTtl, expire_at, 1, "an integer", TTL_TEXT);
                 None
             }
         };

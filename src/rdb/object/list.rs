@@ -3,7 +3,7 @@
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::Packed;
+use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Visit};
 use crate::encoding::{listpack, ziplist};
 use crate::error::{Fault, Parse};
@@ -29,7 +29,7 @@ pub fn linked<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
 pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     let mut count = 0;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, ZIPLIST_MIN, i, rest, visit, |walker, blob, visit| {
         items::<ziplist::Entries>(blob, walker, visit, &mut count)?;
         if count == 0 {
             walker.empty(blob);
@@ -46,7 +46,7 @@ pub fn quicklist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) ->
     for _ in 0..nodes {
         let at = rest;
         let (after, packed) = string(at)?;
-        walker.packed(packed, at, after, visit, |walker, blob, visit| {
+        walker.packed(packed, ZIPLIST_MIN, at, after, visit, |walker, blob, visit| {
             items::<ziplist::Entries>(blob, walker, visit, &mut count)
         });
         rest = after;
@@ -77,9 +77,11 @@ pub fn quicklist_2<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) 
                 count += 1;
                 visit.element(Element::Item(value));
             }
-            PACKED => walker.packed(value, node, after, visit, |walker, blob, visit| {
-                items::<listpack::Entries>(blob, walker, visit, &mut count)
-            }),
+            PACKED => {
+                walker.packed(value, LISTPACK_MIN, node, after, visit, |walker, blob, visit| {
+                    items::<listpack::Entries>(blob, walker, visit, &mut count)
+                })
+            }
             other => {
                 let found = format!("container {other}");
                 walker.report(Fault::new(

@@ -15,10 +15,10 @@ pub fn value<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Par
     let id = ModuleId(id);
     let (rest, ()) = skip(&[MODULE_DATA], start, walker.limits.string)?;
     let data = start.get(..start.len() - rest.len()).unwrap_or_default();
-    if id == ModuleId::VECTORSET {
-        if let Err(err) = vectorset::walk(start, walker, visit) {
-            walker.report(crate::error::fault_of(err).recode(Code::VectorSet));
-        }
+    if id == ModuleId::VECTORSET
+        && let Err(err) = vectorset::walk(start, walker, visit)
+    {
+        walker.report(crate::error::fault_of(err).recode(Code::VectorSet));
     }
     visit.element(Element::Module { id, data });
     Ok((rest, ()))

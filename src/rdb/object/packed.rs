@@ -6,6 +6,18 @@ use crate::encoding::listpack::Backlen;
 use crate::encoding::{Entry, listpack, ziplist};
 use crate::error::Fault;
 
+/// Bytes of an empty listpack.
+pub const LISTPACK_MIN: u64 = 7;
+
+/// Bytes of an empty ziplist.
+pub const ZIPLIST_MIN: u64 = 11;
+
+/// Bytes of an intset's header.
+pub const INTSET_MIN: u64 = 8;
+
+/// Bytes of an empty zipmap.
+pub const ZIPMAP_MIN: u64 = 2;
+
 /// The entries of a packed encoding, checked as they are read.
 pub trait Packed<'b>: Sized {
     /// Checks the header.

@@ -3,7 +3,7 @@
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::Walker;
-use super::packed::Packed;
+use super::packed::{INTSET_MIN, LISTPACK_MIN, Packed};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{intset, listpack};
 use crate::error::Parse;
@@ -28,12 +28,12 @@ pub fn hashtable<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) ->
 /// Type 11: `str(intset)`.
 pub fn intset<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, INTSET_MIN, i, rest, visit, |walker, blob, visit| {
         let ints = intset::ints(blob)?;
-        if walker.deep {
-            if let Err(err) = ints.check_order() {
-                walker.report(crate::error::fault_of(err));
-            }
+        if walker.deep
+            && let Err(err) = ints.check_order()
+        {
+            walker.report(crate::error::fault_of(err));
         }
         for value in ints {
             visit.element(Element::Member(Str::Int(value)));
@@ -46,7 +46,7 @@ pub fn intset<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
 /// Type 20: `str(listpack)`.
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
         let mut entries = listpack::Entries::open(blob)?;
         let mut empty = true;
         while let Some((member, at)) = entries.next(walker)? {

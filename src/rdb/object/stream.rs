@@ -24,6 +24,7 @@ use nom::number::complete::le_i64;
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Walker, id16};
+use super::packed::LISTPACK_MIN;
 use super::stream_node::{Totals, walk_node};
 use crate::element::{Element, StreamId, StreamInfo, StreamInfoMore, Visit};
 use crate::error::{Fault, Parse};
@@ -128,7 +129,7 @@ fn nodes<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'
             walker.note(Code::StreamOrder, at, 17, "nodes in ascending order", found);
         }
         last = Some(id);
-        walker.packed(packed, pack_at, after, visit, |walker, blob, visit| {
+        walker.packed(packed, LISTPACK_MIN, pack_at, after, visit, |walker, blob, visit| {
             walk_node(blob, id, &mut totals, walker, visit)
         });
         rest = after;
@@ -162,11 +163,11 @@ fn check_info(info: StreamInfo, totals: &Totals, at: &[u8], walker: &mut Walker)
         let expected = format!("a last id of at least {highest}");
         walker.note(Code::StreamLastId, at, 1, expected, info.last_id.to_string());
     }
-    if let Some(more) = info.more {
-        if more.entries_added < info.length || more.entries_added > i64::MAX as u64 {
-            let expected = format!("entries-added from {} to 2^63-1", info.length);
-            walker.note(Code::StreamEntriesAdded, at, 1, expected, more.entries_added.to_string());
-        }
+    if let Some(more) = info.more
+        && (more.entries_added < info.length || more.entries_added > i64::MAX as u64)
+    {
+        let expected = format!("entries-added from {} to 2^63-1", info.length);
+        walker.note(Code::StreamEntriesAdded, at, 1, expected, more.entries_added.to_string());
     }
 }
 
@@ -226,11 +227,11 @@ fn unique_name(
 ) {
     walker.check_text(name, at);
     let mut text = Vec::new();
-    if let Ok(bytes) = name.bytes(&mut text) {
-        if !names.insert(bytes.to_vec()) {
-            let found = format!("\"{}\" again", bytes.escape_ascii());
-            walker.note(code, at, bytes.len() + 1, "each name once", found);
-        }
+    if let Ok(bytes) = name.bytes(&mut text)
+        && !names.insert(bytes.to_vec())
+    {
+        let found = format!("\"{}\" again", bytes.escape_ascii());
+        walker.note(code, at, bytes.len() + 1, "each name once", found);
     }
 }
 
@@ -322,9 +323,10 @@ fn idmp<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a
     }
     visit.element(Element::Idmp { duration_s, max_size });
     let (mut rest, producers) = length(rest)?;
+    let mut names = HashSet::new();
     for _ in 0..producers {
         let (after, producer) = string(rest)?;
-        walker.check_text(producer, rest);
+        unique_name(producer, rest, &mut names, Code::StreamIdmp, walker);
         visit.element(Element::Producer(producer));
         let (after, count) = length(after)?;
         rest = after;
@@ -352,12 +354,11 @@ fn dangling(
     }
     impl Visit for Present {
         fn element(&mut self, element: Element<'_>) {
-            if let Element::StreamEntry { id, .. } = element {
-                if let Ok(at) = self.pending.binary_search_by_key(&id, |(id, _)| *id) {
-                    if let Some((_, present)) = self.pending.get_mut(at) {
-                        *present = true;
-                    }
-                }
+            if let Element::StreamEntry { id, .. } = element
+                && let Ok(at) = self.pending.binary_search_by_key(&id, |(id, _)| *id)
+                && let Some((_, present)) = self.pending.get_mut(at)
+            {
+                *present = true;
             }
         }
     }

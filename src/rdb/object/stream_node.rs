@@ -57,12 +57,12 @@ impl<'b> Node<'b, '_> {
         }
     }
 
-    fn count(&mut self, what: &'static str) -> Read<u64> {
+    fn count(&mut self, code: Code, what: &'static str) -> Read<u64> {
         let at = self.at();
         let value = self.int(what)?;
         match u64::try_from(value) {
             Ok(count) => Ok(count),
-            Err(_) => Fault::err(Code::StreamNode, at, 1, what, value.to_string()),
+            Err(_) => Fault::err(code, at, 1, what, value.to_string()),
         }
     }
 }
@@ -78,9 +78,13 @@ pub fn walk_node(
     let entries = listpack::Entries::open(blob)?;
     let mut node = Node { entries, walker };
     let counts_at = node.at();
-    let count = node.count("the number of live entries")?;
-    let deleted = node.count("the number of deleted entries")?;
-    let num_fields = node.count("the number of fields")?;
+    if counts_at.len() <= 1 {
+        let expected = "a master entry";
+        return Fault::err(Code::StreamNodeEmpty, counts_at, 1, expected, "an empty listpack");
+    }
+    let count = node.count(Code::StreamCounts, "the number of live entries")?;
+    let deleted = node.count(Code::StreamCounts, "the number of deleted entries")?;
+    let num_fields = node.count(Code::StreamNode, "the number of fields")?;
     let mut names = Vec::new();
     for _ in 0..num_fields {
         names.push(node.text("a field")?);
@@ -143,7 +147,7 @@ fn entry<'b>(
         }
         (names.len() as u64).saturating_add(3)
     } else {
-        let count = node.count("the number of fields")?;
+        let count = node.count(Code::StreamNode, "the number of fields")?;
         for _ in 0..count {
             let name = node.text("a field")?;
             fields.push((name, node.text("a value")?));
@@ -151,7 +155,7 @@ fn entry<'b>(
         count.saturating_mul(2).saturating_add(4)
     };
     let count_at = node.at();
-    let lp_count = node.count("an entry's count of listpack entries")?;
+    let lp_count = node.count(Code::StreamNode, "an entry's count of listpack entries")?;
     if lp_count != expected {
         let expected = format!("{expected} listpack entries");
         return Fault::err(Code::StreamNode, count_at, 1, expected, lp_count.to_string());

@@ -62,17 +62,42 @@ pub fn walk(i: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
         let (after, vector) = text(rest, walker)?;
         check_len(vector, vector_len, rest, walker, "vector");
         visit.element(Element::Vector { element, attributes, vector });
-        let (mut after, params) = uint(after)?;
-        for _ in 0..params {
-            after = uint(after)?.0;
-        }
-        i = after;
+        i = node(after)?.0;
     }
     match length(i)? {
         (_, 0) => Ok(()),
         (_, opcode) => {
             let found = format!("opcode {opcode}");
             Fault::err(Code::VectorSet, i, 1, format!("the end after {count} elements"), found)
+        }
+    }
+}
+
+/// What the graph knows of an element: `n, id, version << 24 | level`, for each level from 0 on
+/// `links, max-links, link ids, worst`, and last the range and length bits; n counts all of them.
+fn node(i: &[u8]) -> Parse<'_, ()> {
+    let (rest, count) = uint(i)?;
+    let (rest, _id) = uint(rest)?;
+    let (mut rest, level) = uint(rest)?;
+    let mut seen = 2u64;
+    for _ in 0..=(level & 0xff) {
+        let (after, links) = uint(rest)?;
+        seen = seen.saturating_add(links).saturating_add(3);
+        if seen >= count {
+            let expected = format!("the links of {} levels in {count} numbers", (level & 0xff) + 1);
+            return Fault::err(Code::VectorSet, rest, 1, expected, format!("{links} links more"));
+        }
+        rest = after;
+        for _ in 0..links.saturating_add(2) {
+            rest = uint(rest)?.0;
+        }
+    }
+    let rest = uint(rest)?.0;
+    match seen + 1 == count {
+        true => Ok((rest, ())),
+        false => {
+            let found = format!("{}", seen + 1);
+            Fault::err(Code::VectorSet, i, 1, format!("{count} numbers of a node"), found)
         }
     }
 }

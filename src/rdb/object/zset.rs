@@ -5,7 +5,7 @@ use nom::number::complete::le_f64;
 use super::super::length::length;
 use super::super::string::{TextDouble, string, text_double};
 use super::super::walk::{Step, Walker};
-use super::packed::Packed;
+use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, number, ziplist};
 use crate::error::{Fault, Parse};
@@ -59,7 +59,7 @@ fn members<'a>(
 /// Type 12: `str(ziplist)` of member, score pairs.
 pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, ZIPLIST_MIN, i, rest, visit, |walker, blob, visit| {
         pairs::<ziplist::Entries>(blob, walker, visit)
     });
     Ok((rest, ()))
@@ -68,7 +68,7 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 /// Type 17: `str(listpack)` of member, score pairs.
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
-    walker.packed(packed, i, rest, visit, |walker, blob, visit| {
+    walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
         pairs::<listpack::Entries>(blob, walker, visit)
     });
     Ok((rest, ()))

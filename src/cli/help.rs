@@ -1,0 +1,65 @@
+//! What a verb's help and man page end with, once for both.
+
+use std::fmt::Write as _;
+
+/// What a verb's help ends with.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Commands and what they do.
+    pub(crate) examples: &'static [(&'static str, &'static str)],
+    /// Exit statuses and what they mean.
+    pub(crate) exit: &'static [(&'static str, &'static str)],
+    /// Fields of `--json` beside those of every report; the man page lists them.
+    pub(crate) json: &'static [(&'static str, &'static str)],
+}
+
+impl Page {
+    /// The end of `--help`.
+    pub(crate) fn after_help(&self) -> String {
+        let mut text = String::from("Examples:");
+        for (command, what) in self.examples {
+            let _ = write!(text, "\n  {command}\n      {what}");
+        }
+        text.push_str("\n\nExit status:");
+        for (status, what) in self.exit {
+            let _ = write!(text, "\n  {status}  {what}");
+        }
+        text
+    }
+}
+
+/// Of the program as a whole.
+pub(crate) const ALL: Page = Page {
+    examples: &[
+        ("rdbtool inspect dump.rdb", "What is in this dump?"),
+        ("rdbtool check /backups", "Are all of these dumps sound?"),
+        ("rdbtool check --target valkey-9.1 dump.rdb", "Would that server load this one?"),
+        ("ssh db1 cat /var/lib/redis/dump.rdb | rdbtool check -", "Check without a copy."),
+    ],
+    exit: &[
+        ("0", "Done, and all is well."),
+        (
+            "1",
+            "Done, and there is something to look at: damage, or nothing that vouches for the data.",
+        ),
+        ("2", "Could not be done: wrong usage, or a file that cannot be read."),
+        ("70", "A bug in rdbtool."),
+    ],
+    json: &[],
+};
+
+/// Of the verbs' exit statuses, the one they share.
+pub(crate) const FAILED: (&str, &str) =
+    ("2", "Wrong usage, or a file could not be read; the others were.");
+
+/// The page of a verb by its path of names, `check` or `rdb check`.
+pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
+    match verb {
+        [] => Some(&ALL),
+        ["check"] => Some(&super::check::PAGE),
+        ["inspect"] => Some(&super::inspect::PAGE),
+        ["rdb"] => Some(&super::rdb::PAGE),
+        ["rdb", verb] => page(&[verb]),
+        _ => None,
+    }
+}

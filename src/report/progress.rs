@@ -1,0 +1,65 @@
+//! A bar on stderr for what takes longer than a moment, only on a terminal.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::escape::path;
+
+/// Nothing is drawn before this: most files are done by then.
+const MOMENT: Duration = Duration::from_millis(400);
+
+/// Characters of the file's name.
+const NAME: usize = 30;
+
+/// Times a second that the bar is drawn.
+const HZ: u8 = 10;
+
+/// A bar for one file. It goes away by itself.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    shown: bool,
+}
+
+impl Progress {
+    /// A bar for a file of so many bytes on disk, if that is known.
+    pub(crate) fn new(shown: bool, file: &Path, size: Option<u64>) -> Progress {
+        let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::hidden());
+        let template = match size {
+            Some(_) => {
+                "{msg} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}"
+            }
+            None => "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}",
+        };
+        // The template is ours; should it ever not parse, the default one serves.
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ");
+        bar.set_style(style);
+        bar.set_message(path(file).short(NAME).to_string());
+        Progress { bar, shown }
+    }
+
+    /// What to call with the bytes read so far.
+    pub(crate) fn watch(&self) -> impl Fn(u64) + Send + 'static {
+        let bar = self.bar.clone();
+        let start = Instant::now();
+        let waiting = Cell::new(self.shown);
+        move |bytes| {
+            if waiting.get() && start.elapsed() > MOMENT {
+                waiting.set(false);
+                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(HZ));
+            }
+            bar.set_position(bytes);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
