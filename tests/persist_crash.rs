@@ -3,13 +3,14 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rdbtool::error::{Error, Result};
 use rdbtool::persist::aofdir::{Edit, remove_parts};
 use rdbtool::persist::cut::cut_tail;
+use rdbtool::persist::folder::NewFolder;
 use rdbtool::persist::fs::{Access, Fs, write_all_at};
 use rdbtool::persist::replace::Replacement;
 use rdbtool::persist::sim::MemFs;
@@ -182,6 +183,38 @@ fn judge_folder(files: &Files) -> std::result::Result<Seen, String> {
     Ok(seen)
 }
 
+const OUT: &str = "/data/out";
+
+fn make_folder(fs: &MemFs) -> Result<()> {
+    let folder = NewFolder::begin(fs, Path::new(OUT), 1400)?;
+    for (name, seed) in [("a.1.base.rdb", 4), ("a.1.incr.aof", 5)] {
+        let mut file = match folder.file(name, None) {
+            Ok(file) => file,
+            Err(error) => return Err(folder.abandon(error)),
+        };
+        let written = file.write_all(&bytes(seed, 700));
+        let done = match written {
+            Ok(()) => file.commit(|_| Ok(())).map(drop),
+            Err(err) => Err(file.abandon(Error::io(OUT, "write", err))),
+        };
+        if let Err(error) = done {
+            return Err(folder.abandon(error));
+        }
+    }
+    folder.commit().map(drop)
+}
+
+fn judge_new_folder(files: &Files) -> std::result::Result<Seen, String> {
+    let in_out = files.iter().filter(|(path, _)| path.starts_with(OUT)).count();
+    match (in_out, get(files, "/data/out/a.1.base.rdb"), get(files, "/data/out/a.1.incr.aof")) {
+        (0, ..) => Ok(Seen::Old),
+        (2, Some(base), Some(incr)) if base == bytes(4, 700) && incr == bytes(5, 700) => {
+            Ok(Seen::New)
+        }
+        (count, base, incr) => Err(format!("{count} files, {base:?}, {incr:?}")),
+    }
+}
+
 fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario {
@@ -236,6 +269,16 @@ fn scenarios() -> Vec<Scenario> {
             setup: with_folder,
             run: |fs| edit(fs, false),
             judge: judge_folder,
+        },
+        Scenario {
+            name: "new folder",
+            setup: || {
+                let fs = MemFs::new(SEED);
+                fs.put(Path::new("/data/other"), b"x", 0o600);
+                fs
+            },
+            run: make_folder,
+            judge: judge_new_folder,
         },
         Scenario {
             name: "folder, old parts removed",
@@ -416,4 +459,83 @@ fn fail_at(scenario: &Scenario, fault: Fault, context: &str) {
     for crashed in fs.crashes(64, SEED) {
         (scenario.judge)(&crashed.files()).unwrap_or_else(|why| panic!("cut: {why} ({context})"));
     }
+}
+
+/// All that a file may hold after a crash.
+fn contents_after_crash(fs: &MemFs, path: &str) -> BTreeSet<Option<Vec<u8>>> {
+    let found = |state: MemFs| state.get(Path::new(path));
+    fs.crashes(STATES, SEED).into_iter().map(found).collect()
+}
+
+#[test]
+fn the_model_keeps_bytes_sizes_and_names_apart() {
+    let fs = MemFs::new(SEED);
+    fs.put(Path::new("/data/old"), b"old", 0o600);
+    let dir = fs.open_dir(Path::new("/data")).unwrap();
+    let file = dir.open("new".as_ref(), Access::Create(0o600)).unwrap();
+    write_all_at(&*file, b"bytes", 0).unwrap();
+    let some = |bytes: &[u8]| Some(bytes.to_vec());
+    // No name; a name without size; a size without bytes; all of it.
+    let all = BTreeSet::from([None, some(b""), some(b"\0\0\0\0\0"), some(b"bytes")]);
+    assert_eq!(contents_after_crash(&fs, "/data/new"), all);
+    file.sync_data().unwrap();
+    assert_eq!(contents_after_crash(&fs, "/data/new"), BTreeSet::from([None, some(b"bytes")]));
+    dir.sync().unwrap();
+    assert_eq!(contents_after_crash(&fs, "/data/new"), BTreeSet::from([some(b"bytes")]));
+    // Renamed over another: one or the other.
+    dir.rename("new".as_ref(), "old".as_ref()).unwrap();
+    let either = BTreeSet::from([some(b"old"), some(b"bytes")]);
+    assert_eq!(contents_after_crash(&fs, "/data/old"), either);
+    // Cut and written again.
+    file.set_len(2).unwrap();
+    write_all_at(&*file, b"XY", 2).unwrap();
+    dir.sync().unwrap();
+    let after = ["bytes", "by", "by\0\0", "byXY", "byXYs"].map(|text| some(text.as_bytes()));
+    assert_eq!(contents_after_crash(&fs, "/data/old"), BTreeSet::from(after));
+}
+
+#[test]
+fn the_model_tears_the_last_write_at_sectors() {
+    let fs = MemFs::new(SEED);
+    fs.put(Path::new("/file"), &[b'-'; 1500], 0o600);
+    let dir = fs.open_dir(Path::new("/")).unwrap();
+    let file = dir.open("file".as_ref(), Access::Update).unwrap();
+    write_all_at(&*file, &[b'+'; 1400], 50).unwrap();
+    let plus = |bytes: Option<Vec<u8>>| {
+        let bytes = bytes.unwrap();
+        let plus: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at] == b'+').collect();
+        assert!(plus.windows(2).all(|pair| pair[1] == pair[0] + 1), "in one piece");
+        (plus.first().copied().unwrap_or(0), plus.len())
+    };
+    let seen: BTreeSet<_> = contents_after_crash(&fs, "/file").into_iter().map(plus).collect();
+    let want = [(0, 0), (50, 462), (50, 974), (50, 1400), (512, 938), (1024, 426)];
+    assert_eq!(seen, BTreeSet::from(want));
+}
+
+/// What a failed sync was about is never written by a later one that succeeds.
+#[test]
+fn the_model_does_not_forgive_a_failed_sync() {
+    let fs = MemFs::new(SEED);
+    fs.put(Path::new("/file"), b"old", 0o600);
+    let dir = fs.open_dir(Path::new("/")).unwrap();
+    let file = dir.open("file".as_ref(), Access::Update).unwrap();
+    write_all_at(&*file, b"new", 0).unwrap();
+    fs.plan(Some(Fault { at: 0, kind: FaultKind::Fails(EIO), repeat: Repeat::Once }));
+    file.sync().unwrap_err();
+    file.sync().unwrap();
+    let either = BTreeSet::from([Some(b"old".to_vec()), Some(b"new".to_vec())]);
+    assert_eq!(contents_after_crash(&fs, "/file"), either);
+}
+
+#[test]
+fn the_model_has_a_size_if_asked() {
+    let fs = MemFs::new(SEED);
+    fs.put(Path::new("/file"), b"12345", 0o600);
+    fs.set_capacity(Some(8));
+    let dir = fs.open_dir(Path::new("/")).unwrap();
+    let file = dir.open("file".as_ref(), Access::Update).unwrap();
+    assert_eq!(file.write_at(b"abcde", 4).unwrap(), 4);
+    assert_eq!(file.write_at(b"x", 8).unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(file.write_at(b"x", 0).unwrap(), 1);
+    assert_eq!(fs.get(Path::new("/file")).unwrap(), b"x234abcd");
 }

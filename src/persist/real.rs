@@ -113,11 +113,15 @@ impl Dir for RealDir {
         use rustix::fs::RenameFlags;
         let flags = RenameFlags::NOREPLACE;
         match rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags) {
-            // File systems without this rename: a second name cannot replace anything either.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                self.link(from, to)?;
-                self.unlink(from)
-            }
+            // File systems without this rename. A second name cannot replace anything either, and a
+            // folder replaces nothing but an empty folder.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match self.stat(from)?.kind {
+                Kind::Dir => self.rename(from, to),
+                _ => {
+                    self.link(from, to)?;
+                    self.unlink(from)
+                }
+            },
             other => Ok(other?),
         }
     }
