@@ -128,7 +128,8 @@ impl Fault {
     }
 }
 
-fn left(bytes: usize) -> Cow<'static, str> {
+/// How much is left of a slice, for a message.
+pub(crate) fn left(bytes: usize) -> Cow<'static, str> {
     match bytes {
         0 => "the end".into(),
         1 => "1 byte, then the end".into(),

@@ -1,5 +1,6 @@
 //! rdbtool: read, check, repair, compact and convert Redis and Valkey RDB and AOF files.
 
+pub mod aof;
 pub mod cli;
 pub mod element;
 pub mod encoding;

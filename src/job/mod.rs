@@ -1,7 +1,9 @@
 //! One file a job: options in, a report out. Jobs print nothing and know no command line.
 
+pub mod aof_file;
 pub mod behind;
 pub mod check;
+pub mod check_aof;
 pub mod duplicates;
 pub mod filter;
 pub mod inspect;
