@@ -86,6 +86,23 @@ pub enum Cell<'a> {
 /// A part of a value. The order in which a walk hands them out is the file's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Element<'a> {
+    /// Packed bytes, for whoever can use them as they are. The elements in them follow, up to
+    /// [`Element::Unpacked`]; what is wrong with them is reported meanwhile.
+    Packed {
+        /// How they are packed.
+        packing: Packing,
+        /// The bytes.
+        blob: &'a [u8],
+    },
+    /// The end of the elements of the last packed bytes.
+    Unpacked,
+    /// A node of a stream, packed; its entries follow, up to [`Element::Unpacked`].
+    StreamNode {
+        /// The id to which the entries' ids are relative.
+        id: StreamId,
+        /// The listpack.
+        blob: &'a [u8],
+    },
     /// The value of a string key.
     Text(Str<'a>),
     /// An element of a list, head first.
@@ -214,6 +231,15 @@ pub enum Element<'a> {
         /// The vector as stored.
         vector: Str<'a>,
     },
+}
+
+/// An encoding whose bytes servers hold in memory as they lie in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// A listpack.
+    Listpack,
+    /// An intset.
+    Intset,
 }
 
 /// What a stream says of itself (FORMATS A.7).

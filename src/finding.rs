@@ -176,7 +176,8 @@ codes! {
     AofTimestampOrder "aof-timestamp-order" Note "A timestamp earlier than the one before it: a clock was set back."
     AofEmpty "aof-empty" Note "An AOF without a single command."
     // Manifests of multi-part AOFs (B.4).
-    ManifestEmpty "manifest-empty" Error "A manifest without a file in it: the server refuses to start if it has no bytes, and starts empty if it has."
+    ManifestEmpty "manifest-empty" Error "A manifest without a byte: the server refuses to start."
+    ManifestNoFiles "manifest-no-files" Error "A manifest that names no file: the server starts without data."
     ManifestLine "manifest-line" Error "A manifest line that the server cannot read: it refuses to start."
     ManifestField "manifest-field" Error "A manifest line without its file, seq or type, or with one that no server accepts."
     ManifestName "manifest-name" Error "A file name in a manifest that is no plain name: it is not opened."
@@ -185,6 +186,7 @@ codes! {
     ManifestDupFile "manifest-dup-file" Error "The same file twice in a manifest: its commands would run twice."
     ManifestOrder "manifest-order" Note "A base file that is not first in its manifest: servers read it first all the same."
     ManifestUnknown "manifest-unknown" Note "A pair in a manifest that is not known: servers ignore it, and drop it when they write the manifest."
+    ManifestLoose "manifest-loose" Warning "A pair in a manifest that servers read, though none writes it so."
     ManifestOffsets "manifest-offsets" Warning "Replication offsets in a manifest that cannot be right."
     // Folders of multi-part AOFs, and what a server does with them (B.4).
     AofFileMissing "aof-file-missing" Error "A file that the manifest names and that is not there: the server refuses to start."
@@ -193,7 +195,7 @@ codes! {
     AofNotLast "aof-not-last" Error "Damage at the end of a file that is not the last: the server cuts the file on disk and then refuses to start."
     AofOrphan "aof-orphan" Warning "A part of an AOF that the manifest does not name: no server reads it."
     AofTempFile "aof-temp-file" Note "A temporary file that a server left behind."
-    AofSameName "aof-same-name" Warning "A part without its manifest, whose name the server will use: it appends to the file, and the old commands run at the start after that."
+    AofSameName "aof-same-name" Error "An incr file that the manifest does not name, under the name the server takes next: the server appends to it, and its old commands run at the start after that."
     AofNoManifest "aof-no-manifest" Error "Parts of an AOF without a manifest: the server starts empty."
     StartIgnoresRdb "start-ignores-rdb" Error "`appendonly yes` and no AOF: the server starts empty, and does not read the RDB that is there."
     StartIgnoresAof "start-ignores-aof" Warning "`appendonly no` and an AOF: the server does not read it."
@@ -282,6 +284,17 @@ impl Finding {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.code.severity()
+    }
+}
+
+/// Bytes that are kept of a piece of the file in a message.
+const SHOWN: usize = 64;
+
+/// A piece of the file for a message: quoted, escaped, and cut short where it is long.
+pub fn shown(text: &[u8]) -> String {
+    match text.get(..SHOWN) {
+        Some(cut) if cut.len() < text.len() => format!("\"{}…\"", cut.escape_ascii()),
+        _ => format!("\"{}\"", text.escape_ascii()),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
 pub use super::Entry;
-pub use writer::{BacklenWidth, Writer};
+pub use writer::{BacklenWidth, Writer, append_entry};
 
 /// Bytes before the first entry.
 const HEADER: usize = 6;

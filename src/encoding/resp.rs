@@ -21,7 +21,7 @@ use std::borrow::Cow;
 
 use super::number::write_i64;
 use crate::error::{Fault, left};
-use crate::finding::Code;
+use crate::finding::{Code, shown};
 
 /// Longest line of a server's reader, in bytes; a longer one is read in pieces.
 pub const LINE: usize = 1024;
@@ -202,11 +202,11 @@ impl Framer {
         };
         let number = Number::of(text);
         let Some(value) = number.value else {
-            let found = format!("\"{}\"", text.get(..32).unwrap_or(text).escape_ascii());
+            let found = shown(text);
             return Err(bad(at, text.len() + 1, line.expected(), found));
         };
         if !number.plain {
-            let found = format!("\"{}\"", text.get(..32).unwrap_or(text).escape_ascii());
+            let found = shown(text);
             self.tolerate(at, Code::AofNumber, pos + 1, text.len(), "plain digits", found)?;
         }
         if !crlf {
@@ -285,7 +285,7 @@ impl Framer {
             Some(b'$') => index + 1 < argc,
             Some(_) => false,
         };
-        let found = format!("\"{}\"", what.escape_ascii());
+        let found = shown(what);
         if !follows {
             return Err(bad(at, 2, expected().into(), found));
         }

@@ -15,7 +15,7 @@ use crate::aof::skim::{Chunk, Chunks, Outcome};
 use crate::aof::state::{Multi, Stamp, State, Step};
 use crate::encoding::resp::Forms;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Excerpt, Finding, Severity};
+use crate::finding::{Code, Excerpt, Finding, Severity, shown};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::limits::CHUNK;
@@ -112,6 +112,12 @@ impl Report {
     /// What kind of damage stopped the reading of commands.
     pub fn damage(&self) -> Option<&Kind> {
         self.outcome.as_ref()?.damage.as_ref().map(|damage| &damage.kind)
+    }
+
+    /// Whether the file ends inside a command or transaction, and a server would cut it.
+    pub fn ends_early(&self) -> bool {
+        let cut = matches!(self.damage(), Some(Kind::Cut { .. }));
+        cut || (self.damage().is_none() && self.open_multi().is_some())
     }
 
     /// Bytes that were not looked at, because nothing in them can be placed.
@@ -451,11 +457,4 @@ fn is_module(name: &[u8]) -> bool {
     };
     let word = |part: &[u8]| part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
     !module.is_empty() && command.len() > 1 && word(module) && word(command)
-}
-
-/// A short piece of text from the file, for a message.
-fn shown(text: &[u8]) -> String {
-    let cut = text.get(..64);
-    let more = if cut.is_some_and(|cut| cut.len() < text.len()) { "…" } else { "" };
-    format!("\"{}\"{more}", cut.unwrap_or(text).escape_ascii())
 }

@@ -4,6 +4,7 @@ pub mod aof_file;
 pub mod behind;
 pub mod check;
 pub mod check_aof;
+pub mod check_set;
 pub mod duplicates;
 pub mod filter;
 pub mod inspect;

@@ -157,7 +157,7 @@ types! {
     6 Both "module-pre-release" RDB_TYPE_MODULE_PRE_GA Module "module" 8 module::pre_ga, &[Len, Unframed],
         "len module-id, then data without any framing",
         "4.0 release candidates only. No server reads it, and nobody can tell where it ends.";
-    7 Both "module-value" RDB_TYPE_MODULE_2 Module "module" 8 module::value, &[Len, MODULE_DATA],
+    7 Both "module-value" RDB_TYPE_MODULE_2 Module "raw" 8 module::value, &[Len, MODULE_DATA],
         "len module-id, { len opcode, data }*, len 0; opcodes 1 SINT len, 2 UINT len, 3 FLOAT f32le, 4 DOUBLE f64le, 5 STRING str",
         "Since 4.0. The id holds a name of nine 6-bit characters and a 10-bit encoding version. Vector sets (Redis 8.0) are the module type vectorset.";
     9 Both "hash-zipmap" RDB_TYPE_HASH_ZIPMAP Hash "zipmap" 2 hash::zipmap, &[Str],

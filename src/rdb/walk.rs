@@ -96,8 +96,6 @@ impl Walker {
     ) {
         self.end = offset + payload.len() as u64;
         self.in_stream = row.data == DataType::Stream;
-        self.inside = None;
-        self.locating = None;
         self.seen.clear();
         self.run(row, payload, visit);
         if self.deep {
@@ -121,6 +119,9 @@ impl Walker {
     /// Values in which two hashes are equal are walked once more, to name the duplicates and to be
     /// certain of them: it is rare, so a first pass need not keep the bytes.
     fn name_duplicates(&mut self, row: &'static RdbType, payload: &[u8]) {
+        if all_different(&self.seen) {
+            return;
+        }
         self.seen.sort_unstable();
         let twice = |pair: &[u64]| matches!(pair, [a, b] if a == b);
         if !self.seen.windows(2).any(twice) {
@@ -313,6 +314,22 @@ impl Walker {
         (self.quiet, self.deep) = (quiet, deep);
         done
     }
+}
+
+/// Hashes up to which [`all_different`] is worth asking.
+const FEW: usize = 40;
+
+/// A cheap look that is certain when it says yes: each hash has a bit of its own among 4096.
+fn all_different(hashes: &[u64]) -> bool {
+    let mut bits = [0u64; 64];
+    hashes.len() <= FEW
+        && hashes.iter().all(|hash| {
+            let bit = 1u64 << (hash & 63);
+            let Some(word) = bits.get_mut((hash >> 6 & 63) as usize) else { return false };
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        })
 }
 
 /// Reads a stream id as 16 raw bytes, big endian, the form of node keys and pending lists.

@@ -398,7 +398,7 @@ pub(crate) fn loads_with(binary: &ServerBinary, setup: &Setup) -> Load {
 }
 
 /// An answer in RESP 2.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reply {
     Status(String),
     Error(String),
@@ -415,6 +415,39 @@ impl Reply {
             Reply::Int(number) => number.to_string(),
             Reply::Bulk(Some(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
             other => panic!("no text: {other:?}"),
+        }
+    }
+
+    /// Reads an answer in RESP 2.
+    pub(crate) fn read(input: &mut impl BufRead) -> io::Result<Reply> {
+        let mut line = Vec::new();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // An error may repeat any bytes of the command.
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\r', '\n']);
+        let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::InvalidData)?;
+        let number =
+            || rest.parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
+        match kind {
+            "+" => Ok(Reply::Status(rest.into())),
+            "-" => Ok(Reply::Error(rest.into())),
+            ":" => Ok(Reply::Int(number()?)),
+            "$" => match usize::try_from(number()?) {
+                Ok(len) => {
+                    let mut bytes = vec![0; len + 2];
+                    input.read_exact(&mut bytes)?;
+                    bytes.truncate(len);
+                    Ok(Reply::Bulk(Some(bytes)))
+                }
+                Err(_) => Ok(Reply::Bulk(None)),
+            },
+            "*" => {
+                let items = |len| (0..len).map(|_| Reply::read(input)).collect::<io::Result<_>>();
+                Ok(Reply::Array(usize::try_from(number()?).ok().map(items).transpose()?))
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
@@ -443,42 +476,26 @@ impl Client {
 
     /// Sends a command and waits for the answer.
     pub(crate) fn command(&mut self, args: &[impl AsRef<[u8]>]) -> io::Result<Reply> {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            request.extend(format!("${}\r\n", arg.as_ref().len()).into_bytes());
-            request.extend([arg.as_ref(), b"\r\n"].concat());
-        }
+        let mut request = Vec::new();
+        append_command(args, &mut request);
         self.stream.get_mut().write_all(&request)?;
-        self.reply()
+        Reply::read(&mut self.stream)
     }
 
-    fn reply(&mut self) -> io::Result<Reply> {
-        let mut line = String::new();
-        if self.stream.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let line = line.trim_end();
-        let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::InvalidData)?;
-        let number =
-            || rest.parse::<i64>().map_err(|_| io::Error::from(io::ErrorKind::InvalidData));
-        match kind {
-            "+" => Ok(Reply::Status(rest.into())),
-            "-" => Ok(Reply::Error(rest.into())),
-            ":" => Ok(Reply::Int(number()?)),
-            "$" => usize::try_from(number()?).map_or(Ok(Reply::Bulk(None)), |len| self.bulk(len)),
-            "*" => {
-                let items = |len| (0..len).map(|_| self.reply()).collect::<io::Result<Vec<_>>>();
-                let items = usize::try_from(number()?).ok().map(items).transpose()?;
-                Ok(Reply::Array(items))
-            }
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
+    /// Sends commands together and waits for all answers.
+    pub(crate) fn pipeline(&mut self, commands: &[Vec<Vec<u8>>]) -> io::Result<Vec<Reply>> {
+        let mut request = Vec::new();
+        commands.iter().for_each(|args| append_command(args, &mut request));
+        self.stream.get_mut().write_all(&request)?;
+        commands.iter().map(|_| Reply::read(&mut self.stream)).collect()
     }
+}
 
-    fn bulk(&mut self, len: usize) -> io::Result<Reply> {
-        let mut bytes = vec![0; len + 2];
-        self.stream.read_exact(&mut bytes)?;
-        bytes.truncate(len);
-        Ok(Reply::Bulk(Some(bytes)))
+fn append_command(args: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
+    out.extend(format!("*{}\r\n", args.len()).into_bytes());
+    for arg in args {
+        out.extend(format!("${}\r\n", arg.as_ref().len()).into_bytes());
+        out.extend_from_slice(arg.as_ref());
+        out.extend_from_slice(b"\r\n");
     }
 }

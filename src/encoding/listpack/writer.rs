@@ -33,55 +33,13 @@ impl Writer {
 
     /// Appends an entry in the way it says, in the shortest form.
     pub fn push_entry(&mut self, entry: Entry<'_>) {
-        match entry {
-            Entry::Int(value) => self.push_int(value),
-            Entry::Str(text) => self.push_str(text),
-        }
+        append_entry(entry, self.width, &mut self.bytes);
+        self.count += 1;
     }
 
     /// Appends an integer.
     pub fn push_int(&mut self, value: i64) {
-        let start = self.bytes.len();
-        let le = value.to_le_bytes();
-        match value {
-            0..=0x7f => self.bytes.push(le[0]),
-            -0x1000..=0xfff => self.bytes.extend_from_slice(&[0xc0 | le[1] & 0x1f, le[0]]),
-            -0x8000..=0x7fff => self.push_wide_int(0xf1, &le[..2]),
-            -0x80_0000..=0x7f_ffff => self.push_wide_int(0xf2, &le[..3]),
-            -0x8000_0000..=0x7fff_ffff => self.push_wide_int(0xf3, &le[..4]),
-            _ => self.push_wide_int(0xf4, &le),
-        }
-        self.end_entry(start);
-    }
-
-    fn push_wide_int(&mut self, encoding: u8, bytes: &[u8]) {
-        self.bytes.push(encoding);
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn push_str(&mut self, text: &[u8]) {
-        let start = self.bytes.len();
-        let len = text.len();
-        let [low, high, ..] = len.to_le_bytes();
-        match len {
-            0..=0x3f => self.bytes.push(0x80 | low),
-            0x40..=0xfff => self.bytes.extend_from_slice(&[0xe0 | high, low]),
-            _ => {
-                self.bytes.push(0xf0);
-                self.bytes.extend_from_slice(&(len as u32).to_le_bytes());
-            }
-        }
-        self.bytes.extend_from_slice(text);
-        self.end_entry(start);
-    }
-
-    /// Writes the back length of the entry that began at `start`.
-    fn end_entry(&mut self, start: usize) {
-        let size = self.bytes.len() - start;
-        let wider = self.width == BacklenWidth::Wide && has_two_widths(size);
-        let width = backlen_width(size) + usize::from(wider);
-        self.bytes.extend((0..width).map(|at| backlen_byte(size, width, at)));
-        self.count += 1;
+        self.push_entry(Entry::Int(value));
     }
 
     /// How many entries it has.
@@ -120,6 +78,48 @@ impl Writer {
         self.bytes[..4].copy_from_slice(&total);
         self.bytes[4..HEADER].copy_from_slice(&count);
     }
+}
+
+/// Appends the bytes of one entry, in the way it says and in the shortest form: encoding, data and back
+/// length. For those who change a listpack in place.
+#[inline]
+pub fn append_entry(entry: Entry<'_>, width: BacklenWidth, out: &mut Vec<u8>) {
+    let start = out.len();
+    match entry {
+        Entry::Int(value) => append_int(value, out),
+        Entry::Str(text) => append_str(text, out),
+    }
+    let size = out.len() - start;
+    let wider = width == BacklenWidth::Wide && has_two_widths(size);
+    let width = backlen_width(size) + usize::from(wider);
+    out.extend((0..width).map(|at| backlen_byte(size, width, at)));
+}
+
+fn append_int(value: i64, out: &mut Vec<u8>) {
+    let le = value.to_le_bytes();
+    let (encoding, bytes) = match value {
+        0..=0x7f => return out.push(le[0]),
+        -0x1000..=0xfff => return out.extend_from_slice(&[0xc0 | le[1] & 0x1f, le[0]]),
+        -0x8000..=0x7fff => (0xf1, &le[..2]),
+        -0x80_0000..=0x7f_ffff => (0xf2, &le[..3]),
+        -0x8000_0000..=0x7fff_ffff => (0xf3, &le[..4]),
+        _ => (0xf4, &le[..]),
+    };
+    out.push(encoding);
+    out.extend_from_slice(bytes);
+}
+
+fn append_str(text: &[u8], out: &mut Vec<u8>) {
+    let [low, high, ..] = text.len().to_le_bytes();
+    match text.len() {
+        0..=0x3f => out.push(0x80 | low),
+        0x40..=0xfff => out.extend_from_slice(&[0xe0 | high, low]),
+        len => {
+            out.push(0xf0);
+            out.extend_from_slice(&(len as u32).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(text);
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use nom::number::complete::le_i64;
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
@@ -131,7 +131,9 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
-        pairs::<listpack::Entries>(blob, walker, visit)
+        packed::listpack(blob, walker, visit, |walker, visit| {
+            pairs::<listpack::Entries>(blob, walker, visit)
+        })
     });
     Ok((rest, ()))
 }
@@ -173,6 +175,10 @@ pub fn listpack_ex_pre_ga<'a>(
 }
 
 fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::listpack(blob, walker, visit, |walker, visit| each_triple(blob, walker, visit))
+}
+
+fn each_triple(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
     let mut entries = listpack::Entries::open(blob)?;
     let mut order = TtlOrder::default();
     while let Some((field, at)) = entries.next(walker)? {

@@ -3,7 +3,7 @@
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Visit};
 use crate::encoding::{listpack, ziplist};
 use crate::error::{Fault, Parse};
@@ -79,7 +79,9 @@ pub fn quicklist_2<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) 
             }
             PACKED => {
                 walker.packed(value, LISTPACK_MIN, node, after, visit, |walker, blob, visit| {
-                    items::<listpack::Entries>(blob, walker, visit, &mut count)
+                    packed::listpack(blob, walker, visit, |walker, visit| {
+                        items::<listpack::Entries>(blob, walker, visit, &mut count)
+                    })
                 })
             }
             other => {

@@ -1,7 +1,7 @@
 //! What ziplists and listpacks have in common for a walk: strings one after the other.
 
-use super::super::walk::Walker;
-use crate::element::Str;
+use super::super::walk::{Step, Walker};
+use crate::element::{Element, Packing, Str, Visit};
 use crate::encoding::listpack::Backlen;
 use crate::encoding::{Entry, listpack, ziplist};
 use crate::error::Fault;
@@ -60,6 +60,19 @@ impl<'b> Packed<'b> for listpack::Entries<'b> {
             }
         }
     }
+}
+
+/// Hands out a listpack as it is, then what `walk` finds in it.
+pub fn listpack(
+    blob: &[u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+    walk: impl FnOnce(&mut Walker, &mut dyn Visit) -> Step,
+) -> Step {
+    visit.element(Element::Packed { packing: Packing::Listpack, blob });
+    let done = walk(walker, visit);
+    visit.element(Element::Unpacked);
+    done
 }
 
 /// A packed entry as a string.

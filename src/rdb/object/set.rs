@@ -2,9 +2,9 @@
 
 use super::super::length::length;
 use super::super::string::string;
-use super::super::walk::Walker;
-use super::packed::{INTSET_MIN, LISTPACK_MIN, Packed};
-use crate::element::{Element, Str, Visit};
+use super::super::walk::{Step, Walker};
+use super::packed::{self, INTSET_MIN, LISTPACK_MIN, Packed};
+use crate::element::{Element, Packing, Str, Visit};
 use crate::encoding::{intset, listpack};
 use crate::error::Parse;
 use crate::finding::Code;
@@ -35,9 +35,11 @@ pub fn intset<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
         {
             walker.report(crate::error::fault_of(err));
         }
+        visit.element(Element::Packed { packing: Packing::Intset, blob });
         for value in ints {
             visit.element(Element::Member(Str::Int(value)));
         }
+        visit.element(Element::Unpacked);
         Ok(())
     });
     Ok((rest, ()))
@@ -47,17 +49,21 @@ pub fn intset<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
-        let mut entries = listpack::Entries::open(blob)?;
-        let mut empty = true;
-        while let Some((member, at)) = entries.next(walker)? {
-            empty = false;
-            walker.unique(member, at, Code::DupMember);
-            visit.element(Element::Member(member));
-        }
-        if empty {
-            walker.empty(blob);
-        }
-        Ok(())
+        packed::listpack(blob, walker, visit, |walker, visit| members(blob, walker, visit))
     });
     Ok((rest, ()))
+}
+
+fn members(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    let mut entries = listpack::Entries::open(blob)?;
+    let mut empty = true;
+    while let Some((member, at)) = entries.next(walker)? {
+        empty = false;
+        walker.unique(member, at, Code::DupMember);
+        visit.element(Element::Member(member));
+    }
+    if empty {
+        walker.empty(blob);
+    }
+    Ok(())
 }

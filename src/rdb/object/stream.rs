@@ -130,7 +130,10 @@ fn nodes<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'
         }
         last = Some(id);
         walker.packed(packed, LISTPACK_MIN, pack_at, after, visit, |walker, blob, visit| {
-            walk_node(blob, id, &mut totals, walker, visit)
+            visit.element(Element::StreamNode { id, blob });
+            let done = walk_node(blob, id, &mut totals, walker, visit);
+            visit.element(Element::Unpacked);
+            done
         });
         rest = after;
     }

@@ -5,7 +5,7 @@ use nom::number::complete::le_f64;
 use super::super::length::length;
 use super::super::string::{TextDouble, string, text_double};
 use super::super::walk::{Step, Walker};
-use super::packed::{LISTPACK_MIN, Packed, ZIPLIST_MIN};
+use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, number, ziplist};
 use crate::error::{Fault, Parse};
@@ -69,7 +69,9 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
-        pairs::<listpack::Entries>(blob, walker, visit)
+        packed::listpack(blob, walker, visit, |walker, visit| {
+            pairs::<listpack::Entries>(blob, walker, visit)
+        })
     });
     Ok((rest, ()))
 }
