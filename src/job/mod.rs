@@ -11,5 +11,6 @@ pub mod inspect;
 pub mod pipeline;
 pub mod rdb_facts;
 pub mod rdb_file;
+pub mod repair_aof;
 pub mod tally;
 pub mod target;

@@ -13,7 +13,7 @@
 //! So a new part never has a name that a server would choose: see [`part_name`].
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::fs::{Fs, stat_if_there};
@@ -74,10 +74,7 @@ impl<'a> Edit<'a> {
     pub fn commit(mut self, manifest: &[u8]) -> Result<Replaced> {
         let mut options = std::mem::take(&mut self.options);
         options.expected = self.target.before;
-        let mut file = Replacement::begin(self.fs, &self.manifest, options)?;
-        if let Err(err) = file.write_all(manifest) {
-            return Err(file.abandon(self.target.failed("write")(err)));
-        }
+        let file = Replacement::begin(self.fs, &self.manifest, options)?.with(manifest)?;
         let replaced = file.commit(|_| Ok(()))?;
         self.parts.clear();
         Ok(replaced)

@@ -4,6 +4,7 @@
 //! A multi-part AOF is such a folder: one without its manifest is worse than none, since a server starts
 //! empty with it and appends to what lies there (FORMATS B.4).
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,14 +45,9 @@ impl<'a> NewFolder<'a> {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn file(&self, name: &str, mode: Option<u32>) -> Result<Replacement<'a>> {
+    pub fn file(&self, name: &OsStr, mode: Option<u32>) -> Result<Replacement<'a>> {
         let options = Options { mode, must_be_new: true, ..Options::default() };
         Replacement::begin(self.fs, &self.temp.path().join(name), options)
-    }
-
-    /// The path of a file in it that is finished, until the folder is.
-    pub fn path_of(&self, name: &str) -> PathBuf {
-        self.temp.path().join(name)
     }
 
     /// Puts the folder in place.

@@ -173,6 +173,23 @@ impl<'a> Replacement<'a> {
         Ok(Replaced { path, size: written.len, backup, warnings })
     }
 
+    /// Appends bytes, or gives up.
+    ///
+    /// # Errors
+    /// When they cannot be written; nothing is left then.
+    pub fn with(mut self, bytes: &[u8]) -> Result<Replacement<'a>> {
+        match write_all_at(&*self.file, bytes, self.len()) {
+            Ok(()) => {
+                self.written.add(bytes);
+                Ok(self)
+            }
+            Err(err) => {
+                let error = self.write_error(err);
+                Err(self.abandon(error))
+            }
+        }
+    }
+
     /// Gives up after an error, which then also tells of a temporary file that cannot be removed.
     #[cold]
     pub fn abandon(self, error: Error) -> Error {
