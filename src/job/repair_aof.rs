@@ -31,7 +31,7 @@ use super::check_aof::{self, Report, check_aof};
 use crate::aof::manifest::{self, Entry, Kind, Manifest};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
-use crate::input::detect::{ENOUGH, FileKind};
+use crate::input::detect::{Compression, ENOUGH, FileKind};
 use crate::input::source::{Input, Source};
 use crate::persist::fs::{self, Access, File, FileReader, Fs, Stat, stat_if_there};
 
@@ -206,7 +206,10 @@ impl Look<'_> {
     }
 
     fn check(&self, ends: fn(Code) -> bool) -> Result<Report> {
-        let source = source(self.file.clone(), 0, self.part.size()).map_err(self.failed())?;
+        let source = source(self.file.clone(), self.part.size()).map_err(self.failed())?;
+        if source.compression.is_some() {
+            return Err(Error::refused(self.path, "it is compressed; unpack it first"));
+        }
         let check = check_aof::Options { ends, ..self.options.check.clone() };
         check_aof(source, &Input::File(self.path.to_owned()), &check)
     }
@@ -285,15 +288,14 @@ fn whole(fs: &dyn Fs, part: &Part, counting: &Counting) -> Result<Loss> {
     Ok(Loss { bytes: seen.size, keys: lost.keys + part.keys, ..lost })
 }
 
-/// A part of a file as something to be checked.
-fn source(file: Arc<dyn File>, start: u64, end: u64) -> std::io::Result<Source> {
+/// A file as something to be checked.
+fn source(file: Arc<dyn File>, size: u64) -> std::io::Result<Source> {
     let mut head = Vec::new();
-    let head_end = end.min(start.saturating_add(ENOUGH as u64));
-    FileReader::new(file.clone(), start, head_end).read_to_end(&mut head)?;
+    FileReader::new(file.clone(), 0, size.min(ENOUGH as u64)).read_to_end(&mut head)?;
     Ok(Source {
-        reader: Box::new(FileReader::new(file, start, end)),
+        reader: Box::new(FileReader::new(file, 0, size)),
         kind: FileKind::of(&head),
-        compression: None,
-        size: Some(end.saturating_sub(start)),
+        compression: Compression::of(&head),
+        size: Some(size),
     })
 }

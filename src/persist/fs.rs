@@ -24,8 +24,8 @@ pub trait Fs: Debug + Send + Sync {
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
     /// 64 bits that nobody can guess, for names of temporary files.
     fn random(&self) -> u64;
-    /// Other processes that hold a file open, as far as can be seen.
-    fn holders(&self, file: &Stat) -> Vec<Holder>;
+    /// Other processes that hold one of these files open, as far as can be seen.
+    fn holders(&self, files: &[Stat]) -> Vec<Holder>;
 }
 
 /// An open folder. Names are names in it, never paths.

@@ -60,8 +60,8 @@ impl Fs for RealFs {
         RandomState::new().hash_one(0u8)
     }
 
-    fn holders(&self, file: &Stat) -> Vec<Holder> {
-        holders(file).unwrap_or_default()
+    fn holders(&self, files: &[Stat]) -> Vec<Holder> {
+        holders(files).unwrap_or_default()
     }
 }
 
@@ -260,13 +260,13 @@ fn stat_of(stat: &rustix::fs::Stat) -> Stat {
 
 /// Looks through the descriptors of all processes that we may look at: our own user's, or everybody's
 /// as root. Processes outside our PID namespace, or on another machine, are not seen.
-fn holders(file: &Stat) -> io::Result<Vec<Holder>> {
+fn holders(files: &[Stat]) -> io::Result<Vec<Holder>> {
     let mut holders = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        if pid != process::id() && holds(&entry.path(), file) {
+        if pid != process::id() && holds(&entry.path(), files) {
             let mut name = String::new();
             if let Ok(comm) = fs::File::open(entry.path().join("comm")) {
                 comm.take(64).read_to_string(&mut name).unwrap_or_default();
@@ -278,14 +278,13 @@ fn holders(file: &Stat) -> io::Result<Vec<Holder>> {
     Ok(holders)
 }
 
-fn holds(process: &Path, file: &Stat) -> bool {
+fn holds(process: &Path, files: &[Stat]) -> bool {
     let Ok(descriptors) = fs::read_dir(process.join("fd")) else { return false };
     descriptors.flatten().any(|descriptor| {
         // Sockets and pipes have no path, and need no stat.
         let path = descriptor.path();
         let is_file = fs::read_link(&path).is_ok_and(|target| target.is_absolute());
-        is_file
-            && fs::metadata(&path)
-                .is_ok_and(|meta| (meta.dev(), meta.ino()) == (file.dev, file.ino))
+        let Some(held) = is_file.then(|| fs::metadata(&path).ok()).flatten() else { return false };
+        files.iter().any(|file| (file.dev, file.ino) == (held.dev(), held.ino()))
     })
 }

@@ -97,7 +97,7 @@ impl Target {
             }
             None => {}
         }
-        let holders = fs.holders(before);
+        let holders = fs.holders(&[*before]);
         if !holders.is_empty() {
             if !options.force {
                 return Err(self.refuse(held(&holders)));
@@ -158,7 +158,8 @@ impl Target {
     }
 }
 
-fn held(holders: &[Holder]) -> String {
+/// Why a file that is held open is not touched.
+pub fn held(holders: &[Holder]) -> String {
     let names = holders.iter().map(|holder| format!("{} ({})", holder.name, holder.pid));
     let names = names.collect::<Vec<_>>().join(", ");
     format!("it is held open by {names}; stop that first")

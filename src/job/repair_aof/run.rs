@@ -17,7 +17,7 @@ use crate::persist::cut::{Cut, cut_tail};
 use crate::persist::folder::NewFolder;
 use crate::persist::fs::{self, Access, Fs, Stat, stat_if_there};
 use crate::persist::replace::{Replaced, Replacement};
-use crate::persist::target::{self, Target};
+use crate::persist::target;
 
 /// Repairs of one part.
 const PART_NAMES_MAX: u32 = 1000;
@@ -57,7 +57,7 @@ pub fn run(
         let path = set.files.first().map(|(path, _)| path.clone()).unwrap_or_default();
         return Err(Error::refused(path, "the repair would lose more than was agreed to"));
     }
-    let job = Job { fs, set, plan, options, writing };
+    let job = Job { fs, plan, options, writing };
     match (&writing.out, &set.manifest) {
         (Some(out), None) => job.new_file(out),
         (Some(out), Some((path, _, manifest))) => job.new_folder(out, path, manifest),
@@ -69,7 +69,6 @@ pub fn run(
 
 struct Job<'a> {
     fs: &'a dyn Fs,
-    set: &'a Set,
     plan: &'a Plan,
     options: &'a Options,
     writing: &'a Writing,
@@ -88,7 +87,7 @@ impl Job<'_> {
     }
 
     fn folder_in_place(&self, path: &Path, seen: &Stat, manifest: &Manifest) -> Result<Done> {
-        self.nothing_is_held(path)?;
+        self.nothing_is_held(path, seen)?;
         if self.plan.drops_parts() {
             return self.swap_parts(path, seen, manifest);
         }
@@ -109,14 +108,12 @@ impl Job<'_> {
     }
 
     /// A server with any of the files open is at work on all of them.
-    fn nothing_is_held(&self, manifest: &Path) -> Result<()> {
-        let files = self.set.files.iter().map(|(path, _)| path.as_path());
-        for path in files.chain([manifest]) {
-            let (dir, name) = fs::open_parent(self.fs, path)?;
-            if stat_if_there(&*dir, &name)?.is_some() {
-                let how = target::Options { force: self.writing.how.force, ..Default::default() };
-                Target::open(self.fs, path, &how)?;
-            }
+    fn nothing_is_held(&self, manifest: &Path, seen: &Stat) -> Result<()> {
+        let parts = self.plan.parts.iter().filter_map(|planned| planned.part.seen);
+        let files: Vec<_> = parts.chain([*seen]).collect();
+        let holders = self.fs.holders(&files);
+        if !holders.is_empty() && !self.writing.how.force {
+            return Err(Error::refused(manifest, target::held(&holders)));
         }
         Ok(())
     }

@@ -169,9 +169,10 @@ impl Fs for MemFs {
         self.state().random.bits()
     }
 
-    fn holders(&self, file: &Stat) -> Vec<Holder> {
+    fn holders(&self, files: &[Stat]) -> Vec<Holder> {
         let state = self.state();
-        let held = state.holders.iter().filter(|(ino, _)| *ino == file.ino);
+        let is_one = |ino: Ino| files.iter().any(|file| file.ino == ino);
+        let held = state.holders.iter().filter(|(ino, _)| is_one(*ino));
         held.map(|(_, holder)| holder.clone()).collect()
     }
 }
