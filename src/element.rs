@@ -233,11 +233,13 @@ pub enum Element<'a> {
     },
 }
 
-/// An encoding whose bytes servers hold in memory as they lie in the file.
+/// An encoding of a whole small collection in one run of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
     /// A listpack.
     Listpack,
+    /// A ziplist, which servers since 7.0 turn into a listpack entry by entry.
+    Ziplist,
     /// An intset.
     Intset,
 }

@@ -16,7 +16,7 @@ use crash::{
 };
 use rdbtool::error::{Error, Result};
 use rdbtool::finding::Code;
-use rdbtool::job::check_aof::{self, Known};
+use rdbtool::job::check_aof;
 use rdbtool::job::repair_aof::plan::{Consent, Fate, Plan, Reason, Refusal};
 use rdbtool::job::repair_aof::run::{Done, Writing, run};
 use rdbtool::job::repair_aof::{Options, Set, plan};
@@ -33,23 +33,8 @@ fn read(path: &str) -> Vec<u8> {
     fs::read(testdata(path)).unwrap()
 }
 
-/// Knows every command but one.
-fn lookup(args: &[&[u8]]) -> Known {
-    if args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"hqet")) {
-        Known::No
-    } else {
-        Known::Yes
-    }
-}
-
 fn options() -> Options {
-    let keys = |args: &[&[u8]]| if args.len() > 1 { vec![1] } else { vec![] };
-    Options {
-        check: check_aof::Options::new(lookup),
-        keys,
-        until: None,
-        consent: Consent::default(),
-    }
+    Options { check: check_aof::Options::default(), until: None, consent: Consent::default() }
 }
 
 fn accepting_loss() -> Options {

@@ -5,6 +5,9 @@ use clap::Args;
 use super::args::size;
 use crate::job::filter::{Filter, Ttl, type_words};
 
+/// Help of `--ttl`; not a doc comment, which would take it for HTML.
+const TTL: &str = "Keys by the time they have left: none, any, expired, or <TIME and >TIME such as '<1h' or '>7d'";
+
 /// Conditions on keys; a key must meet all of them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which keys")]
@@ -34,8 +37,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
-    /// Keys by the time they have left: none, any, expired, or <TIME and >TIME such as '<1h' or '>7d'.
-    #[arg(long, value_name = "TTL", value_parser = Ttl::parse)]
+    #[arg(long, help = TTL, value_name = "TTL", value_parser = Ttl::parse)]
     ttl: Option<Ttl>,
 }
 

@@ -1,5 +1,5 @@
 //! The command line: clap derive, one file a verb. A verb is a struct of arguments with `run`, a row in
-//! [`verbs!`] and a [`help::Page`] with its examples; help, man page and completions follow from these.
+//! `verbs!` and a `help::Page` with its examples; help, man page and completions follow from these.
 //!
 //! Exit status, the same for every verb: 0 done and clean, 1 done and there is something to look at,
 //! 2 could not do it. 70 is a bug of ours.

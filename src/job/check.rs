@@ -1,7 +1,8 @@
 //! Is a file sound? Every record is read, every value walked deeply; findings are collected and do not
 //! stop the check, unless nothing after them can be framed.
 
-use std::collections::HashSet;
+mod whole_file;
+
 use std::io::{self, Read};
 use std::ops::Range;
 
@@ -9,20 +10,17 @@ use super::behind::Behind;
 use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
-use super::rdb_facts::{Fact, Facts, Library, Met};
+use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::{self, RdbFile};
-use crate::element::{Ignore, ModuleId, Str};
-use crate::encoding::crc64::{combine, crc64};
+use crate::element::{Ignore, Str};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
 use crate::limits::{DATABASES, DATABASES_MAX, Limits};
-use crate::rdb::header::Header;
 use crate::rdb::length::is_longer_than_needed;
-use crate::rdb::reader::{Reader, describe_damaged};
+use crate::rdb::reader::Reader;
 use crate::rdb::shape::Shape;
-use crate::rdb::skim::{Checksum, Chunk, Outcome};
-use crate::rdb::versions::newest;
+use crate::rdb::skim::{Chunk, Outcome};
 use crate::rdb::walk::Walker;
 use crate::record::{Event, KeyRecord, Record};
 
@@ -195,8 +193,7 @@ fn check(
         })
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
-    whole_file(&facts, &outcome, &tail, options, &mut findings);
-    trailing(&facts, &outcome, &tail, &mut findings);
+    whole_file::check(&facts, &outcome, &tail, options, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
     Ok((Report { facts, outcome, findings: list, dropped: findings.dropped, tail }, rest))
@@ -475,151 +472,6 @@ fn function(code: Str<'_>, add: Add<'_>) {
         }
         Ok(Library { name: None, .. }) => add(Code::FunctionCode, expected, "no name".to_owned()),
         Ok(_) => {}
-    }
-}
-
-/// What only the whole file can tell.
-fn whole_file(
-    facts: &Facts,
-    outcome: &Outcome,
-    tail: &[u8],
-    options: &Options,
-    findings: &mut Kept,
-) {
-    if let Some(mut damage) = outcome.damage.clone() {
-        let record = &outcome.damaged_record;
-        let described = outcome.header.and_then(|head| describe_damaged(record, head));
-        if let Some((key, row)) = described {
-            damage.key =
-                Some(KeyPlace { db: outcome.db, key, type_name: row.name, elements: None });
-        }
-        findings.list.push(damage);
-    }
-    let mut footer = |code, stored: u64, expected: &str, found: &str| {
-        let span = outcome.end.saturating_sub(8)..outcome.end;
-        let bytes = stored.to_le_bytes().to_vec();
-        let excerpt = Some(Excerpt { offset: span.start, bytes });
-        findings.list.push(Finding { excerpt, ..Finding::new(code, span, expected, found) });
-    };
-    match outcome.checksum {
-        Checksum::Ok | Checksum::Unknown => {}
-        Checksum::Bad { stored, computed } => {
-            let [expected, found] = [computed, stored].map(|crc| format!("{crc:016x}"));
-            footer(Code::RdbCrc, stored, &expected, &found);
-        }
-        Checksum::Disabled => footer(Code::RdbCrcDisabled, 0, "a checksum", "0"),
-        Checksum::Absent => {
-            findings.add(Code::RdbCrcAbsent, outcome.end..outcome.end, "a checksum", "none");
-        }
-    }
-    if let Some(header) = facts.header() {
-        versions(facts, header, findings);
-        if outcome.checksum == Checksum::Absent {
-            changed_version(outcome, header, tail, findings);
-        }
-    }
-    duplicate_functions(facts, findings);
-    modules(facts, findings);
-    if options.filter.is_open() && outcome.damage.is_none() {
-        resize_hints(facts, findings);
-    }
-}
-
-fn trailing(facts: &Facts, outcome: &Outcome, tail: &[u8], findings: &mut Kept) {
-    if let Behind::Garbage(len) = Behind::of(facts, outcome, tail) {
-        let span = outcome.end..outcome.size;
-        let found = format!("{len} bytes more");
-        let mut finding = Finding::new(Code::TrailingBytes, span, "the end of the file", found);
-        finding.excerpt = Excerpt::around(tail, outcome.end, outcome.end);
-        findings.list.push(finding);
-    }
-}
-
-fn modules(facts: &Facts, findings: &mut Kept) {
-    let values = facts.modules.iter().filter(|(id, _)| **id != ModuleId::VECTORSET);
-    let values =
-        values.map(|(id, met)| (*met, format!("{} of module type {}", met.count, id.name())));
-    let aux = facts.once.iter().filter_map(|fact| match fact {
-        Fact::ModuleAux(id, offset, _) => {
-            let met = Met { count: 1, first: *offset };
-            Some((met, format!("data of module type {}", id.name())))
-        }
-        _ => None,
-    });
-    let meta =
-        facts.key_meta.map(|met| (met, format!("metadata of modules on {} keys", met.count)));
-    for (met, found) in values.chain(aux).chain(meta) {
-        let at = met.first..met.first + 1;
-        findings.add(Code::ModuleUnknown, at, "what every server knows", found);
-    }
-}
-
-fn versions(facts: &Facts, header: Header, findings: &mut Kept) {
-    let known = newest(header.dialect);
-    if header.version > known || !header.is_strict() {
-        let expected = format!("a {} RDB of version 1 to {known}", header.dialect.as_str());
-        findings.add(
-            Code::RdbVersionUnknown,
-            0..9,
-            expected,
-            format!("version {}", header.version),
-        );
-    }
-    let types = facts.types().map(|(row, met)| (row.name, row.since, row.provisional, met));
-    let opcodes = facts.opcodes().map(|(row, met)| (row.name, row.since, row.provisional, met));
-    for (name, since, provisional, met) in types.chain(opcodes) {
-        let at = met.first..met.first + 1;
-        if provisional {
-            let expected = "a record that was seen in real files";
-            findings.add(Code::RdbTypeProvisional, at.clone(), expected, name);
-        }
-        if since > header.version {
-            let expected = format!("records of RDB version {} or before", header.version);
-            let found = format!("{name}, which came with version {since}");
-            findings.add(Code::RdbTypeVersion, at, expected, found);
-        }
-    }
-}
-
-/// A header whose version was damaged to one without a checksum: the checksum is still there, and fits
-/// the file with another version.
-fn changed_version(outcome: &Outcome, header: Header, tail: &[u8], findings: &mut Kept) {
-    let Some(&stored) = tail.first_chunk::<8>() else { return };
-    let after = outcome.end.saturating_sub(Header::LEN as u64);
-    let head = |version: u16| format!("REDIS{version:04}");
-    let written = crc64(&header.bytes);
-    let with = |version| {
-        let change = written ^ crc64(head(version).as_bytes());
-        outcome.computed ^ combine(change, 0, after)
-    };
-    let fits = (5..=newest(header.dialect)).find(|v| with(*v) == u64::from_le_bytes(stored));
-    if let Some(version) = fits {
-        let expected = format!("version {version}, with which the checksum fits");
-        findings.add(Code::RdbVersion, 5..9, expected, format!("version {}", header.version));
-    }
-}
-
-fn duplicate_functions(facts: &Facts, findings: &mut Kept) {
-    let mut names = HashSet::new();
-    for library in facts.functions().filter(|library| !library.pre_ga) {
-        let Some(name) = &library.name else { continue };
-        if !names.insert(name) {
-            let found = format!("\"{}\" again", name.escape_ascii());
-            let at = library.offset..library.offset + 1;
-            findings.add(Code::DupFunction, at, "each library once", found);
-        }
-    }
-}
-
-fn resize_hints(facts: &Facts, findings: &mut Kept) {
-    for fact in &facts.once {
-        let Fact::ResizeDb(db, keys, expires, offset) = *fact else { continue };
-        let count = facts.databases.get(&db).copied().unwrap_or_default();
-        if (keys, expires) != (count.keys, count.expires) {
-            let expected = format!("{} keys, {} with an expire", count.keys, count.expires);
-            let found = format!("{keys} keys, {expires} with an expire");
-            findings.add(Code::ResizeDbHint, offset..offset + 1, expected, found);
-        }
     }
 }
 

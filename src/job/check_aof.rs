@@ -6,14 +6,19 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::Range;
 
+use hashbrown::HashMap;
+
 use super::aof_file::AofFile;
 use super::check::{self, Kept, Verdict, check_preamble};
+use super::commands::{Known, Lookup, look};
 use super::pipeline::{self, Worker};
+use super::rdb_facts::Met;
 use crate::aof::damage::Kind;
 use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::{Chunk, Chunks, Outcome};
 use crate::aof::state::{Multi, Stamp, State, Step};
 use crate::encoding::resp::Forms;
+use crate::engine::command::Command as Row;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, Severity, shown};
 use crate::input::detect::FileKind;
@@ -28,7 +33,7 @@ pub struct Options {
     pub rdb: check::Options,
     /// What is taken for a command.
     pub forms: Forms,
-    /// The table of commands.
+    /// What looks commands up.
     pub commands: Lookup,
     /// Findings behind which nothing counts as valid.
     pub ends: fn(Code) -> bool,
@@ -36,38 +41,22 @@ pub struct Options {
     pub chunk: usize,
 }
 
-impl Options {
-    /// The usual ones, with this table of commands.
-    pub fn new(commands: Lookup) -> Options {
+impl Default for Options {
+    fn default() -> Self {
         Options {
             rdb: check::Options::default(),
             forms: Forms::Tolerant,
-            commands,
+            commands: look,
             ends: |code| code.severity() == Severity::Error,
             chunk: CHUNK,
         }
     }
 }
 
-/// Looks a command up by its name and arguments.
-pub type Lookup = fn(&[&[u8]]) -> Known;
-
-/// What the table of commands says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
-    /// A command.
-    Yes,
-    /// No command of any server.
-    No,
-    /// A command that takes another number of arguments: so many, its name counted, and if negative at
-    /// least so many.
-    Arity(i16),
-}
-
 /// What a check found in one file.
 #[derive(Debug)]
 pub struct Report {
-    /// The preamble, when there is one.
+    /// The preamble, when there is one, as the RDB it would be by itself.
     pub preamble: Option<check::Report>,
     /// Bytes of the file.
     pub size: u64,
@@ -80,8 +69,10 @@ pub struct Report {
     pub transactions: u64,
     /// Annotations.
     pub annotations: u64,
-    /// Commands on each database, those counted that change data.
+    /// Commands on each database, MULTI, EXEC and SELECT not counted.
     pub databases: BTreeMap<u64, u64>,
+    /// Which commands there are, by their names in the table.
+    pub names: BTreeMap<&'static str, Named>,
     /// The first timestamp and the last, in Unix seconds.
     pub timestamps: Option<(i64, i64)>,
     /// Findings in the order of their offsets, those of the preamble not repeated.
@@ -155,6 +146,7 @@ fn hidden(preamble: check::Report) -> Report {
         transactions: 0,
         annotations: 0,
         databases: BTreeMap::new(),
+        names: BTreeMap::new(),
         timestamps: None,
         findings: Vec::new(),
         dropped: 0,
@@ -166,7 +158,7 @@ fn commands(
     reader: Box<dyn Read + Send>,
     input: &Input,
     options: &Options,
-    mut preamble: Option<check::Report>,
+    preamble: Option<check::Report>,
 ) -> Result<Report> {
     let failed = |err| Error::io(input.path(), "read", err);
     let start = preamble.as_ref().map_or(0, |preamble| preamble.outcome.end);
@@ -183,21 +175,25 @@ fn commands(
         sums.valid_up_to = 0;
     }
     let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.rdb.limits.findings };
-    let make = || Checker { options, databases: BTreeMap::new() };
+    let make = || Checker { options, databases: BTreeMap::new(), names: HashMap::new() };
     let workers = pipeline::run(&mut file, options.rdb.jobs, make, |out: Out| {
         sums.add(&out);
         findings.extend(out.findings, out.dropped);
     })
     .map_err(failed)?;
     let mut databases = BTreeMap::new();
-    for (db, count) in workers.into_iter().flat_map(|worker| worker.databases) {
-        *databases.entry(db).or_insert(0) += count;
+    let mut names = BTreeMap::new();
+    for worker in workers {
+        for (db, count) in worker.databases {
+            *databases.entry(db).or_insert(0) += count;
+        }
+        for Named { row, met } in worker.names.into_values() {
+            let sum = names.entry(row.name).or_insert(Named { row, met: Met::NONE });
+            sum.met = sum.met.merge(met);
+        }
     }
     let outcome = file.finish().map_err(failed)?;
     whole_file(&outcome, &sums, start, &mut findings);
-    if let Some(preamble) = &mut preamble {
-        preamble.outcome.size = outcome.size;
-    }
     findings.list.sort_by_key(|finding| finding.span.start);
     Ok(Report {
         preamble,
@@ -207,6 +203,7 @@ fn commands(
         transactions: sums.transactions,
         annotations: sums.annotations,
         databases,
+        names,
         timestamps: sums.timestamps,
         findings: findings.list,
         dropped: findings.dropped,
@@ -294,9 +291,20 @@ struct Out {
     ended: bool,
 }
 
+/// A command of the table, and how often it was met.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// Its row.
+    pub row: &'static Row,
+    /// How often, and where first.
+    pub met: Met,
+}
+
 struct Checker<'o> {
     options: &'o Options,
     databases: BTreeMap<u64, u64>,
+    /// By the address of the row: cheaper than its name.
+    names: HashMap<usize, Named>,
 }
 
 impl Worker<Chunk> for Checker<'_> {
@@ -333,11 +341,17 @@ impl Worker<Chunk> for Checker<'_> {
 
 impl Checker<'_> {
     #[inline]
-    fn command(&self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
+    fn command(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
+        let span = &item.record.span;
         match (self.options.commands)(command.args) {
-            Known::Yes => {}
-            wrong if !command.args.is_empty() => out.findings.push(unknown(command, wrong, item)),
-            _ => {}
+            Known::Yes(row) => {
+                let new = Named { row, met: Met::NONE };
+                let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
+                named.met = named.met.merge(Met { count: 1, first: span.start });
+            }
+            // `*0` is odd enough.
+            _ if command.args.is_empty() => {}
+            other => out.findings.push(unknown(command, other, span.clone())),
         }
         if step != Step::Plain {
             self.step(command, step, item, out);
@@ -431,30 +445,20 @@ fn annotation(means: Means, item: &Item<'_>, out: &mut Out) {
 }
 
 #[cold]
-fn unknown(command: &Command<'_>, known: Known, item: &Item<'_>) -> Finding {
-    let span = item.record.span.clone();
+fn unknown(command: &Command<'_>, known: Known, span: Range<u64>) -> Finding {
     let name = shown(command.name());
     match known {
-        Known::Arity(arity) => {
-            let wanted = arity.unsigned_abs();
-            let least = if arity < 0 { "at least " } else { "" };
+        Known::Arity(row) => {
+            let least = if row.arity < 0 { "at least " } else { "" };
+            let wanted = row.arity.unsigned_abs();
             let expected = format!("{least}{wanted} arguments, the name counted");
-            let found = format!("{name} with {}", command.args.len());
+            let found = format!("{} with {}", row.name, command.args.len());
             Finding::new(Code::AofArity, span, expected, found)
         }
-        _ if is_module(command.name()) => {
-            Finding::new(Code::AofModuleCommand, span, "commands that every server knows", name)
+        Known::Module => {
+            let expected = "commands that every server knows";
+            Finding::new(Code::AofModuleCommand, span, expected, name)
         }
         _ => Finding::new(Code::AofUnknownCommand, span, "the name of a command", name),
     }
-}
-
-/// Whether a name is a module's: they put a dot between module and command.
-fn is_module(name: &[u8]) -> bool {
-    let (module, command) = match name.iter().position(|byte| *byte == b'.') {
-        Some(dot) => name.split_at(dot),
-        None => return false,
-    };
-    let word = |part: &[u8]| part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
-    !module.is_empty() && command.len() > 1 && word(module) && word(command)
 }

@@ -24,7 +24,7 @@ pub enum Fact {
     SelectDb(u64, u64),
     /// A function library.
     Function(Library),
-    /// Data of a module beside the keys, its offset, and the offset behind it.
+    /// Data of a module beside the keys, its offset, and the offset behind id and `when`.
     ModuleAux(ModuleId, u64, u64),
     /// A hint: database, keys, keys with an expire, offset.
     ResizeDb(u64, u64, u64, u64),
@@ -83,7 +83,10 @@ pub struct Met {
 }
 
 impl Met {
-    fn merge(self, other: Met) -> Met {
+    /// Not met.
+    pub const NONE: Met = Met { count: 0, first: u64::MAX };
+
+    pub(super) fn merge(self, other: Met) -> Met {
         Met { count: self.count + other.count, first: self.first.min(other.first) }
     }
 }
@@ -117,7 +120,7 @@ impl Default for Facts {
             backlen: BacklenSeen::default(),
             once: Vec::new(),
             db: (0, DbCount::default()),
-            code: (0, Met { count: 0, first: u64::MAX }),
+            code: (0, Met::NONE),
         }
     }
 }
@@ -175,8 +178,7 @@ impl Facts {
     }
 
     fn settle_code(&mut self) {
-        let none = Met { count: 0, first: u64::MAX };
-        let (code, met) = std::mem::replace(&mut self.code, (0, none));
+        let (code, met) = std::mem::replace(&mut self.code, (0, Met::NONE));
         if met.count > 0 {
             add(&mut self.bytes_met, code, met);
         }
@@ -200,8 +202,10 @@ impl Facts {
                 offset: record.span.start,
                 pre_ga: true,
             })),
-            Event::ModuleAux { id, .. } => {
-                Some(Fact::ModuleAux(*id, record.span.start, record.span.end))
+            Event::ModuleAux { id, data, .. } => {
+                // The opcode UINT and `when`, a byte each.
+                let when = (record.span.end - data.len() as u64).saturating_add(2);
+                Some(Fact::ModuleAux(*id, record.span.start, when))
             }
             Event::ResizeDb { keys, expires } => {
                 Some(Fact::ResizeDb(db, *keys, *expires, record.span.start))

@@ -24,7 +24,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::loss::{Counting, KeysOf, Loss};
+use self::loss::{Counting, Loss};
 use self::plan::{Consent, CutAt, Part, Plan, Reason, Refusal, Role};
 use self::until::{Later, first_later};
 use super::check_aof::{self, Report, check_aof};
@@ -43,8 +43,6 @@ const MANIFEST_MAX: u64 = 1 << 20;
 pub struct Options {
     /// How to check.
     pub check: check_aof::Options,
-    /// Where commands have their keys.
-    pub keys: KeysOf,
     /// Go back to this time, in Unix seconds.
     pub until: Option<i64>,
     /// What loss is agreed to.
@@ -119,7 +117,7 @@ pub fn plan(fs: &dyn Fs, set: &Set, options: &Options) -> Result<Plan> {
 impl Options {
     fn counting(&self) -> Counting {
         let limits = self.check.rdb.limits;
-        Counting { limits, commands: self.check.commands, keys: self.keys }
+        Counting { limits, commands: self.check.commands }
     }
 }
 

@@ -25,6 +25,9 @@ use crate::job::target::Target;
 /// Findings of one code that are shown before the rest are only counted.
 const SHOWN_EACH: usize = 5;
 
+/// Servers asked about for which every reason is told; of more, the first reason of each.
+const TARGETS_IN_FULL: usize = 3;
+
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Detail {
@@ -51,8 +54,9 @@ pub(crate) fn text(
 ) -> io::Result<bool> {
     headline(out, file, report, screen)?;
     findings(out, report, detail, screen)?;
+    let brief = targets.len() > TARGETS_IN_FULL && detail < Detail::Verbose;
     for target in targets {
-        one_target(out, target, detail, screen)?;
+        one_target(out, target, brief, detail, screen)?;
     }
     let advice = if detail > Detail::Quiet { advice(report) } else { Vec::new() };
     for line in &advice {
@@ -189,6 +193,7 @@ fn notes(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()
 fn one_target(
     out: &mut dyn Write,
     target: &Target,
+    brief: bool,
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
@@ -198,11 +203,21 @@ fn one_target(
         (false, _) => ("refuses it", screen.error),
     };
     let name = target.release.name;
-    let reasons: Vec<String> =
-        target.reasons.iter().map(|reason| sentence(reason).to_string()).collect();
-    let colon = if reasons.is_empty() { "" } else { ": " };
-    let line = format!("{name:<11} {style}{word}{style:#}{colon}{}", reasons.join("; "));
-    screen.prose(out, 2, &line)?;
+    let head = format!("{name:<11} {style}{word}{style:#}");
+    match target.reasons.as_slice() {
+        [] => writeln!(out, "{head}")?,
+        [reason] => screen.prose(out, 2, &format!("{head}: {}", sentence(reason)))?,
+        [reason, more @ ..] if brief => {
+            let more = counted(more.len() as u64, "more reason");
+            screen.prose(out, 2, &format!("{head}: {} ({more})", sentence(reason)))?;
+        }
+        reasons => {
+            writeln!(out, "{head}:")?;
+            for reason in reasons {
+                screen.prose(out, 4, &format!("  {}", sentence(reason)))?;
+            }
+        }
+    }
     if detail == Detail::Verbose {
         for doubt in &target.doubts {
             screen.prose(out, 4, &format!("  in doubt: {}", sentence(doubt)))?;

@@ -36,13 +36,13 @@ pub(crate) fn text(out: &mut dyn Write, report: &Report) -> io::Result<bool> {
     for fact in &report.facts.once {
         fact_line(out, fact)?;
     }
-    for finding in report.findings.iter().filter(|f| f.severity() == Severity::Warning) {
+    for finding in report.findings.iter().filter(|f| is_warning(f)) {
         if !matches!(finding.code, Code::RdbCrcDisabled | Code::RdbCrcAbsent) {
             let message = expected_found(&finding.expected, &finding.found);
             writeln!(out, "[warning] [offset {}] {}: {message}", finding.span.start, finding.code)?;
         }
     }
-    let mut errors = report.findings.iter().filter(|f| f.severity() == Severity::Error);
+    let mut errors = report.findings.iter().filter(|f| is_error(f));
     let first = errors.next();
     match first {
         None => good(out, report)?,
@@ -56,6 +56,15 @@ pub(crate) fn text(out: &mut dyn Write, report: &Report) -> io::Result<bool> {
     writeln!(out, "[info] {} already expired", keys.expired)?;
     writeln!(out, "[info] {subexpires} subexpires")?;
     Ok(first.is_none())
+}
+
+/// What makes the file bad: our errors, and what servers of the original's version refuse.
+fn is_error(finding: &Finding) -> bool {
+    finding.severity() == Severity::Error || finding.code == Code::FunctionPreGa
+}
+
+fn is_warning(finding: &Finding) -> bool {
+    finding.severity() == Severity::Warning && !is_error(finding)
 }
 
 fn fact_line(out: &mut dyn Write, fact: &Fact) -> io::Result<()> {

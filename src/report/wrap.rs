@@ -7,9 +7,10 @@ use unicode_width::UnicodeWidthChar;
 pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut wrapped = String::with_capacity(text.len());
     let mut column = 0;
+    let mut empty = true;
     for (at, word) in text.split(' ').enumerate() {
         let len = columns(word);
-        if at > 0 && column + 1 + len > width && column > indent {
+        if !empty && column + 1 + len > width {
             wrapped.push('\n');
             wrapped.extend(std::iter::repeat_n(' ', indent));
             column = indent;
@@ -19,6 +20,7 @@ pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
         }
         wrapped.push_str(word);
         column += len;
+        empty = empty && len == 0;
     }
     wrapped
 }

@@ -79,10 +79,8 @@ fn releases() -> String {
         let checks = match release.sanitize {
             Sanitize::None => "nothing packed",
             Sanitize::Headers => "headers of packed values",
-            Sanitize::Converted => {
-                "headers of packed values, and what is converted element by element"
-            }
-            Sanitize::Counts => "headers, and what streams count",
+            Sanitize::Converted => "headers, and ziplists in full",
+            Sanitize::Counts => "the same, and counts of streams",
             Sanitize::Deep => "every packed value",
         };
         format!("{:<12} {magic:<10} checks {checks}", release.name)

@@ -26,8 +26,8 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("xidmprecord", 5, WRITE | DENYOOM, Keys::ONE, IDMP, xidmprecord),
 ];
 
-/// XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid]
-/// [MAXLEN | MINID [= | ~] threshold [LIMIT n]] id field value …
+/// `XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid]`
+/// `[MAXLEN | MINID [= | ~] threshold [LIMIT n]] id field value …`
 fn xadd(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let key = argv[1];
     let options = Options::parse(ctx, argv, true)?;
@@ -155,7 +155,7 @@ fn xdel(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::count(deleted))
 }
 
-/// XDELEX key [KEEPREF | DELREF | ACKED] IDS n id …
+/// `XDELEX key [KEEPREF | DELREF | ACKED] IDS n id …`
 fn xdelex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let stream = ctx.write::<Stream>(argv[1])?;
     let (references, ids) = delete_options(argv, 2)?;
@@ -183,7 +183,7 @@ fn xdelex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Array(replies))
 }
 
-/// XSETID key last-id [ENTRIESADDED n] [MAXDELETEDID id]
+/// `XSETID key last-id [ENTRIESADDED n] [MAXDELETEDID id]`
 fn xsetid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let fail = |text: &str| Err(Failure::new(format!("ERR {text}")));
     let id = parse::id(argv[2])?;
@@ -263,7 +263,7 @@ fn range(ctx: &mut Ctx<'_>, argv: &[&[u8]], start: &[u8], end: &[u8], back: bool
     }))
 }
 
-/// XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE n]
+/// `XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE n]`
 fn xcfgset(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     use crate::value::stream::Idmp;
     let idmp = &mut ctx.write::<Stream>(argv[1])?.ok_or(Failure::NO_KEY)?.idmp;

@@ -91,7 +91,7 @@ struct Options {
     last_id: StreamId,
 }
 
-/// XCLAIM key group consumer min-idle id … [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]
+/// `XCLAIM key group consumer min-idle id … [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]`
 fn xclaim(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (key, group, now_ms) = (argv[1], argv[2], ctx.now_ms());
     parse::with_group(ctx, key, group, NO_GROUP)?;
@@ -228,7 +228,7 @@ impl<'a> Claiming<'a> {
     }
 }
 
-/// XAUTOCLAIM key group consumer min-idle start [COUNT n] [JUSTID]
+/// `XAUTOCLAIM key group consumer min-idle start [COUNT n] [JUSTID]`
 fn xautoclaim(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (key, group, now_ms) = (argv[1], argv[2], ctx.now_ms());
     let text = "ERR Invalid min-idle-time argument for XAUTOCLAIM";

@@ -71,7 +71,7 @@ fn find<'a>(ctx: &'a mut Ctx<'_>, argv: &[&[u8]]) -> Result<&'a mut Stream, Fail
     }
 }
 
-/// XGROUP CREATE key group id|$ [MKSTREAM] [ENTRIESREAD n]
+/// `XGROUP CREATE key group id|$ [MKSTREAM] [ENTRIESREAD n]`
 fn create(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (key, name) = (argv[2], argv[3]);
     let options = options(argv, true)?;
@@ -99,7 +99,7 @@ fn create(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::OK)
 }
 
-/// XGROUP SETID key group id|$ [ENTRIESREAD n]
+/// `XGROUP SETID key group id|$ [ENTRIESREAD n]`
 fn setid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let options = options(argv, false)?;
     let stream = find(ctx, argv)?;

@@ -76,7 +76,7 @@ fn consumers(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Array(group.consumers().map(|(_, consumer)| one(consumer)).collect()))
 }
 
-/// XINFO STREAM key [FULL [COUNT n]]
+/// `XINFO STREAM key [FULL [COUNT n]]`
 fn stream(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let release = ctx.release();
     let stream = ctx.read::<Stream>(argv[2])?.ok_or(Failure::NO_KEY)?;

@@ -31,7 +31,7 @@ fn xack(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::count(gone))
 }
 
-/// XACKDEL key group [KEEPREF | DELREF | ACKED] IDS n id …
+/// `XACKDEL key group [KEEPREF | DELREF | ACKED] IDS n id …`
 fn xackdel(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     ctx.read::<Stream>(argv[1])?;
     let (references, ids) = delete_options(argv, 3)?;
@@ -84,7 +84,7 @@ impl Mode {
     }
 }
 
-/// XNACK key group SILENT|FAIL|FATAL IDS n id … [RETRYCOUNT n] [FORCE]
+/// `XNACK key group SILENT|FAIL|FATAL IDS n id … [RETRYCOUNT n] [FORCE]`
 fn xnack(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (key, name) = (argv[1], argv[2]);
     parse::with_group(ctx, key, name, NO_GROUP)?;
@@ -140,7 +140,7 @@ fn nack_options<'a>(argv: &'a [&'a [u8]]) -> Result<NackOptions<'a>, Failure> {
     Ok((ids, force, count))
 }
 
-/// XPENDING key group [[IDLE min-idle] start end count [consumer]]
+/// `XPENDING key group [[IDLE min-idle] start end count [consumer]]`
 fn xpending(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let wanted = match argv.len() {
         3 => None,

@@ -71,7 +71,7 @@ fn options<'a>(argv: &'a [&'a [u8]], name: &str, in_group: bool) -> Result<Optio
             options.count = usize::try_from(args::int(args.value()?)?).unwrap_or(0);
         } else if is("streams") && !args.is_empty() {
             let rest = args.rest();
-            if rest.len() % 2 != 0 {
+            if !rest.len().is_multiple_of(2) {
                 let wanted = if in_group { "ID or '>'" } else { "ID, '+', or '$'" };
                 return fail(format!(
                     "ERR Unbalanced '{name}' list of streams: for each stream key an {wanted} \
@@ -110,7 +110,7 @@ fn streams_reply(ctx: &Ctx<'_>, streams: Vec<(Reply, Reply)>) -> Outcome {
     })
 }
 
-/// XREAD [COUNT n] [BLOCK ms] STREAMS key … id …
+/// `XREAD [COUNT n] [BLOCK ms] STREAMS key … id …`
 fn xread(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let options = options(argv, "xread", false)?;
     let mut after = Vec::with_capacity(options.ids.len());
@@ -154,7 +154,7 @@ enum Wanted {
     History(StreamId),
 }
 
-/// XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [CLAIM min-idle] [NOACK] STREAMS key … id …
+/// `XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [CLAIM min-idle] [NOACK] STREAMS key … id …`
 fn xreadgroup(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let options = options(argv, "xreadgroup", true)?;
     let Some((group, consumer)) = options.group else {

@@ -13,7 +13,7 @@ use crate::aof::reader::Reader;
 use crate::aof::skim::Chunks;
 use crate::aof::state::State;
 use crate::encoding::resp::{Forms, Framer, Stop};
-use crate::job::check_aof::{Known, Lookup};
+use crate::job::commands::{Known, Lookup};
 use crate::limits::Limits;
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::record::Event;
@@ -29,9 +29,6 @@ const NAMES_MAX: usize = 10;
 
 /// Bytes that are searched at a time, half of them only to see where a command ends.
 const WINDOW: usize = 1 << 20;
-
-/// Where the keys of a command are among its arguments.
-pub type KeysOf = fn(&[&[u8]]) -> Vec<usize>;
 
 /// What is in some bytes that will not be there any more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,8 +76,6 @@ pub struct Counting {
     pub limits: Limits,
     /// The table of commands.
     pub commands: Lookup,
-    /// Their keys.
-    pub keys: KeysOf,
 }
 
 impl Counting {
@@ -132,15 +127,20 @@ impl Counting {
             while let Some(item) = reader.next_record() {
                 if let Event::Command(command) = &item.record.event {
                     seen.loss.commands += 1;
-                    for at in (self.keys)(command.args) {
-                        command.args.get(at).into_iter().for_each(|key| seen.key(key));
-                    }
+                    self.keys(command.args, seen);
                 }
             }
             end = chunk.offset + chunk.bytes().len() as u64;
             spare = chunk.recycle();
         }
         Ok(end)
+    }
+
+    fn keys(&self, args: &[&[u8]], seen: &mut Seen) {
+        let Known::Yes(row) = (self.commands)(args) else { return };
+        for at in row.key_positions(args) {
+            args.get(at).into_iter().for_each(|key| seen.key(key));
+        }
     }
 
     /// Where the next known command begins at the start of a line, with another, an annotation or the end
@@ -186,7 +186,7 @@ impl Counting {
         match framed.map_err(|stop| *stop) {
             Ok(len) => {
                 let sound_behind = matches!(at.get(len), None | Some(b'*' | b'#'));
-                sound_behind && (self.commands)(&args) == Known::Yes
+                sound_behind && !matches!((self.commands)(&args), Known::No)
             }
             Err(Stop::Short { .. } | Stop::Bad(_)) => false,
         }

@@ -7,7 +7,7 @@ use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
 use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
-use crate::element::{Element, Str, Visit};
+use crate::element::{Element, Packing, Str, Visit};
 use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
@@ -131,14 +131,22 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
-        packed::listpack(blob, walker, visit, |walker, visit| {
-            pairs::<listpack::Entries>(blob, walker, visit)
-        })
+        pairs::<listpack::Entries>(blob, walker, visit)
     });
     Ok((rest, ()))
 }
 
 fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
     let mut entries = P::open(blob)?;
     let mut empty = true;
     while let Some((field, at)) = entries.next(walker)? {
@@ -175,7 +183,9 @@ pub fn listpack_ex_pre_ga<'a>(
 }
 
 fn triples(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
-    packed::listpack(blob, walker, visit, |walker, visit| each_triple(blob, walker, visit))
+    packed::whole(Packing::Listpack, blob, walker, visit, |walker, visit| {
+        each_triple(blob, walker, visit)
+    })
 }
 
 fn each_triple(blob: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {

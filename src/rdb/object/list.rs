@@ -79,9 +79,7 @@ pub fn quicklist_2<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) 
             }
             PACKED => {
                 walker.packed(value, LISTPACK_MIN, node, after, visit, |walker, blob, visit| {
-                    packed::listpack(blob, walker, visit, |walker, visit| {
-                        items::<listpack::Entries>(blob, walker, visit, &mut count)
-                    })
+                    items::<listpack::Entries>(blob, walker, visit, &mut count)
                 })
             }
             other => {
@@ -109,12 +107,14 @@ fn items<'b, P: Packed<'b>>(
     visit: &mut dyn Visit,
     count: &mut u64,
 ) -> Step {
-    let mut entries = P::open(blob)?;
-    while let Some((item, _)) = entries.next(walker)? {
-        *count += 1;
-        visit.element(Element::Item(item));
-    }
-    Ok(())
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        let mut entries = P::open(blob)?;
+        while let Some((item, _)) = entries.next(walker)? {
+            *count += 1;
+            visit.element(Element::Item(item));
+        }
+        Ok(())
+    })
 }
 
 /// Whether servers since 7.2 hold the list as a single listpack: one node, and that packed.

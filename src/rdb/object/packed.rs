@@ -20,6 +20,9 @@ pub const ZIPMAP_MIN: u64 = 2;
 
 /// The entries of a packed encoding, checked as they are read.
 pub trait Packed<'b>: Sized {
+    /// Which encoding it is.
+    const PACKING: Packing;
+
     /// Checks the header.
     fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>>;
 
@@ -29,6 +32,8 @@ pub trait Packed<'b>: Sized {
 }
 
 impl<'b> Packed<'b> for ziplist::Entries<'b> {
+    const PACKING: Packing = Packing::Ziplist;
+
     fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>> {
         ziplist::Entries::new(blob)
     }
@@ -41,6 +46,8 @@ impl<'b> Packed<'b> for ziplist::Entries<'b> {
 }
 
 impl<'b> Packed<'b> for listpack::Entries<'b> {
+    const PACKING: Packing = Packing::Listpack;
+
     fn open(blob: &'b [u8]) -> Result<Self, nom::Err<Fault>> {
         listpack::Entries::new(blob)
     }
@@ -62,14 +69,15 @@ impl<'b> Packed<'b> for listpack::Entries<'b> {
     }
 }
 
-/// Hands out a listpack as it is, then what `walk` finds in it.
-pub fn listpack(
+/// Hands out packed bytes as they are, then what `walk` finds in them.
+pub fn whole(
+    packing: Packing,
     blob: &[u8],
     walker: &mut Walker,
     visit: &mut dyn Visit,
     walk: impl FnOnce(&mut Walker, &mut dyn Visit) -> Step,
 ) -> Step {
-    visit.element(Element::Packed { packing: Packing::Listpack, blob });
+    visit.element(Element::Packed { packing, blob });
     let done = walk(walker, visit);
     visit.element(Element::Unpacked);
     done

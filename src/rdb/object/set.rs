@@ -49,7 +49,9 @@ pub fn intset<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Pa
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
-        packed::listpack(blob, walker, visit, |walker, visit| members(blob, walker, visit))
+        packed::whole(Packing::Listpack, blob, walker, visit, |walker, visit| {
+            members(blob, walker, visit)
+        })
     });
     Ok((rest, ()))
 }

@@ -69,14 +69,22 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 pub fn listpack<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, packed) = string(i)?;
     walker.packed(packed, LISTPACK_MIN, i, rest, visit, |walker, blob, visit| {
-        packed::listpack(blob, walker, visit, |walker, visit| {
-            pairs::<listpack::Entries>(blob, walker, visit)
-        })
+        pairs::<listpack::Entries>(blob, walker, visit)
     });
     Ok((rest, ()))
 }
 
 fn pairs<'b, P: Packed<'b>>(blob: &'b [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
+    packed::whole(P::PACKING, blob, walker, visit, |walker, visit| {
+        each_pair::<P>(blob, walker, visit)
+    })
+}
+
+fn each_pair<'b, P: Packed<'b>>(
+    blob: &'b [u8],
+    walker: &mut Walker,
+    visit: &mut dyn Visit,
+) -> Step {
     let mut entries = P::open(blob)?;
     let mut last: Option<(f64, Str<'b>)> = None;
     let mut in_order = true;

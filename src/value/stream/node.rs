@@ -194,7 +194,7 @@ impl Node {
         })
     }
 
-    /// Makes the entry whose flags are at `pos` a tombstone. The counts stay: see [`Node::deleted`].
+    /// Makes the entry whose flags are at `pos` a tombstone. The counts stay.
     fn bury(&mut self, pos: usize) {
         if let Some(flags) = self.packed.at(pos).and_then(|(flags, _)| flags.as_int()) {
             self.packed.replace(pos, 1, &[Entry::Int(flags | DELETED)]);

@@ -1,0 +1,306 @@
+//! An RDB into the store: each value is walked deeply and built from what the walk hands out, packed
+//! bytes as they are. A value that is damaged does not get in; its findings say why.
+
+use super::pipeline::Worker;
+use super::rdb_facts::{Fact, Facts, Library};
+use crate::element::{Element, Packing, Str, Visit};
+use crate::encoding::ziplist;
+use crate::engine::{Access, Item};
+use crate::finding::{Finding, KeyPlace, Severity};
+use crate::limits::Limits;
+use crate::rdb::reader::Reader;
+use crate::rdb::skim::Chunk;
+use crate::rdb::types::DataType;
+use crate::rdb::walk::Walker;
+use crate::record::{Event, KeyRecord, Record};
+use crate::value::stream::Loader as StreamLoader;
+use crate::value::{
+    Bytes, End, Hash, Intset, List, Module, Node, Packed, PackedLimits, Set, Str as Text, Value,
+    Zset,
+};
+
+/// A key ready to be put into the store.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Database.
+    pub db: u64,
+    /// Name.
+    pub key: Bytes,
+    /// Value and what belongs to it.
+    pub item: Item,
+}
+
+/// What a worker makes of a chunk.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// Keys, in order.
+    pub keys: Vec<Loaded>,
+    /// Function libraries: name and code.
+    pub functions: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What comes once in a file.
+    pub once: Vec<Fact>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Keys that are left out because they are damaged or of no known form.
+    pub left_out: u64,
+}
+
+/// Turns the records of chunks into keys.
+#[derive(Debug)]
+pub struct Builder {
+    walker: Walker,
+    limits: PackedLimits,
+    /// Counts by database and type.
+    pub facts: Facts,
+    name: Vec<u8>,
+}
+
+impl Builder {
+    /// A builder that packs small collections by these limits.
+    pub fn new(limits: Limits, packed: PackedLimits) -> Builder {
+        Builder {
+            walker: Walker::new(true, limits),
+            limits: packed,
+            facts: Facts::default(),
+            name: Vec::new(),
+        }
+    }
+
+    fn key(&mut self, key: &KeyRecord<'_>, out: &mut Out) {
+        self.facts.key(key, 0);
+        let mut name = std::mem::take(&mut self.name);
+        match key.key.bytes(&mut name) {
+            Ok(text) => match self.value(key, text, out) {
+                Some(value) => out.keys.push(Loaded {
+                    db: key.db,
+                    key: Bytes::new(text),
+                    item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
+                }),
+                None => out.left_out += 1,
+            },
+            Err(_) => out.left_out += 1,
+        }
+        self.name = name;
+    }
+
+    fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
+        let mut build = Build::new(key, self.limits);
+        self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
+        let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
+        for mut finding in self.walker.findings.drain(..) {
+            finding.key = Some(KeyPlace {
+                db: key.db,
+                key: name.to_vec(),
+                type_name: key.rdb_type.name,
+                elements: key.stated_count(),
+            });
+            out.findings.push(finding);
+        }
+        if damaged {
+            return None;
+        }
+        build.finish()
+    }
+}
+
+/// LRU and LFU marks as the file has them.
+fn access(key: &KeyRecord<'_>) -> Option<Access> {
+    match (key.idle_s, key.freq) {
+        (_, Some(freq)) => Some(Access::Freq(freq)),
+        (Some(idle), None) => Some(Access::Idle(idle)),
+        (None, None) => None,
+    }
+}
+
+impl Worker<Chunk> for Builder {
+    type Out = Out;
+
+    fn chunk(&mut self, chunk: &Chunk) -> Out {
+        let mut out = Out::default();
+        let mut db = chunk.start.db;
+        for record in Reader::new(chunk) {
+            match record {
+                Err(finding) => out.findings.push(finding),
+                Ok(Record { event: Event::Key(ref key), .. }) => self.key(key, &mut out),
+                Ok(record) => {
+                    match record.event {
+                        Event::SelectDb(selected) => db = selected,
+                        Event::Function { code } => out.functions.extend(function(code)),
+                        _ => {}
+                    }
+                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
+                    out.once.extend(self.facts.record(&record, opcode, db));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn function(code: Str<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut text = Vec::new();
+    let code = code.bytes(&mut text).ok()?;
+    Some((Library::of(code, 0).name?, code.to_vec()))
+}
+
+/// A value being built.
+struct Build {
+    kind: Kind,
+    limits: PackedLimits,
+    /// A packed hash has expire times between its fields.
+    triples: bool,
+    /// Packed bytes were taken as they are: the elements in them are passed over.
+    taken: bool,
+    left: Vec<u8>,
+    right: Vec<u8>,
+}
+
+enum Kind {
+    Empty,
+    Text(Text),
+    Nodes(Vec<Node>),
+    List(List),
+    Set(Set),
+    Zset(Zset),
+    Hash(Hash),
+    Stream(Box<StreamLoader>),
+    Module(Module),
+}
+
+impl Build {
+    fn new(key: &KeyRecord<'_>, limits: PackedLimits) -> Build {
+        let kind = match key.rdb_type.data {
+            DataType::Set => Kind::Set(Set::default()),
+            DataType::Zset => Kind::Zset(Zset::default()),
+            DataType::Hash => Kind::Hash(Hash::default()),
+            DataType::Stream => Kind::Stream(Box::new(StreamLoader::new(limits))),
+            DataType::List if key.rdb_type.encoding == "linkedlist" => Kind::List(List::default()),
+            DataType::List => Kind::Nodes(Vec::new()),
+            DataType::String | DataType::Module | DataType::Array => Kind::Empty,
+        };
+        let triples = key.rdb_type.encoding == "listpackex";
+        Build { kind, limits, triples, taken: false, left: Vec::new(), right: Vec::new() }
+    }
+
+    fn finish(self) -> Option<Value> {
+        let value = match self.kind {
+            Kind::Empty => return None,
+            Kind::Text(text) => text.into(),
+            Kind::Nodes(nodes) => List::from_nodes(nodes).into(),
+            Kind::List(list) => list.into(),
+            Kind::Set(set) => set.into(),
+            Kind::Zset(zset) => zset.into(),
+            Kind::Hash(hash) => hash.into(),
+            Kind::Stream(stream) => return Some(stream.finish().into()),
+            Kind::Module(module) => module.into(),
+        };
+        // As servers: a collection without elements is no key.
+        let value: Value = value;
+        let keeps = matches!(value, Value::Str(_)) || !value.is_empty();
+        keeps.then_some(value)
+    }
+
+    fn packed(&mut self, packing: Packing, blob: &[u8]) {
+        let limits = &self.limits;
+        if let (Kind::Set(set), Packing::Intset) = (&mut self.kind, packing) {
+            *set = Set::from_intset(Intset::from_blob(blob), limits);
+            self.taken = true;
+            return;
+        }
+        let packed = match packing {
+            Packing::Listpack => Packed::from_blob(blob),
+            Packing::Ziplist => from_ziplist(blob),
+            Packing::Intset => return,
+        };
+        match &mut self.kind {
+            Kind::Set(set) => *set = Set::from_packed(packed, limits),
+            Kind::Zset(zset) => *zset = Zset::from_packed(packed, limits),
+            Kind::Hash(hash) if self.triples => *hash = Hash::from_triples(packed, limits),
+            Kind::Hash(hash) => *hash = Hash::from_pairs(packed, limits),
+            // As servers do: an empty node is passed over.
+            Kind::Nodes(_) if packed.is_empty() => {}
+            Kind::Nodes(nodes) => nodes.push(Node::Packed(packed)),
+            _ => return,
+        }
+        self.taken = true;
+    }
+
+    fn item(&mut self, item: Str<'_>) {
+        let limits = self.limits;
+        let Ok(text) = item.bytes(&mut self.left) else { return };
+        match &mut self.kind {
+            // Outside packed bytes a quicklist has only elements that are nodes of their own.
+            Kind::Nodes(nodes) => nodes.push(Node::Plain(text.into())),
+            Kind::List(list) => list.push(End::Back, text, &limits),
+            _ => {}
+        }
+    }
+
+    fn field(&mut self, field: Str<'_>, value: Str<'_>, expire_at_ms: Option<i64>) {
+        let (Ok(name), Ok(text)) = (field.bytes(&mut self.left), value.bytes(&mut self.right))
+        else {
+            return;
+        };
+        if let Kind::Hash(hash) = &mut self.kind {
+            hash.set(name, text, &self.limits);
+            if expire_at_ms.is_some() {
+                hash.set_expire(name, expire_at_ms);
+            }
+        }
+    }
+}
+
+/// The same entries in a listpack. Where the ziplist is damaged the walk tells, and nothing is kept.
+fn from_ziplist(blob: &[u8]) -> Packed {
+    let mut packed = Packed::new();
+    if let Ok(mut entries) = ziplist::Entries::new(blob) {
+        while let Ok(Some(entry)) = entries.next_entry() {
+            packed.push(entry);
+        }
+    }
+    packed
+}
+
+impl Visit for Build {
+    fn element(&mut self, element: Element<'_>) {
+        match element {
+            Element::Packed { packing, blob } => return self.packed(packing, blob),
+            Element::Unpacked => {
+                self.taken = false;
+                return;
+            }
+            _ if self.taken => return,
+            _ => {}
+        }
+        if let Kind::Stream(stream) = &mut self.kind {
+            match element {
+                Element::StreamNode { id, blob } => {
+                    stream.node(id, blob);
+                }
+                other => stream.element(other),
+            }
+            return;
+        }
+        match element {
+            Element::Text(text) => {
+                let text = text.bytes(&mut self.left).map(Text::new);
+                self.kind = text.map_or(Kind::Empty, Kind::Text);
+            }
+            Element::Item(item) => self.item(item),
+            Element::Member(member) => {
+                if let (Kind::Set(set), Ok(text)) = (&mut self.kind, member.bytes(&mut self.left)) {
+                    set.insert(text, &self.limits);
+                }
+            }
+            Element::Scored { member, score } => {
+                if let (Kind::Zset(zset), Ok(text)) = (&mut self.kind, member.bytes(&mut self.left))
+                {
+                    zset.insert(text, score, &self.limits);
+                }
+            }
+            Element::Field { field, value, expire_at_ms } => self.field(field, value, expire_at_ms),
+            Element::Module { id, data } => self.kind = Kind::Module(Module::new(id.0, data)),
+            _ => {}
+        }
+    }
+}
