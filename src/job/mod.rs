@@ -13,6 +13,7 @@ pub mod load;
 pub mod pipeline;
 pub mod rdb_facts;
 pub mod rdb_file;
+pub mod repair_aof;
 pub mod replay;
 pub mod tally;
 pub mod target;
