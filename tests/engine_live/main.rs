@@ -5,7 +5,13 @@
 //! those that tests/support/servers.rs finds, from 7.0 on. Which seeds, how many commands, which types:
 //! `$RDBTOOL_TEST_SEEDS` ("1,2,3"), `$RDBTOOL_TEST_COMMANDS`, `$RDBTOOL_TEST_KINDS` ("hash,zset").
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout
+)]
 
 mod dice;
 mod generic;
