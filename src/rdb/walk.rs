@@ -33,8 +33,6 @@ pub struct Walker {
     pub limits: Limits,
     /// Whether an entry of one of the ambiguous sizes was met, and with which back length (A.6).
     pub backlen: BacklenSeen,
-    /// RDB version of the file, for rules that changed with it.
-    pub version: u16,
     in_stream: bool,
     end: u64,
     inside: Option<Inside>,
@@ -73,7 +71,6 @@ impl Walker {
             dropped: 0,
             limits,
             backlen: BacklenSeen::default(),
-            version: u16::MAX,
             in_stream: false,
             end: 0,
             inside: None,

@@ -5,8 +5,7 @@
 
 use super::digest::Fold;
 use super::{DataType, Type, block};
-
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+use crate::element::ModuleId;
 
 /// A module's value.
 #[derive(Debug, Clone)]
@@ -19,10 +18,7 @@ pub struct Module {
 impl Module {
     /// A value of the type with this id, its payload as it lay in the file.
     pub fn new(id: u64, payload: impl Into<Box<[u8]>>) -> Module {
-        let letters = (0..9).rev().map(|n| (id >> (10 + 6 * n) & 63) as usize);
-        let name =
-            letters.filter_map(|at| LETTERS.get(at)).map(|letter| char::from(*letter)).collect();
-        Module { id, payload: payload.into(), name }
+        Module { id, payload: payload.into(), name: ModuleId(id).name() }
     }
 
     /// The type's id.
@@ -42,7 +38,7 @@ impl Module {
 
     /// The version in the id.
     pub fn version(&self) -> u16 {
-        (self.id & 1023) as u16
+        ModuleId(self.id).encver()
     }
 }
 
