@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
+mod bits;
 mod dice;
 mod generic;
 mod list;
@@ -28,7 +29,7 @@ use servers::{Client, Reply, Server, ServerBinary, Setup};
 
 /// Every data type's commands.
 const KINDS: &[Kind] =
-    &[string::KIND, list::KIND, set::KIND, sort::KIND, stream::KIND, generic::KIND];
+    &[string::KIND, bits::KIND, list::KIND, set::KIND, sort::KIND, stream::KIND, generic::KIND];
 
 /// Those asked for.
 fn kinds() -> Vec<Kind> {

@@ -3,6 +3,8 @@
 use super::command::Command;
 
 mod array;
+mod bitfield;
+mod bits;
 mod blocking;
 mod debug;
 mod expire;
@@ -28,6 +30,8 @@ mod transaction;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    bitfield::COMMANDS,
+    bits::COMMANDS,
     blocking::COMMANDS,
     array::COMMANDS,
     debug::COMMANDS,
