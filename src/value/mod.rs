@@ -9,6 +9,7 @@ mod bytes;
 pub mod dict;
 pub mod digest;
 mod hash;
+pub mod hll;
 mod intset;
 mod list;
 mod module;
@@ -238,6 +239,8 @@ pub struct PackedLimits {
     pub stream_node_bytes: usize,
     /// `stream-node-max-entries`
     pub stream_node_entries: usize,
+    /// `hll-sparse-max-bytes`
+    pub hll_sparse: usize,
 }
 
 impl PackedLimits {
@@ -253,6 +256,7 @@ impl PackedLimits {
         list_node: 8192,
         stream_node_bytes: 4096,
         stream_node_entries: 100,
+        hll_sparse: 3000,
     };
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn knows(release: Release, argv: &[Vec<u8>]) -> bool {
 }
 
 /// Letters that keys begin with, one a data type: a few keys of each, so that types meet too.
-const POOLS: &[u8] = b"slzehxag";
+const POOLS: &[u8] = b"slzehxagp";
 const POOL: u32 = 8;
 
 impl Dice {

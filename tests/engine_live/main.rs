@@ -10,6 +10,7 @@
 mod bits;
 mod dice;
 mod generic;
+mod hll;
 mod list;
 mod payload;
 #[path = "../support/servers.rs"]
@@ -29,7 +30,7 @@ use servers::{Client, Reply, Server, ServerBinary, Setup};
 
 /// Every data type's commands.
 const KINDS: &[Kind] =
-    &[string::KIND, bits::KIND, list::KIND, set::KIND, sort::KIND, stream::KIND, generic::KIND];
+    &[string::KIND, bits::KIND, list::KIND, set::KIND, sort::KIND, hll::KIND, stream::KIND, generic::KIND];
 
 /// Those asked for.
 fn kinds() -> Vec<Kind> {

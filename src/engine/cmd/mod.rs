@@ -9,6 +9,7 @@ mod blocking;
 mod debug;
 mod expire;
 mod generic;
+mod hll;
 mod incr;
 mod increx;
 mod keyspace;
@@ -37,6 +38,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    hll::COMMANDS,
     incr::COMMANDS,
     increx::COMMANDS,
     keyspace::COMMANDS,
