@@ -17,12 +17,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["job", "input", "rdb", "finding", "limits"]),
     (
         "job",
-        &["input", "rdb", "record", "element", "encoding", "finding", "limits", "error", "glob"],
+        &[
+            "input", "engine", "persist", "aof", "value", "rdb", "record", "element", "encoding",
+            "finding", "limits", "error", "glob",
+        ],
     ),
     ("input", &["rdb", "error"]),
+    ("persist", &["encoding", "error"]),
+    ("aof", &["record", "encoding", "finding", "limits", "error"]),
     ("rdb", &["record", "element", "encoding", "finding", "limits", "error"]),
-    ("engine", &["value", "encoding", "glob", "limits", "error"]),
-    ("value", &["encoding", "limits", "error"]),
+    ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
+    ("value", &["element", "encoding", "limits", "error"]),
     // Records carry rows of the type table.
     ("record", &["rdb", "element"]),
     ("element", &["encoding"]),

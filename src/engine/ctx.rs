@@ -4,14 +4,18 @@
 //! A write command reads its arguments first (errors must leave no trace), then gets its value,
 //! changes it, and says so with [`Ctx::changed`].
 
+use super::args;
 use super::command::Command;
 use super::failure::Failure;
 use super::keyspace::{Item, Keyspace};
 use super::release::Release;
+use super::reply::Reply;
 use super::session::Session;
 use super::{Engine, Mode};
+use crate::encoding::number::double_17g;
 use crate::limits;
 use crate::value::dict::Slot;
+use crate::value::digest::ScoreText;
 use crate::value::{DataType, PackedLimits, Value};
 
 /// A command at work.
@@ -39,6 +43,27 @@ impl Ctx<'_> {
     /// The server that the engine stands for.
     pub fn release(&self) -> Release {
         self.engine.config.release
+    }
+
+    /// A floating point number, as this server reads one.
+    pub fn float(&self, arg: &[u8]) -> Result<f64, Failure> {
+        let digits = arg.strip_prefix(b"-").or(arg.strip_prefix(b"+")).unwrap_or(arg);
+        match digits {
+            [b'0', b'x' | b'X', ..] if self.release().has_valkey(9, 0) => Err(Failure::NOT_FLOAT),
+            _ => args::float(arg),
+        }
+    }
+
+    /// A score as this server answers it.
+    pub fn score(&self, score: f64) -> Reply {
+        match self.release().score_text() {
+            ScoreText::Grisu => Reply::Double(score),
+            ScoreText::Legacy17g => {
+                let mut text = Vec::with_capacity(24);
+                double_17g(score, &mut text);
+                Reply::Number(text)
+            }
+        }
     }
 
     /// The selected database, if anything was ever in it.

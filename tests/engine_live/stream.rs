@@ -1,7 +1,7 @@
 //! Streams and their groups.
 
 use crate::dice::{Cmd, Compare, Dice, Kind};
-use crate::servers::Reply as Resp;
+use crate::servers::Reply;
 
 pub(crate) const KIND: Kind = Kind { name: "stream", draw, chosen: CHOSEN };
 
@@ -261,7 +261,7 @@ fn xautoclaim(dice: &mut Dice, key: Vec<u8>) -> Vec<Vec<u8>> {
         argv.push(dice.word(&["JUSTID", "JUSTID", "JUSTID", "FOO"]));
     }
     // An enormous count asks for an enormous allocation.
-    if argv.iter().any(|arg| arg.len() > 10 && arg.iter().all(u8::is_ascii_digit)) {
+    if argv.iter().any(|arg| arg.len() > 8 && arg.iter().all(u8::is_ascii_digit)) {
         argv.truncate(6);
     }
     argv
@@ -330,22 +330,22 @@ fn deletion(dice: &mut Dice, key: Vec<u8>) -> Vec<Vec<u8>> {
 }
 
 /// Idle times and points in time may differ by what passes between the two.
-fn same_but_times(ours: &Resp, theirs: &Resp) -> bool {
-    let (Resp::Array(Some(ours)), Resp::Array(Some(theirs))) = (ours, theirs) else {
+fn same_but_times(ours: &Reply, theirs: &Reply) -> bool {
+    let (Reply::Array(Some(ours)), Reply::Array(Some(theirs))) = (ours, theirs) else {
         return ours == theirs;
     };
     let near = |at: usize| match (&ours[at], &theirs[at]) {
-        (Resp::Int(a), Resp::Int(b)) => (a - b).abs() < 5000,
+        (Reply::Int(a), Reply::Int(b)) => (a - b).abs() < 5000,
         _ => false,
     };
     let is_time = |at: usize| {
-        let named = |before: &Resp| match before {
-            Resp::Bulk(Some(name)) => {
+        let named = |before: &Reply| match before {
+            Reply::Bulk(Some(name)) => {
                 [&b"idle"[..], b"inactive", b"seen-time", b"active-time"].contains(&&name[..])
             }
             _ => false,
         };
-        let kinds: Vec<bool> = theirs.iter().map(|item| matches!(item, Resp::Int(_))).collect();
+        let kinds: Vec<bool> = theirs.iter().map(|item| matches!(item, Reply::Int(_))).collect();
         // id, consumer, time, deliveries; or id, time, deliveries
         (at > 0 && named(&theirs[at - 1]))
             || (kinds == [false, false, true, true] && at == 2)

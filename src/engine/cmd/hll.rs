@@ -1,6 +1,6 @@
 //! HyperLogLogs, which are strings to every other command.
 
-use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::flag::{DENYOOM, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -9,8 +9,8 @@ use crate::value::{Str, hll};
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("pfadd", -2, WRITE | DENYOOM, Keys::ONE, Since::both(2, 8), pfadd),
-    // It changes nothing but the cardinality noted in the value; that is logged all the same.
-    cmd("pfcount", -2, READONLY, Keys::ALL, Since::both(2, 8), pfcount),
+    // A write only in that it notes the cardinality in the value; that is logged all the same.
+    cmd("pfcount", -2, WRITE, Keys::ALL, Since::both(2, 8), pfcount),
     cmd("pfmerge", -2, WRITE | DENYOOM, Keys::ALL, Since::both(2, 8), pfmerge),
     cmd("pfdebug", -3, WRITE | DENYOOM, DEBUG_KEY, Since::both(2, 8), pfdebug),
 ];
@@ -101,10 +101,7 @@ fn count(number: u64) -> Reply {
 }
 
 /// The highest of each register in all of these, and whether one of them is dense.
-fn merged(
-    ctx: &mut Ctx<'_>,
-    keys: &[&[u8]],
-) -> Result<(Box<[u8; hll::REGISTERS]>, bool), Failure> {
+fn merged(ctx: &mut Ctx<'_>, keys: &[&[u8]]) -> Result<(Box<[u8; hll::REGISTERS]>, bool), Failure> {
     let (mut registers, mut dense) = (Box::new([0; hll::REGISTERS]), false);
     for key in keys {
         if let Some(text) = read(ctx, key)? {

@@ -9,12 +9,18 @@ mod blocking;
 mod debug;
 mod expire;
 mod generic;
+mod geo;
+mod geo_search;
+mod hash;
+mod hash_ttl;
 mod hll;
+mod hsetex;
 mod incr;
 mod increx;
 mod keyspace;
 mod lcs;
 mod list;
+mod sample;
 mod server;
 mod set;
 mod setops;
@@ -28,17 +34,28 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
+mod unbuilt;
+mod vectorset;
+mod zset;
+mod zset_pop;
+mod zset_range;
+mod zset_store;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    array::COMMANDS,
     bitfield::COMMANDS,
     bits::COMMANDS,
     blocking::COMMANDS,
-    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    hash::COMMANDS,
+    hash_ttl::COMMANDS,
     hll::COMMANDS,
+    hsetex::COMMANDS,
     incr::COMMANDS,
     increx::COMMANDS,
     keyspace::COMMANDS,
@@ -56,4 +73,10 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
+    unbuilt::COMMANDS,
+    vectorset::COMMANDS,
+    zset::COMMANDS,
+    zset_pop::COMMANDS,
+    zset_range::COMMANDS,
+    zset_store::COMMANDS,
 ];
