@@ -9,6 +9,7 @@ mod bytes;
 pub mod dict;
 pub mod digest;
 mod hash;
+pub mod hll;
 mod intset;
 mod list;
 mod module;
@@ -244,6 +245,8 @@ pub struct PackedLimits {
     pub stream_node_bytes: usize,
     /// `stream-node-max-entries`
     pub stream_node_entries: usize,
+    /// `hll-sparse-max-bytes`
+    pub hll_sparse: usize,
 }
 
 impl PackedLimits {
@@ -259,6 +262,7 @@ impl PackedLimits {
         list_node: 8192,
         stream_node_bytes: 4096,
         stream_node_entries: 100,
+        hll_sparse: 3000,
     };
 }
 

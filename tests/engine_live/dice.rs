@@ -97,7 +97,7 @@ pub(crate) fn knows(release: Release, argv: &[Vec<u8>]) -> bool {
 }
 
 /// Letters that keys begin with, one a data type: a few keys of each, so that types meet too.
-const POOLS: &[u8] = b"slzehxagv";
+const POOLS: &[u8] = b"slzehxagvp";
 const POOL: u32 = 8;
 
 impl Dice {

@@ -13,10 +13,12 @@
     clippy::print_stdout
 )]
 
+mod bits;
 mod dice;
 mod generic;
 mod geo;
 mod hash;
+mod hll;
 mod list;
 mod payload;
 #[path = "../support/servers.rs"]
@@ -39,9 +41,11 @@ use servers::{Client, Reply, Server, ServerBinary, Setup};
 /// Every data type's commands.
 const KINDS: &[Kind] = &[
     string::KIND,
+    bits::KIND,
     list::KIND,
     set::KIND,
     sort::KIND,
+    hll::KIND,
     stream::KIND,
     hash::KIND,
     zset::KIND,

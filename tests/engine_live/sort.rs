@@ -6,7 +6,7 @@ pub(crate) const KIND: Kind = Kind { name: "sort", draw, chosen: CHOSEN };
 
 fn draw(dice: &mut Dice) -> Cmd {
     let s = |word: &str| word.as_bytes().to_vec();
-    let argv = match dice.below(10) {
+    let argv = match dice.below(12) {
         0 | 1 => {
             let mut argv = vec![dice.word(&["RPUSH", "LPUSH"]), dice.key(b'l')];
             argv.extend((0..=dice.below(6)).map(|_| element(dice)));
@@ -20,6 +20,15 @@ fn draw(dice: &mut Dice) -> Cmd {
         3 => vec![s("SET"), weight_key(dice), number(dice)],
         4 => vec![s("DEL"), dice.key(b'l'), weight_key(dice)],
         5 => vec![s("LRANGE"), dice.key(b'l'), s("0"), s("-1")],
+        6 => {
+            let mut argv = vec![s("ZADD"), dice.key(b'z')];
+            argv.extend(
+                (0..=dice.below(4))
+                    .flat_map(|_| [dice.below(5).to_string().into_bytes(), element(dice)]),
+            );
+            argv
+        }
+        7 => vec![s("OBJECT"), s("ENCODING"), dice.key(b'z')],
         _ => return sort(dice),
     };
     Cmd { argv, compare: Compare::Exact }
@@ -51,9 +60,9 @@ fn weight_key(dice: &mut Dice) -> Vec<u8> {
 /// A SORT whose answer chance has no say in: no ties where BY and ALPHA leave them in any order, and no
 /// part of a set that is in none.
 fn sort(dice: &mut Dice) -> Cmd {
-    let of_set = dice.once_in(3);
-    let key = dice.key(if of_set { b'e' } else { b'l' });
-    let of_set = key[0] != b'l';
+    let pool = dice.pick(b"llez");
+    let key = dice.key(pool);
+    let of_set = !matches!(key[0], b'l' | b'z');
     let mut argv = vec![dice.word(&["SORT", "SORT", "SORT", "SORT_RO"]), key];
     let (alpha, mut compare) = (dice.once_in(2), Compare::Exact);
     if alpha {

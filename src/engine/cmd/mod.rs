@@ -3,6 +3,8 @@
 use super::command::Command;
 
 mod array;
+mod bitfield;
+mod bits;
 mod blocking;
 mod debug;
 mod expire;
@@ -11,6 +13,7 @@ mod geo;
 mod geo_search;
 mod hash;
 mod hash_ttl;
+mod hll;
 mod hsetex;
 mod incr;
 mod increx;
@@ -40,8 +43,10 @@ mod zset_store;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
-    blocking::COMMANDS,
     array::COMMANDS,
+    bitfield::COMMANDS,
+    bits::COMMANDS,
+    blocking::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
@@ -49,6 +54,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     geo_search::COMMANDS,
     hash::COMMANDS,
     hash_ttl::COMMANDS,
+    hll::COMMANDS,
     hsetex::COMMANDS,
     incr::COMMANDS,
     increx::COMMANDS,

@@ -19,7 +19,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome, c_text};
 use crate::engine::release::{Family, Release};
 use crate::engine::reply::Reply;
-use crate::value::{Bytes, DataType, List, Value};
+use crate::value::{Bytes, DataType, List, Value, Zset};
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("sort", -2, WRITE | DENYOOM, Keys::Find(sort_keys), Since::both(1, 0), sort),
@@ -104,6 +104,12 @@ impl<'a> Job<'a> {
     }
 
     fn run(mut self, ctx: &mut Ctx<'_>, key: &[u8]) -> Outcome {
+        if let Some(Value::Zset(_)) = ctx.value(key)
+            && let Some(zset) = ctx.write::<Zset>(key)?
+        {
+            // Servers unfold it for the walk, and leave it so.
+            zset.unfold();
+        }
         let mut elements = Vec::new();
         if let Some(value) = ctx.value(key) {
             if self.keep_order && self.store.is_some() && matches!(value, Value::Set(_)) {

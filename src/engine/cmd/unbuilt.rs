@@ -7,28 +7,9 @@ use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 
-const BITOP: Keys = Keys::Range { first: 2, last: -1, step: 1 };
 const SCRIPT: Keys = Keys::Counted { count: 2, more: &[] };
 
 pub(super) const COMMANDS: &[Command] = &[
-    cmd("setbit", 4, WRITE, Keys::ONE, Since::both(2, 2), unbuilt),
-    cmd("getbit", 3, READONLY, Keys::ONE, Since::both(2, 2), unbuilt),
-    cmd("bitcount", -2, READONLY, Keys::ONE, Since::both(2, 6), unbuilt),
-    cmd("bitpos", -3, READONLY, Keys::ONE, Since::both(2, 8), unbuilt),
-    cmd("bitop", -4, WRITE, BITOP, Since::both(2, 6), unbuilt),
-    cmd("bitfield", -2, WRITE, Keys::ONE, Since::both(3, 2), unbuilt),
-    cmd("bitfield_ro", -2, READONLY, Keys::ONE, Since::both(6, 0), unbuilt),
-    cmd("pfadd", -2, WRITE, Keys::ONE, Since::both(2, 8), unbuilt),
-    cmd("pfcount", -2, WRITE, Keys::ALL, Since::both(2, 8), unbuilt),
-    cmd("pfmerge", -2, WRITE, Keys::ALL, Since::both(2, 8), unbuilt),
-    cmd(
-        "pfdebug",
-        3,
-        WRITE,
-        Keys::Range { first: 2, last: 2, step: 1 },
-        Since::both(2, 8),
-        unbuilt,
-    ),
     cmd("eval", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
     cmd("evalsha", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
     cmd("script", -2, WRITE, Keys::None, Since::both(2, 6), unbuilt),
