@@ -148,6 +148,59 @@ codes! {
     ModuleOpcode "module-opcode" Error "Module data with an unknown opcode: nothing after it can be framed."
     ModuleUnknown "module-unknown" Note "Values of a module: kept as they are; a server without that module refuses the file."
     VectorSet "vectorset" Error "A vector set whose parts do not fit together."
+    // AOF files: framing (B.1, B.5).
+    AofTruncated "aof-truncated" Error "The file ends in the middle of a command: a server cuts it there (`aof-load-truncated yes`, the default) or refuses to start."
+    AofFormat "aof-format" Error "Bytes that are no command where one should begin or go on: the server refuses to start."
+    AofLength "aof-length" Error "An argument of negative length, or of more bytes than any server stores."
+    AofArgc "aof-argc" Error "A command of no arguments (`*0`, `*-1`): redis-check-aof lets it pass, the server refuses to start."
+    AofNulTail "aof-nul-tail" Error "NUL bytes up to the end, as a power cut leaves them: the server refuses to start."
+    AofNulHole "aof-nul-hole" Error "A run of NUL bytes where commands should be, with other bytes behind it."
+    AofDupBlock "aof-dup-block" Error "A block of bytes that is in the file twice, one copy directly behind the other."
+    AofLineEnd "aof-line-end" Warning "A line that ends with LF alone: servers read it, redis-check-aof does not."
+    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`): servers read it, redis-check-aof does not."
+    AofArgumentEnd "aof-argument-end" Warning "An argument followed by two bytes other than CRLF: servers do not look at them, redis-check-aof does."
+    // AOF files: commands and transactions (B.1, B.5).
+    AofMultiOpen "aof-multi-open" Error "A transaction that never ends: servers drop it with all that follows. Where a cut command follows it as well, all servers but Valkey 9.1 leave its MULTI in the file, and the start after the next one drops everything written until then."
+    AofMultiTorn "aof-multi-torn" Error "A transaction cut off when a server stopped, with the writes of the next run behind it: they count as part of it, and are dropped unless an EXEC follows."
+    AofMultiNested "aof-multi-nested" Error "A MULTI inside a transaction: servers log an error and go on, redis-check-aof stops."
+    AofExecAlone "aof-exec-alone" Error "An EXEC without its MULTI: servers log an error and go on, redis-check-aof stops."
+    AofUnknownCommand "aof-unknown-command" Error "A command that no server knows: the server refuses to start."
+    AofModuleCommand "aof-module-command" Note "A command of a module: a server without that module refuses to start."
+    AofArity "aof-arity" Error "A command with a wrong number of arguments: Redis runs it all the same and reads memory it should not, Valkey 9 refuses to start."
+    AofDbRange "aof-db-range" Warning "A SELECT of a database at or above the server's `databases` setting: the server skips it, and what follows lands in another database."
+    AofDbInvalid "aof-db-invalid" Error "A SELECT of what no server has as a database: it is skipped, and what follows lands in another database."
+    // AOF files: annotations (B.2).
+    AofAnnotationLong "aof-annotation-long" Error "An annotation line of more than 1024 bytes: servers read on inside it and refuse to start."
+    AofAnnotationTorn "aof-annotation-torn" Error "An annotation without its line end at the end of the file: the server starts and writes on behind it, and the start after that is refused."
+    AofTimestamp "aof-timestamp" Warning "A `#TS:` annotation without a number."
+    AofTimestampOrder "aof-timestamp-order" Note "A timestamp earlier than the one before it: a clock was set back."
+    AofEmpty "aof-empty" Note "An AOF without a single command."
+    // Manifests of multi-part AOFs (B.4).
+    ManifestEmpty "manifest-empty" Error "A manifest without a byte: the server refuses to start."
+    ManifestNoFiles "manifest-no-files" Error "A manifest that names no file: the server starts without data."
+    ManifestLine "manifest-line" Error "A manifest line that the server cannot read: it refuses to start."
+    ManifestField "manifest-field" Error "A manifest line without its file, seq or type, or with one that no server accepts."
+    ManifestName "manifest-name" Error "A file name in a manifest that is no plain name: it is not opened."
+    ManifestTwoBases "manifest-two-bases" Error "More than one base file in a manifest: the server refuses to start."
+    ManifestSeq "manifest-seq" Error "Incr files whose sequence numbers do not increase: the server refuses to start."
+    ManifestDupFile "manifest-dup-file" Error "The same file twice in a manifest: its commands would run twice."
+    ManifestOrder "manifest-order" Note "A base file that is not first in its manifest: servers read it first all the same."
+    ManifestUnknown "manifest-unknown" Note "A pair in a manifest that is not known: servers ignore it, and drop it when they write the manifest."
+    ManifestLoose "manifest-loose" Warning "A pair in a manifest that servers read, though none writes it so."
+    ManifestOffsets "manifest-offsets" Warning "Replication offsets in a manifest that cannot be right."
+    // Folders of multi-part AOFs, and what a server does with them (B.4).
+    AofFileMissing "aof-file-missing" Error "A file that the manifest names and that is not there: the server refuses to start."
+    AofFileKind "aof-file-kind" Error "A file that the manifest names and that is no regular file: it is not opened."
+    AofHistoryMissing "aof-history-missing" Note "A history file that the manifest names and that is not there: nobody needs it."
+    AofNotLast "aof-not-last" Error "Damage at the end of a file that is not the last: the server cuts the file on disk and then refuses to start."
+    AofOrphan "aof-orphan" Warning "A part of an AOF that the manifest does not name: no server reads it."
+    AofTempFile "aof-temp-file" Note "A temporary file that a server left behind."
+    AofSameName "aof-same-name" Error "An incr file that the manifest does not name, under the name the server takes next: the server appends to it, and its old commands run at the start after that."
+    AofNoManifest "aof-no-manifest" Error "Parts of an AOF without a manifest: the server starts empty."
+    StartIgnoresRdb "start-ignores-rdb" Error "`appendonly yes` and no AOF: the server starts empty, and does not read the RDB that is there."
+    StartIgnoresAof "start-ignores-aof" Warning "`appendonly no` and an AOF: the server does not read it."
+    StartUpgrades "start-upgrades" Note "An AOF of before 7.0: the server moves it into the folder and writes a manifest."
+    StartOldAof "start-old-aof" Warning "An AOF of before 7.0 beside a folder with a manifest: the server does not read it."
 }
 
 impl fmt::Display for Code {
@@ -231,6 +284,17 @@ impl Finding {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.code.severity()
+    }
+}
+
+/// Bytes that are kept of a piece of the file in a message.
+const SHOWN: usize = 64;
+
+/// A piece of the file for a message: quoted, escaped, and cut short where it is long.
+pub fn shown(text: &[u8]) -> String {
+    match text.get(..SHOWN) {
+        Some(cut) if cut.len() < text.len() => format!("\"{}…\"", cut.escape_ascii()),
+        _ => format!("\"{}\"", text.escape_ascii()),
     }
 }
 

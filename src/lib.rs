@@ -76,6 +76,7 @@
 //! | comfy-table, unicode-width, terminal_size, anstream, anstyle, indicatif | text on a terminal |
 //! | jiff | calendar dates |
 
+pub mod aof;
 pub mod cli;
 pub mod element;
 pub mod encoding;
@@ -86,6 +87,7 @@ pub mod glob;
 pub mod input;
 pub mod job;
 pub mod limits;
+pub mod persist;
 pub mod rdb;
 pub mod record;
 mod report;

@@ -91,11 +91,31 @@ pub enum Event<'a> {
     Key(KeyRecord<'a>),
     /// Attribute opcodes that are not directly before a key.
     StrayAttributes,
+    /// A command of an AOF.
+    Command(Command<'a>),
+    /// A line between the commands of an AOF, without its `#` and its end.
+    Annotation(&'a [u8]),
     /// The end of an RDB.
     Eof {
         /// The stored checksum; `None` where the version has none.
         checksum: Option<u64>,
     },
+}
+
+/// A command and its place among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Command<'a> {
+    /// The database it is run on.
+    pub db: u64,
+    /// Its name and arguments; empty for the `*0` that no server takes.
+    pub args: &'a [&'a [u8]],
+}
+
+impl<'a> Command<'a> {
+    /// Its name, as the file has it.
+    pub fn name(&self) -> &'a [u8] {
+        self.args.first().copied().unwrap_or_default()
+    }
 }
 
 /// A key, what is known of it, and its value.

@@ -6,6 +6,7 @@ pub mod intset;
 pub mod listpack;
 pub mod lzf;
 pub mod number;
+pub mod resp;
 pub mod ziplist;
 pub mod zipmap;
 

@@ -53,18 +53,36 @@ impl std::fmt::Debug for Source {
 /// # Errors
 /// When it cannot be opened or read, or is neither a regular file nor a pipe.
 pub fn open(input: &Input, watch: impl Fn(u64) + Send + 'static) -> Result<Source> {
-    let fail = |doing| move |source| Error::io(input.path(), doing, source);
-    let (raw, size): (Box<dyn Read + Send>, _) = match input {
-        Input::Stdin => (Box::new(io::stdin()), None),
+    match input {
+        Input::Stdin => read(input, Box::new(io::stdin()), None, watch),
         Input::File(path) => {
-            let file = File::open(path).map_err(fail("open"))?;
-            let meta = file.metadata().map_err(fail("read"))?;
-            if meta.is_dir() {
-                return Err(fail("read")(io::Error::from(io::ErrorKind::IsADirectory)));
-            }
-            (Box::new(file), meta.is_file().then_some(meta.len()))
+            let file = File::open(path).map_err(|err| Error::io(path, "open", err))?;
+            opened(input, file, watch)
         }
-    };
+    }
+}
+
+/// The same for a file that is open already; `input` says where it lies.
+///
+/// # Errors
+/// When it cannot be read, or is a folder.
+pub fn opened(input: &Input, file: File, watch: impl Fn(u64) + Send + 'static) -> Result<Source> {
+    let fail = |err| Error::io(input.path(), "read", err);
+    let meta = file.metadata().map_err(fail)?;
+    if meta.is_dir() {
+        return Err(fail(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    let size = meta.is_file().then_some(meta.len());
+    read(input, Box::new(file), size, watch)
+}
+
+fn read(
+    input: &Input,
+    raw: Box<dyn Read + Send>,
+    size: Option<u64>,
+    watch: impl Fn(u64) + Send + 'static,
+) -> Result<Source> {
+    let fail = |doing| move |source| Error::io(input.path(), doing, source);
     let mut raw = Watched { inner: raw, count: 0, watch };
     let head = first_bytes(&mut raw).map_err(fail("read"))?;
     let compression = Compression::of(&head);

@@ -3,6 +3,7 @@
 
 mod whole_file;
 
+use std::io::{self, Read};
 use std::ops::Range;
 
 use super::behind::Behind;
@@ -125,9 +126,38 @@ impl Report {
 /// # Errors
 /// When the source cannot be read.
 pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Report> {
+    check(source.reader, input, options, |file| {
+        file.finish().map(|(outcome, tail)| (outcome, tail, None))
+    })
+    .map(|(report, _)| report)
+}
+
+/// Checks the RDB that a file begins with. Returns the stream behind its end as well, if that was reached.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn check_preamble(
+    reader: Box<dyn Read + Send>,
+    input: &Input,
+    options: &Options,
+) -> Result<(Report, Option<Rest>)> {
+    check(reader, input, options, |file| {
+        file.into_rest().map(|(outcome, rest)| (outcome, Vec::new(), rest))
+    })
+}
+
+/// The stream behind the end of an RDB.
+pub type Rest = Box<dyn Read + Send>;
+
+fn check(
+    reader: Box<dyn Read + Send>,
+    input: &Input,
+    options: &Options,
+    end: impl Fn(RdbFile) -> io::Result<(Outcome, Vec<u8>, Option<Rest>)>,
+) -> Result<(Report, Option<Rest>)> {
     let failed = |err| Error::io(input.path(), "read", err);
     let hasher = KeyHasher::new();
-    let mut file = RdbFile::new(source.reader, options.limits);
+    let mut file = RdbFile::new(reader, options.limits);
     let mut facts = Facts::default();
     let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.limits.findings };
     let mut duplicates = Duplicates::default();
@@ -150,7 +180,7 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
         counted.backlen = worker.walker.backlen;
         facts.merge(counted);
     }
-    let (outcome, tail) = file.finish().map_err(failed)?;
+    let (outcome, tail, rest) = end(file).map_err(failed)?;
     spilled
         .and_then(|()| {
             let mut pairs = Vec::new();
@@ -166,18 +196,18 @@ pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Rep
     whole_file::check(&facts, &outcome, &tail, options, &mut findings);
     let mut list = findings.list;
     list.sort_by_key(|finding| finding.span.start);
-    Ok(Report { facts, outcome, findings: list, dropped: findings.dropped, tail })
+    Ok((Report { facts, outcome, findings: list, dropped: findings.dropped, tail }, rest))
 }
 
 /// Findings up to a limit.
-struct Kept {
-    list: Vec<Finding>,
-    dropped: u64,
-    limit: usize,
+pub(super) struct Kept {
+    pub(super) list: Vec<Finding>,
+    pub(super) dropped: u64,
+    pub(super) limit: usize,
 }
 
 impl Kept {
-    fn extend(&mut self, findings: Vec<Finding>, dropped: u64) {
+    pub(super) fn extend(&mut self, findings: Vec<Finding>, dropped: u64) {
         self.dropped += dropped;
         for finding in findings {
             if self.list.len() < self.limit {

@@ -191,7 +191,7 @@ impl Build {
         let value = match self.kind {
             Kind::Empty => return None,
             Kind::Text(text) => text.into(),
-            Kind::Nodes(nodes) => List::from_nodes(nodes).into(),
+            Kind::Nodes(nodes) => List::from_nodes(nodes, &self.limits).into(),
             Kind::List(list) => list.into(),
             Kind::Set(set) => set.into(),
             Kind::Zset(zset) => zset.into(),

@@ -1,7 +1,11 @@
 //! One file a job: options in, a report out. Jobs print nothing and know no command line.
 
+pub mod aof_file;
 pub mod behind;
 pub mod check;
+pub mod check_aof;
+pub mod check_set;
+pub mod commands;
 pub mod duplicates;
 pub mod filter;
 pub mod inspect;
@@ -9,6 +13,7 @@ pub mod load;
 pub mod pipeline;
 pub mod rdb_facts;
 pub mod rdb_file;
+pub mod repair_aof;
 pub mod replay;
 pub mod tally;
 pub mod target;

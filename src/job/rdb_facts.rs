@@ -83,7 +83,10 @@ pub struct Met {
 }
 
 impl Met {
-    fn merge(self, other: Met) -> Met {
+    /// Not met.
+    pub const NONE: Met = Met { count: 0, first: u64::MAX };
+
+    pub(super) fn merge(self, other: Met) -> Met {
         Met { count: self.count + other.count, first: self.first.min(other.first) }
     }
 }
@@ -117,7 +120,7 @@ impl Default for Facts {
             backlen: BacklenSeen::default(),
             once: Vec::new(),
             db: (0, DbCount::default()),
-            code: (0, Met { count: 0, first: u64::MAX }),
+            code: (0, Met::NONE),
         }
     }
 }
@@ -175,8 +178,7 @@ impl Facts {
     }
 
     fn settle_code(&mut self) {
-        let none = Met { count: 0, first: u64::MAX };
-        let (code, met) = std::mem::replace(&mut self.code, (0, none));
+        let (code, met) = std::mem::replace(&mut self.code, (0, Met::NONE));
         if met.count > 0 {
             add(&mut self.bytes_met, code, met);
         }

@@ -1,7 +1,7 @@
 //! An RDB as a source of chunks, and a second look at some of its keys.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use super::pipeline::Cutter;
 use crate::error::{Error, Result};
@@ -39,6 +39,18 @@ impl RdbFile {
     pub fn finish(self) -> io::Result<(Outcome, Vec<u8>)> {
         let tail = self.chunks.tail(TAIL);
         Ok((self.chunks.finish()?, tail))
+    }
+
+    /// How it ended, and the stream behind its end, if that was reached.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub fn into_rest(self) -> io::Result<(Outcome, Option<Box<dyn Read + Send>>)> {
+        if !self.chunks.ended() {
+            return Ok((self.chunks.finish()?, None));
+        }
+        let (outcome, read, source) = self.chunks.into_rest();
+        Ok((outcome, Some(Box::new(Cursor::new(read).chain(source)))))
     }
 }
 

@@ -333,7 +333,7 @@ impl<R: Read> Chunks<R> {
 
     fn fill(&mut self) -> io::Result<()> {
         if self.buf.is_empty() {
-            self.buf.resize(CHUNK, 0);
+            self.buf = vec![0; CHUNK];
         }
         while !self.source_ended {
             let Some(space) = self.buf.get_mut(self.filled..).filter(|space| !space.is_empty())
@@ -431,11 +431,22 @@ impl<R: Read> Chunks<R> {
         keep
     }
 
-    /// What was read after the EOF record, and the source at the place after it.
-    pub fn into_rest(self) -> (Vec<u8>, R) {
+    /// What is known where an RDB ended that may be the preamble of something longer, what was read
+    /// after it, and the source at the place behind that. The size is that of the RDB.
+    pub fn into_rest(self) -> (Outcome, Vec<u8>, R) {
         let mut buf = self.buf;
         buf.truncate(self.filled);
-        (buf, self.source)
+        let outcome = Outcome {
+            header: self.skim.start.header,
+            end: self.offset,
+            size: self.offset,
+            checksum: self.checksum,
+            computed: self.crc.value(),
+            damage: self.damage,
+            damaged_record: self.damaged_record,
+            db: self.skim.start.db,
+        };
+        (outcome, buf, self.source)
     }
 }
 

@@ -1,0 +1,332 @@
+//! Cutting: find where each command of an AOF ends and cut the stream into chunks of whole records, each
+//! with what must be known to start there. One pass over a stream, a bounded buffer.
+//!
+//! Commands carry no length of their own, so cutting frames every argument; who reads a chunk frames
+//! it again, on another core.
+
+use std::io::{self, Read};
+
+use super::damage::{self, Damage};
+use super::state::State;
+use crate::encoding::resp::{Forms, Framer, Stop, describe};
+use crate::error::Fault;
+use crate::finding::Code;
+use crate::limits::{CHUNK, Limits};
+
+/// Bytes before a place that are kept to recognise a block that comes twice.
+const HISTORY: usize = 64 << 10;
+
+/// Whole records of an AOF, in order.
+#[derive(Debug)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    len: usize,
+    /// Absolute offset of the first byte.
+    pub offset: u64,
+    /// What was known before the first record.
+    pub start: State,
+    /// What is taken for a command.
+    pub forms: Forms,
+    /// The longest argument, in bytes.
+    pub string_limit: u64,
+}
+
+impl Chunk {
+    /// The bytes of the records.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Gives the buffer back for another chunk.
+    pub fn recycle(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// What is known at the end.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Absolute offset after the last record that was cut.
+    pub end: u64,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// What was known there: a transaction may be open.
+    pub state: State,
+    /// Where cutting had to stop, and why.
+    pub damage: Option<Damage>,
+}
+
+/// Takes a record from the start of `i`: the reader of chunks and the cutter agree by sharing this.
+///
+/// # Errors
+/// When there is none, or not all of it.
+#[inline]
+pub(super) fn record<'a>(
+    framer: &mut Framer,
+    i: &'a [u8],
+    each: impl FnMut(&'a [u8]),
+) -> Result<(usize, Option<&'a [u8]>), Box<Stop>> {
+    match i.first() {
+        Some(b'*') => Ok((framer.command(i, each)?, None)),
+        Some(b'#') => {
+            let (text, len) = framer.annotation(i)?;
+            Ok((len, Some(text)))
+        }
+        Some(&other) => {
+            let expected = "a command (*) or an annotation (#)";
+            let fault = Fault::new(Code::AofFormat, i, 1, expected, describe(other));
+            Err(Box::new(Stop::Bad(fault)))
+        }
+        None => {
+            let fault = Fault::new(Code::AofTruncated, i, 0, "a command", "the end");
+            Err(Box::new(Stop::Short { need: 1, fault }))
+        }
+    }
+}
+
+/// Cuts a stream into chunks.
+#[derive(Debug)]
+pub struct Chunks<R> {
+    source: R,
+    framer: Framer,
+    state: State,
+    limits: Limits,
+    chunk: usize,
+    buf: Vec<u8>,
+    filled: usize,
+    offset: u64,
+    history: Vec<u8>,
+    source_ended: bool,
+    stopped: Option<Stopped>,
+}
+
+/// Why cutting stopped, `fault` being about a slice that ends at `end`.
+#[derive(Debug)]
+struct Stopped {
+    fault: Fault,
+    end: u64,
+    at_end: bool,
+}
+
+impl<R: Read> Chunks<R> {
+    /// A cutter of the commands that begin at `offset` of a file, with what is known there.
+    pub fn new(source: R, offset: u64, state: State, forms: Forms, limits: Limits) -> Chunks<R> {
+        Chunks {
+            source,
+            framer: Framer::new(forms, limits.string),
+            state,
+            limits,
+            chunk: CHUNK,
+            buf: Vec::new(),
+            filled: 0,
+            offset,
+            history: Vec::new(),
+            source_ended: false,
+            stopped: None,
+        }
+    }
+
+    /// Chunks of another size than usual, at least one record each.
+    pub fn with_chunk(mut self, bytes: usize) -> Chunks<R> {
+        self.chunk = bytes.max(1);
+        self
+    }
+
+    /// The next chunk, in a buffer that may be used again; `None` at the end, or where damage stops the
+    /// cutting.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn next_chunk(&mut self, spare: Vec<u8>) -> io::Result<Option<Chunk>> {
+        if self.stopped.is_some() {
+            return Ok(None);
+        }
+        let start = self.state;
+        let len = self.cut()?;
+        if len == 0 {
+            return Ok(None);
+        }
+        let rest = self.buf.get(len..self.filled).unwrap_or_default();
+        let mut buf = spare;
+        let needed = rest.len().max(self.chunk);
+        if buf.len() < needed || buf.len() > 2 * needed {
+            // A chunk that held one large record does not keep its memory.
+            buf = vec![0; needed];
+        }
+        if let Some(head) = buf.get_mut(..rest.len()) {
+            head.copy_from_slice(rest);
+        }
+        self.filled = rest.len();
+        let bytes = std::mem::replace(&mut self.buf, buf);
+        let chunk = Chunk {
+            bytes,
+            len,
+            offset: self.offset,
+            start,
+            forms: self.framer.forms,
+            string_limit: self.framer.string_limit,
+        };
+        self.remember(chunk.bytes());
+        self.offset += len as u64;
+        Ok(Some(chunk))
+    }
+
+    /// Takes as many records as the buffer holds; returns how many bytes they are.
+    fn cut(&mut self) -> io::Result<usize> {
+        let mut pos = 0;
+        loop {
+            self.fill()?;
+            self.framer.last = self.source_ended;
+            let buf = self.buf.get(..self.filled).unwrap_or_default();
+            let stop = loop {
+                let at = buf.get(pos..).unwrap_or_default();
+                if at.is_empty() && self.source_ended {
+                    return Ok(pos);
+                }
+                match take(&mut self.framer, &mut self.state, at, self.offset + pos as u64) {
+                    Ok(len) => pos += len,
+                    Err(stop) => break stop,
+                }
+            };
+            let at_end = matches!(*stop, Stop::Short { .. });
+            match *stop {
+                Stop::Short { .. } if !self.source_ended && pos > 0 => return Ok(pos),
+                Stop::Short { need, .. } if !self.source_ended && self.grow(need) => {}
+                stop => {
+                    let end = self.offset + self.filled as u64;
+                    let too_large = at_end && !self.source_ended;
+                    let fault = if too_large { self.too_large(pos) } else { stop.fault() };
+                    self.stopped = Some(Stopped { fault, end, at_end: at_end && !too_large });
+                    return Ok(pos);
+                }
+            }
+        }
+    }
+
+    /// Makes room for a record of at least so many bytes, if that is not too many.
+    fn grow(&mut self, need: usize) -> bool {
+        let limit = usize::try_from(self.limits.record).unwrap_or(usize::MAX);
+        if self.buf.len() >= limit || need > limit {
+            return false;
+        }
+        let len = self.buf.len().saturating_mul(2).max(need).max(self.chunk).min(limit);
+        self.buf.resize(len, 0);
+        true
+    }
+
+    fn too_large(&self, pos: usize) -> Fault {
+        let at = self.buf.get(pos..self.filled).unwrap_or_default();
+        let expected = format!("a command of at most {} bytes", self.limits.record);
+        Fault::new(Code::RecordLimit, at, at.len(), expected, "a longer one")
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        if self.buf.is_empty() {
+            self.buf = vec![0; self.chunk];
+        }
+        while !self.source_ended {
+            let Some(space) = self.buf.get_mut(self.filled..).filter(|space| !space.is_empty())
+            else {
+                break;
+            };
+            match self.source.read(space) {
+                Ok(0) => self.source_ended = true,
+                Ok(count) => self.filled += count,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the last bytes before the place where the next chunk begins.
+    fn remember(&mut self, bytes: &[u8]) {
+        let new = bytes.get(bytes.len().saturating_sub(HISTORY)..).unwrap_or_default();
+        if self.history.len() + new.len() > 2 * HISTORY {
+            let old = self.history.len().saturating_sub(HISTORY - new.len());
+            self.history.drain(..old);
+        }
+        self.history.extend_from_slice(new);
+    }
+
+    /// Reads what is left and says what is known.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn finish(mut self) -> io::Result<Outcome> {
+        let (end, state) = (self.offset, self.state);
+        let Some(stopped) = self.stopped.take() else {
+            let size = self.offset + self.filled as u64 + self.drain(false)?.1;
+            return Ok(Outcome { end, size, state, damage: None });
+        };
+        let finding = stopped.fault.finding(stopped.end);
+        if stopped.at_end {
+            let rest = self.buf.get(..self.filled).unwrap_or_default();
+            let damage = damage::cut(finding, rest);
+            return Ok(Outcome { end, size: stopped.end, state, damage: Some(damage) });
+        }
+        self.look_behind(finding.span.start)?;
+        let rest = self.buf.get(..self.filled).unwrap_or_default();
+        let before = self.history.len();
+        let window = [self.history.as_slice(), rest].concat();
+        let base = self.offset - before as u64;
+        let seen = self.offset + self.filled as u64;
+        let nuls = damage::nuls(&window, base, self.offset, finding.span.start);
+        let (more_nuls, more) = self.drain(nuls.as_ref().is_some_and(|nuls| nuls.end == seen))?;
+        let size = seen + more;
+        let nuls =
+            nuls.map(|nuls| if nuls.end == seen { nuls.start..seen + more_nuls } else { nuls });
+        let damage = damage::classify(finding, &window, base, end, nuls, size);
+        Ok(Outcome { end, size, state, damage: Some(damage) })
+    }
+
+    /// Sees to it that some bytes behind the damage are in the buffer.
+    fn look_behind(&mut self, offset: u64) -> io::Result<()> {
+        let pos = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(0);
+        let wanted = pos.saturating_add(2 * HISTORY);
+        if self.buf.len() < wanted {
+            self.buf.resize(wanted, 0);
+        }
+        self.fill()
+    }
+
+    /// Reads to the end: how many NULs come first, if anybody asks, and how many bytes there are.
+    fn drain(&mut self, nuls: bool) -> io::Result<(u64, u64)> {
+        let (mut run, mut running, mut count) = (0, nuls, 0);
+        while !self.source_ended {
+            self.filled = 0;
+            self.fill()?;
+            let bytes = self.buf.get(..self.filled).unwrap_or_default();
+            if running {
+                let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+                run += zeros as u64;
+                running = zeros == bytes.len();
+            }
+            count += bytes.len() as u64;
+        }
+        Ok((run, count))
+    }
+}
+
+/// Takes a record and notes what it means.
+#[inline]
+fn take(framer: &mut Framer, state: &mut State, i: &[u8], offset: u64) -> Result<usize, Box<Stop>> {
+    let (mut name, mut first, mut count) = (&i[..0], &i[..0], 0u32);
+    let (len, annotation) = record(framer, i, |arg| {
+        match count {
+            0 => name = arg,
+            1 => first = arg,
+            _ => {}
+        }
+        count = count.wrapping_add(1);
+    })?;
+    match annotation {
+        Some(text) => {
+            state.annotation(text);
+        }
+        None => {
+            state.command(name, first, offset);
+        }
+    }
+    Ok(len)
+}

@@ -1,0 +1,534 @@
+//! One command in RESP, the form in which an AOF holds commands (FORMATS B.1).
+//!
+//! ```text
+//! *3\r\n                  how many arguments
+//! $3\r\n SET \r\n         each: its length, its bytes, CRLF
+//! $1\r\n k \r\n
+//! $5\r\n hello \r\n
+//! #TS:1700000000\r\n      between commands: an annotation
+//! ```
+//!
+//! Servers read this loosely: they take the number at the start of a line for whatever follows it, and do
+//! not look at the two bytes behind an argument. The same reader takes it both ways: [`Forms::Strict`]
+//! stops where a line is not as servers write it, [`Forms::Tolerant`] goes on where servers do; both tell
+//! what it was. What no server reads stops both.
+//!
+//! This is a bare cursor and no nom parser, alone among the grammars here: framing is most of what
+//! checking an AOF costs, and a cursor does it in two thirds of the time. Nothing is allocated by a claimed
+//! length or count: an argument is a slice of bytes that are there, and is handed out as soon as it is.
+
+use std::borrow::Cow;
+
+use super::number::write_i64;
+use crate::error::{Fault, left};
+use crate::finding::{Code, shown};
+
+/// Longest line of a server's reader, in bytes; a longer one is read in pieces.
+pub const LINE: usize = 1024;
+
+/// Longest line that is looked at to find its end.
+const LINE_SEEN: usize = 64 << 10;
+
+/// Most arguments: the count is a C int in all servers.
+const ARGC: i64 = i32::MAX as i64;
+
+/// What is taken for a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forms {
+    /// What servers write.
+    Strict,
+    /// What servers read.
+    Tolerant,
+}
+
+/// Something that is not as servers write it, though they read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Odd {
+    /// What kind of thing.
+    pub code: Code,
+    /// Where it is in the slice.
+    pub pos: usize,
+    /// Bytes it is about.
+    pub len: usize,
+    /// What should have been there.
+    pub expected: &'static str,
+    /// What is there.
+    pub found: String,
+}
+
+/// Why no command could be taken from the start of a slice.
+#[derive(Debug)]
+pub enum Stop {
+    /// The slice ends first.
+    Short {
+        /// So many bytes of it are needed to get any further.
+        need: usize,
+        /// What to say where there are no more.
+        fault: Fault,
+    },
+    /// The bytes are no command.
+    Bad(Fault),
+}
+
+impl Stop {
+    /// What is wrong.
+    pub fn fault(self) -> Fault {
+        match self {
+            Stop::Short { fault, .. } | Stop::Bad(fault) => fault,
+        }
+    }
+}
+
+type Framed<T> = std::result::Result<T, Box<Stop>>;
+
+/// Takes commands from slices.
+#[derive(Debug)]
+pub struct Framer {
+    /// What is taken.
+    pub forms: Forms,
+    /// Longest argument, in bytes.
+    pub string_limit: u64,
+    /// The slice ends where the file does: nothing more will come.
+    pub last: bool,
+    /// What was odd in the command taken last.
+    pub odd: Vec<Odd>,
+}
+
+/// Which line of a command is being read, for messages only.
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    Argc,
+    Len { index: i64, argc: i64 },
+}
+
+impl Line {
+    #[cold]
+    fn expected(self) -> Cow<'static, str> {
+        match self {
+            Line::Argc => "a line with the number of arguments".into(),
+            Line::Len { index, argc } => {
+                format!("a line with the length of argument {} of {argc}", index + 1).into()
+            }
+        }
+    }
+}
+
+impl Framer {
+    /// A reader of such forms.
+    pub fn new(forms: Forms, string_limit: u64) -> Framer {
+        Framer { forms, string_limit, last: false, odd: Vec::new() }
+    }
+
+    /// Takes the command at the start of `i`, handing its arguments to `each`. Returns how many bytes it
+    /// takes. A line of no arguments, `*0`, is taken by itself: odd, and for servers an error.
+    ///
+    /// # Errors
+    /// When there is none, or not all of it.
+    #[inline]
+    pub fn command<'a>(&mut self, i: &'a [u8], mut each: impl FnMut(&'a [u8])) -> Framed<usize> {
+        self.odd.clear();
+        let (argc, mut pos) = self.line(i, 0, b'*', Line::Argc)?;
+        if argc <= 0 {
+            self.no_arguments(argc, pos);
+            return Ok(pos);
+        }
+        for index in 0..argc {
+            let (len, start) = self.line(i, pos, b'$', Line::Len { index, argc })?;
+            let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len));
+            let Some((end, bytes)) = end.and_then(|end| Some((end, i.get(start..end)?))) else {
+                return Err(self.no_argument(i, pos, start, len, index, argc));
+            };
+            if i.get(end..end.saturating_add(2)) != Some(b"\r\n") {
+                self.argument_end(i, end, index, argc)?;
+            }
+            each(bytes);
+            pos = end + 2;
+        }
+        Ok(pos)
+    }
+
+    /// A line at `pos`: its number, and where the next line begins.
+    #[inline]
+    fn line(&mut self, i: &[u8], pos: usize, mark: u8, line: Line) -> Framed<(i64, usize)> {
+        match i.get(pos..) {
+            // Nearly all lengths and counts have one or two digits.
+            Some([m, d @ b'0'..=b'9', b'\r', b'\n', ..]) if *m == mark => {
+                return Ok((i64::from(d - b'0'), pos + 4));
+            }
+            Some([m, t @ b'1'..=b'9', d @ b'0'..=b'9', b'\r', b'\n', ..]) if *m == mark => {
+                return Ok((i64::from(t - b'0') * 10 + i64::from(d - b'0'), pos + 5));
+            }
+            Some([m, d @ b'1'..=b'9', rest @ ..]) if *m == mark => {
+                let mut number = i64::from(d - b'0');
+                for (at, byte) in rest.iter().enumerate().take(17) {
+                    match byte {
+                        b'0'..=b'9' => number = number * 10 + i64::from(byte - b'0'),
+                        b'\r' if rest.get(at + 1) == Some(&b'\n') => {
+                            return self.in_range(i, pos, number, line).map(|n| (n, pos + at + 4));
+                        }
+                        _ => break,
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.odd_line(i, pos, mark, line)
+    }
+
+    /// A line that is not as servers write it, or not all there.
+    #[cold]
+    fn odd_line(&mut self, i: &[u8], pos: usize, mark: u8, line: Line) -> Framed<(i64, usize)> {
+        let at = i.get(pos..).unwrap_or_default();
+        let start = match at.split_first() {
+            None => return Err(short(i, i.len() + 1, at, line.expected())),
+            Some((first, rest)) if *first == mark => rest,
+            Some((first, _)) => return Err(bad(at, 1, marked(mark, line), describe(*first))),
+        };
+        let end = start.iter().take(LINE - 1).position(|byte| *byte == b'\n');
+        let text = start.get(..end.unwrap_or(start.len().min(LINE))).unwrap_or_default();
+        if let Some(stop) = nul_in(i, pos + 1, text.len()) {
+            return Err(stop);
+        }
+        let Some(len) = end else {
+            if start.len() < LINE - 1 {
+                return Err(short(i, i.len() + 1, at, line.expected()));
+            }
+            return Err(bad(at, 1, line.expected(), "a line without an end".into()));
+        };
+        let next = pos + 1 + len + 1;
+        let (crlf, text) = match text.split_last() {
+            Some((b'\r', text)) => (true, text),
+            _ => (false, text),
+        };
+        let number = Number::of(text);
+        let Some(value) = number.value else {
+            let found = shown(text);
+            return Err(bad(at, text.len() + 1, line.expected(), found));
+        };
+        if !number.plain {
+            let found = shown(text);
+            self.tolerate(at, Code::AofNumber, pos + 1, text.len(), "plain digits", found)?;
+        }
+        if !crlf {
+            let end = start.get(text.len()..).unwrap_or_default();
+            let found = "LF alone".to_owned();
+            self.tolerate(end, Code::AofLineEnd, pos + 1 + text.len(), 1, "CRLF", found)?;
+        }
+        self.in_range(i, pos, value, line).map(|value| (value, next))
+    }
+
+    /// The number of a line, if any server could mean it.
+    #[inline]
+    fn in_range(&self, i: &[u8], pos: usize, value: i64, line: Line) -> Framed<i64> {
+        let fits = match line {
+            Line::Argc => value <= ARGC,
+            Line::Len { .. } => u64::try_from(value).is_ok_and(|len| len <= self.string_limit),
+        };
+        if fits { Ok(value) } else { Err(self.out_of_range(i, pos, value, line)) }
+    }
+
+    #[cold]
+    fn out_of_range(&self, i: &[u8], pos: usize, value: i64, line: Line) -> Box<Stop> {
+        let at = i.get(pos..).unwrap_or_default();
+        let expected = match line {
+            Line::Argc => format!("at most {ARGC} arguments"),
+            Line::Len { .. } => format!("a length of 0 to {} bytes", self.string_limit),
+        };
+        let len = at.iter().position(|byte| *byte == b'\n').unwrap_or(at.len());
+        Box::new(Stop::Bad(Fault::new(Code::AofLength, at, len, expected, value.to_string())))
+    }
+
+    #[cold]
+    fn no_arguments(&mut self, argc: i64, len: usize) {
+        let expected = "at least one argument";
+        let found = format!("a count of {argc}");
+        self.odd.push(Odd { code: Code::AofArgc, pos: 0, len, expected, found });
+    }
+
+    /// The slice ends inside an argument.
+    #[cold]
+    fn no_argument(
+        &self,
+        i: &[u8],
+        line: usize,
+        start: usize,
+        len: i64,
+        index: i64,
+        argc: i64,
+    ) -> Box<Stop> {
+        let at = i.get(start..).unwrap_or_default();
+        let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len)?.checked_add(2));
+        match end {
+            Some(need) => {
+                let expected = format!("argument {} of {argc}, {len} bytes and CRLF", index + 1);
+                short(i, need, at, expected.into())
+            }
+            None => self.out_of_range(i, line, len, Line::Len { index, argc }),
+        }
+    }
+
+    /// The two bytes behind an argument, where they are not CRLF. A server takes any two; here they must
+    /// be followed by what has to follow, or else it is the length that is wrong.
+    #[cold]
+    fn argument_end(&mut self, i: &[u8], end: usize, index: i64, argc: i64) -> Framed<()> {
+        let at = i.get(end..).unwrap_or_default();
+        let expected = || format!("CRLF behind argument {} of {argc}", index + 1);
+        if let Some(stop) = nul_in(i, end, 2) {
+            return Err(stop);
+        }
+        let Some(what) = at.first_chunk::<2>() else {
+            return Err(short(i, end.saturating_add(2), at, expected().into()));
+        };
+        let follows = match at.get(2) {
+            None if !self.last => return Err(short(i, i.len() + 1, at, expected().into())),
+            None | Some(b'*' | b'#') => index + 1 == argc,
+            Some(b'$') => index + 1 < argc,
+            Some(_) => false,
+        };
+        let found = shown(what);
+        if !follows {
+            return Err(bad(at, 2, expected().into(), found));
+        }
+        self.tolerate(at, Code::AofArgumentEnd, end, 2, "CRLF behind an argument", found)
+    }
+
+    /// Takes note of a form; stops if it is not to be taken.
+    fn tolerate(
+        &mut self,
+        at: &[u8],
+        code: Code,
+        pos: usize,
+        len: usize,
+        expected: &'static str,
+        found: String,
+    ) -> Framed<()> {
+        match self.forms {
+            Forms::Strict => Err(Box::new(Stop::Bad(Fault::new(code, at, len, expected, found)))),
+            Forms::Tolerant => {
+                self.odd.push(Odd { code, pos, len, expected, found });
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the annotation at the start of `i`; returns its text without the `#` and the line end, and
+    /// how many bytes it takes.
+    ///
+    /// # Errors
+    /// When it has no end.
+    pub fn annotation<'a>(&mut self, i: &'a [u8]) -> Framed<(&'a [u8], usize)> {
+        self.odd.clear();
+        let seen = i.get(..LINE_SEEN).unwrap_or(i);
+        let Some(end) = seen.iter().position(|byte| *byte == b'\n') else {
+            if seen.len() < LINE_SEEN {
+                let expected = "an annotation that ends with CRLF";
+                let fault =
+                    Fault::new(Code::AofAnnotationTorn, i, i.len(), expected, left(i.len()));
+                return Err(Box::new(Stop::Short { need: i.len() + 1, fault }));
+            }
+            return Err(bad(i, 1, "an annotation".into(), "a line without an end".into()));
+        };
+        if let Some(stop) = nul_in(i, 0, end) {
+            return Err(stop);
+        }
+        let len = end + 1;
+        let text = i.get(1..end).unwrap_or_default();
+        if len > LINE {
+            let found = format!("{len} bytes");
+            let expected = "an annotation of at most 1024 bytes";
+            self.odd.push(Odd { code: Code::AofAnnotationLong, pos: 0, len, expected, found });
+        }
+        let Some((b'\r', text)) = text.split_last() else {
+            let at = i.get(end..).unwrap_or_default();
+            self.tolerate(at, Code::AofLineEnd, end, 1, "CRLF", "LF alone".to_owned())?;
+            return Ok((text, len));
+        };
+        Ok((text, len))
+    }
+}
+
+/// A number as C reads it: blanks, a sign, digits, and whatever follows.
+struct Number {
+    value: Option<i64>,
+    plain: bool,
+}
+
+impl Number {
+    fn of(text: &[u8]) -> Number {
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+        let blanks = text.iter().take_while(|byte| blank(byte)).count();
+        let rest = text.get(blanks..).unwrap_or_default();
+        let (sign, digits) = match rest.split_first() {
+            Some((b'-', rest)) => (-1, rest),
+            Some((b'+', rest)) => (1, rest),
+            _ => (1, rest),
+        };
+        let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let value = digits.iter().take(count).fold(0i64, |value, digit| {
+            value.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
+        });
+        let leading = count > 1 && digits.first() == Some(&b'0');
+        let signed = rest.len() > digits.len() && (sign == 1 || value == 0);
+        let plain = blanks == 0 && count == digits.len() && !leading && !signed;
+        Number { value: (count > 0).then(|| value.saturating_mul(sign)), plain }
+    }
+}
+
+/// Appends a command as servers write it.
+pub fn write_command<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
+    let line = |mark: u8, number: usize, out: &mut Vec<u8>| {
+        out.push(mark);
+        write_i64(i64::try_from(number).unwrap_or(i64::MAX), out);
+        out.extend_from_slice(b"\r\n");
+    };
+    line(b'*', args.len(), out);
+    for arg in args {
+        line(b'$', arg.len(), out);
+        out.extend_from_slice(arg);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cold]
+fn short(i: &[u8], need: usize, at: &[u8], expected: Cow<'static, str>) -> Box<Stop> {
+    let need = need.max(i.len() + 1);
+    let fault = Fault::new(Code::AofTruncated, at, at.len(), expected, left(at.len()));
+    Box::new(Stop::Short { need, fault })
+}
+
+#[cold]
+fn bad(at: &[u8], len: usize, expected: Cow<'static, str>, found: String) -> Box<Stop> {
+    Box::new(Stop::Bad(Fault::new(Code::AofFormat, at, len, expected, found)))
+}
+
+/// NUL bytes where there can be none: what a crash leaves, whatever a server makes of them.
+#[cold]
+fn nul_in(i: &[u8], from: usize, len: usize) -> Option<Box<Stop>> {
+    let at = i.get(from..).unwrap_or_default();
+    let pos = at.iter().take(len).position(|byte| *byte == 0)?;
+    let at = at.get(pos..).unwrap_or_default();
+    Some(bad(at, 1, "a command".into(), "NUL".into()))
+}
+
+#[cold]
+fn marked(mark: u8, line: Line) -> Cow<'static, str> {
+    format!("{}, which begins with {}", line.expected(), char::from(mark)).into()
+}
+
+/// A byte for a message.
+pub fn describe(byte: u8) -> String {
+    match byte {
+        0 => "NUL".to_owned(),
+        b' '..=b'~' => format!("'{}'", char::from(byte)),
+        _ => format!("byte {byte:#04x}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn take(forms: Forms, bytes: &[u8]) -> Result<(usize, Vec<&[u8]>, Vec<Code>), Box<Stop>> {
+        let mut framer = Framer::new(forms, 1 << 20);
+        framer.last = true;
+        let mut args = Vec::new();
+        let len = framer.command(bytes, |arg| args.push(arg))?;
+        Ok((len, args, framer.odd.iter().map(|odd| odd.code).collect()))
+    }
+
+    /// What servers read and check tools do not: strict reading stops with the code that tolerant
+    /// reading notes.
+    #[test]
+    fn forms_that_servers_read() {
+        use Code::{AofArgumentEnd as End, AofLineEnd as Lf, AofNumber as Number};
+        let cases: &[(&[u8], &[Code])] = &[
+            (b"*1\r\n$4\r\nPING\r\n", &[]),
+            (b"*1\n$4\nPING\r\n", &[Lf, Lf]),
+            (b"*1\r\n$4\r\nPING\n\n", &[End]),
+            (b"*1\r\n$4\r\nPINGxy", &[End]),
+            (b"*+1\r\n$04\r\nPING\r\n", &[Number, Number]),
+            (b"* 1\r\n$4 bytes\r\nPING\r\n", &[Number, Number]),
+            (b"*1x\n$4\r\nPING\r\n", &[Number, Lf]),
+            (b"*0\r\n", &[Code::AofArgc]),
+            (b"*-1\r\n", &[Code::AofArgc]),
+        ];
+        for (bytes, want) in cases {
+            let (len, args, odd) = take(Forms::Tolerant, bytes).unwrap();
+            assert_eq!((len, odd.as_slice()), (bytes.len(), *want), "{}", bytes.escape_ascii());
+            assert!(args.is_empty() || args == [b"PING"], "{}", bytes.escape_ascii());
+            let strict = take(Forms::Strict, bytes);
+            match want.first().filter(|code| **code != Code::AofArgc) {
+                None => assert!(strict.is_ok(), "{}", bytes.escape_ascii()),
+                Some(code) => assert_eq!(strict.unwrap_err().fault().code(), *code),
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_command() {
+        let cases: &[(&[u8], Code, usize)] = &[
+            (b"*2\r\n$3\r\nGET\r\n*1\r\n", Code::AofFormat, 13),
+            (b"*1\r\n$-1\r\n", Code::AofLength, 4),
+            (b"*1\r\n$9223372036854775000\r\n", Code::AofLength, 4),
+            (b"*1\r\n$1048577\r\n", Code::AofLength, 4),
+            (b"*99999999999\r\n", Code::AofLength, 0),
+            (b"*x\r\n", Code::AofFormat, 0),
+            (b"*1\r\n$\r\n\r\n", Code::AofFormat, 4),
+            (b"*1\r\n$3\r\nPING\r\n", Code::AofFormat, 11),
+            (b"*1\r\n$4\r\nPING\0\0", Code::AofFormat, 12),
+            (b"*1\r\n$4\r\0\0\0\0", Code::AofFormat, 7),
+            (b"*1\r\n$4\r\nPING\r\0", Code::AofFormat, 13),
+        ];
+        for (bytes, code, pos) in cases {
+            for forms in [Forms::Strict, Forms::Tolerant] {
+                match *take(forms, bytes).unwrap_err() {
+                    Stop::Bad(fault) => {
+                        let at = bytes.len() - fault.rest();
+                        assert_eq!((fault.code(), at), (*code, *pos), "{}", bytes.escape_ascii());
+                    }
+                    Stop::Short { .. } => panic!("{} is short", bytes.escape_ascii()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_prefix_is_short_and_needs_no_more_than_the_whole() {
+        let bytes = b"*3\r\n$3\r\nSET\r\n$0\r\n\r\n$123\r\n";
+        let bytes = [bytes.as_slice(), &[b'x'; 123], b"\r\n"].concat();
+        for end in 1..bytes.len() {
+            match *take(Forms::Strict, &bytes[..end]).unwrap_err() {
+                Stop::Short { need, .. } => assert!(need > end && need <= bytes.len(), "{end}"),
+                Stop::Bad(fault) => panic!("{end}: {fault:?}"),
+            }
+        }
+        assert_eq!(take(Forms::Strict, &bytes).unwrap().0, bytes.len());
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let args: [&[u8]; 4] = [b"SET", b"", &[0, b'\r', b'\n', 255], &[b'y'; 5000]];
+        let mut bytes = Vec::new();
+        write_command(args.into_iter(), &mut bytes);
+        let (len, read, odd) = take(Forms::Strict, &bytes).unwrap();
+        assert_eq!((len, read.as_slice(), odd.len()), (bytes.len(), args.as_slice(), 0));
+    }
+
+    #[test]
+    fn annotations() {
+        let mut framer = Framer::new(Forms::Tolerant, 0);
+        assert_eq!(framer.annotation(b"#TS:1\r\n*").unwrap(), (&b"TS:1"[..], 7));
+        assert!(framer.odd.is_empty());
+        assert_eq!(framer.annotation(b"#\n").unwrap(), (&b""[..], 2));
+        assert_eq!(framer.odd[0].code, Code::AofLineEnd);
+        let line = |len: usize| [&vec![b'#'; len - 2][..], b"\r\n"].concat();
+        assert_eq!(framer.annotation(&line(1024)).unwrap().1, 1024);
+        assert!(framer.odd.is_empty());
+        framer.annotation(&line(1025)).unwrap();
+        assert_eq!(framer.odd[0].code, Code::AofAnnotationLong);
+        assert!(matches!(*framer.annotation(b"#TS:1").unwrap_err(), Stop::Short { need: 6, .. }));
+        assert!(matches!(*framer.annotation(&[b'#'; 100_000]).unwrap_err(), Stop::Bad(_)));
+        assert!(matches!(*framer.annotation(b"#\0\n").unwrap_err(), Stop::Bad(_)));
+    }
+}

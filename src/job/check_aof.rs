@@ -1,0 +1,464 @@
+//! Is an AOF sound? Its preamble is checked as the RDB it is; every command is framed, placed in its
+//! transaction and database, and looked up in the table of commands. Findings do not stop the check
+//! unless nothing behind them can be framed: then the report says from where on nothing was read.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::ops::Range;
+
+use hashbrown::HashMap;
+
+use super::aof_file::AofFile;
+use super::check::{self, Kept, Verdict, check_preamble};
+use super::commands::{Known, Lookup, look};
+use super::pipeline::{self, Worker};
+use super::rdb_facts::Met;
+use crate::aof::damage::Kind;
+use crate::aof::reader::{Item, Means, Reader};
+use crate::aof::skim::{Chunk, Chunks, Outcome};
+use crate::aof::state::{Multi, Stamp, State, Step};
+use crate::encoding::resp::Forms;
+use crate::engine::command::Command as Row;
+use crate::error::{Error, Result};
+use crate::finding::{Code, Excerpt, Finding, Severity, shown};
+use crate::input::detect::FileKind;
+use crate::input::source::{Input, Source};
+use crate::limits::CHUNK;
+use crate::record::{Command, Event};
+
+/// How to check.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bounds, workers, and how to check a preamble.
+    pub rdb: check::Options,
+    /// What is taken for a command.
+    pub forms: Forms,
+    /// What looks commands up.
+    pub commands: Lookup,
+    /// Findings behind which nothing counts as valid.
+    pub ends: fn(Code) -> bool,
+    /// Bytes of a chunk.
+    pub chunk: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            rdb: check::Options::default(),
+            forms: Forms::Tolerant,
+            commands: look,
+            ends: |code| code.severity() == Severity::Error,
+            chunk: CHUNK,
+        }
+    }
+}
+
+/// What a check found in one file.
+#[derive(Debug)]
+pub struct Report {
+    /// The preamble, when there is one, as the RDB it would be by itself.
+    pub preamble: Option<check::Report>,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Where the file may be cut to leave what is sound: behind the last sound command that is in no
+    /// open transaction.
+    pub valid_up_to: u64,
+    /// Commands, those of transactions and MULTI, EXEC and SELECT counted.
+    pub commands: u64,
+    /// Transactions that end.
+    pub transactions: u64,
+    /// Annotations.
+    pub annotations: u64,
+    /// Commands on each database, MULTI, EXEC and SELECT not counted.
+    pub databases: BTreeMap<u64, u64>,
+    /// Which commands there are, by their names in the table.
+    pub names: BTreeMap<&'static str, Named>,
+    /// The first timestamp and the last, in Unix seconds.
+    pub timestamps: Option<(i64, i64)>,
+    /// Findings in the order of their offsets, those of the preamble not repeated.
+    pub findings: Vec<Finding>,
+    /// Findings beyond the limit, which are only counted.
+    pub dropped: u64,
+    /// How reading the commands ended; `None` when a damaged preamble hides them.
+    pub outcome: Option<Outcome>,
+}
+
+impl Report {
+    /// The outcome in a word. Commands carry no checksum, and are not called unverified for that.
+    pub fn verdict(&self) -> Verdict {
+        let verdict = |finding: &Finding| match finding.severity() {
+            Severity::Error => Verdict::Damaged,
+            Severity::Warning => Verdict::Warnings,
+            Severity::Note => Verdict::Ok,
+        };
+        let commands = self.findings.iter().map(verdict).max().unwrap_or(Verdict::Ok);
+        commands.max(self.preamble.as_ref().map_or(Verdict::Ok, check::Report::verdict))
+    }
+
+    /// The transaction that does not end.
+    pub fn open_multi(&self) -> Option<Multi> {
+        self.outcome.as_ref().and_then(|outcome| outcome.state.multi)
+    }
+
+    /// What kind of damage stopped the reading of commands.
+    pub fn damage(&self) -> Option<&Kind> {
+        self.outcome.as_ref()?.damage.as_ref().map(|damage| &damage.kind)
+    }
+
+    /// Whether the file ends inside a command or transaction, and a server would cut it.
+    pub fn ends_early(&self) -> bool {
+        let cut = matches!(self.damage(), Some(Kind::Cut { .. }));
+        cut || (self.damage().is_none() && self.open_multi().is_some())
+    }
+
+    /// Bytes that were not looked at, because nothing in them can be placed.
+    pub fn unread(&self) -> Option<Range<u64>> {
+        let from = match &self.outcome {
+            None => self.preamble.as_ref().map_or(0, |preamble| preamble.outcome.end),
+            Some(outcome) => outcome.end,
+        };
+        (from < self.size).then_some(from..self.size)
+    }
+}
+
+/// Checks an AOF, with or without a preamble.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn check_aof(source: Source, input: &Input, options: &Options) -> Result<Report> {
+    if source.kind != FileKind::Rdb {
+        return commands(source.reader, input, options, None);
+    }
+    let (preamble, rest) = check_preamble(source.reader, input, &options.rdb)?;
+    match rest {
+        Some(rest) => commands(rest, input, options, Some(preamble)),
+        None => Ok(hidden(preamble)),
+    }
+}
+
+/// A file whose preamble is damaged so that its end is not known.
+fn hidden(preamble: check::Report) -> Report {
+    Report {
+        size: preamble.outcome.size,
+        preamble: Some(preamble),
+        valid_up_to: 0,
+        commands: 0,
+        transactions: 0,
+        annotations: 0,
+        databases: BTreeMap::new(),
+        names: BTreeMap::new(),
+        timestamps: None,
+        findings: Vec::new(),
+        dropped: 0,
+        outcome: None,
+    }
+}
+
+fn commands(
+    reader: Box<dyn Read + Send>,
+    input: &Input,
+    options: &Options,
+    preamble: Option<check::Report>,
+) -> Result<Report> {
+    let failed = |err| Error::io(input.path(), "read", err);
+    let start = preamble.as_ref().map_or(0, |preamble| preamble.outcome.end);
+    let chunks = Chunks::new(reader, start, State::default(), options.forms, options.rdb.limits)
+        .with_chunk(options.chunk);
+    let mut file = AofFile::new(chunks);
+    let ended = |findings: &[Finding]| findings.iter().any(|finding| (options.ends)(finding.code));
+    let mut sums = Sums {
+        valid_up_to: start,
+        ended: preamble.as_ref().is_some_and(|preamble| ended(&preamble.findings)),
+        ..Sums::default()
+    };
+    if sums.ended {
+        sums.valid_up_to = 0;
+    }
+    let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.rdb.limits.findings };
+    let make = || Checker { options, databases: BTreeMap::new(), names: HashMap::new() };
+    let workers = pipeline::run(&mut file, options.rdb.jobs, make, |out: Out| {
+        sums.add(&out);
+        findings.extend(out.findings, out.dropped);
+    })
+    .map_err(failed)?;
+    let mut databases = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for worker in workers {
+        for (db, count) in worker.databases {
+            *databases.entry(db).or_insert(0) += count;
+        }
+        for Named { row, met } in worker.names.into_values() {
+            let sum = names.entry(row.name).or_insert(Named { row, met: Met::NONE });
+            sum.met = sum.met.merge(met);
+        }
+    }
+    let outcome = file.finish().map_err(failed)?;
+    whole_file(&outcome, &sums, start, &mut findings);
+    findings.list.sort_by_key(|finding| finding.span.start);
+    Ok(Report {
+        preamble,
+        size: outcome.size,
+        valid_up_to: sums.valid_up_to,
+        commands: sums.commands,
+        transactions: sums.transactions,
+        annotations: sums.annotations,
+        databases,
+        names,
+        timestamps: sums.timestamps,
+        findings: findings.list,
+        dropped: findings.dropped,
+        outcome: Some(outcome),
+    })
+}
+
+/// What adds up in the order of the file.
+#[derive(Default)]
+struct Sums {
+    valid_up_to: u64,
+    ended: bool,
+    commands: u64,
+    transactions: u64,
+    annotations: u64,
+    timestamps: Option<(i64, i64)>,
+}
+
+impl Sums {
+    fn add(&mut self, out: &Out) {
+        if !self.ended {
+            self.valid_up_to = out.sound.unwrap_or(self.valid_up_to);
+            self.ended = out.ended;
+        }
+        self.commands += out.commands;
+        self.transactions += out.transactions;
+        self.annotations += out.annotations;
+        if let Some((first, last)) = out.timestamps {
+            let first = self.timestamps.map_or(first, |(first, _)| first);
+            self.timestamps = Some((first, last));
+        }
+    }
+}
+
+/// What only the whole file can tell.
+fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Kept) {
+    if let Some(damage) = &outcome.damage {
+        findings.list.push(damage.finding.clone());
+    }
+    let cut = match outcome.damage.as_ref().map(|damage| &damage.kind) {
+        None => Some("the end of the file"),
+        Some(Kind::Cut { .. } | Kind::NulTail(_)) => Some("a damaged end"),
+        // What lies behind other damage may end the transaction.
+        Some(_) => None,
+    };
+    if let Some((multi, end)) = outcome.state.multi.zip(cut) {
+        findings.list.push(open_multi(multi, outcome.end, end));
+    }
+    if sums.commands == 0 && start == 0 && outcome.damage.is_none() {
+        let size = outcome.size;
+        findings.list.push(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
+    }
+}
+
+fn open_multi(multi: Multi, end: u64, what: &str) -> Finding {
+    let count = multi.commands;
+    match multi.torn_at {
+        None => {
+            let found = format!("{what} after {count} commands of the transaction");
+            Finding::new(Code::AofMultiOpen, multi.offset..end, "EXEC", found)
+        }
+        Some(torn) => torn_multi(multi, torn, &format!("{what} without an EXEC")),
+    }
+}
+
+fn torn_multi(multi: Multi, torn: u64, end: &str) -> Finding {
+    let found = format!(
+        "the writes of another run of the server from {torn:#x} on, and then {end}; {} commands in all",
+        multi.commands
+    );
+    Finding::new(Code::AofMultiTorn, multi.offset..torn, "EXEC", found)
+}
+
+/// What a worker makes of a chunk.
+#[derive(Default)]
+struct Out {
+    findings: Vec<Finding>,
+    dropped: u64,
+    commands: u64,
+    transactions: u64,
+    annotations: u64,
+    timestamps: Option<(i64, i64)>,
+    /// Behind the last record in no transaction and before the first finding that ends what is valid.
+    sound: Option<u64>,
+    ended: bool,
+}
+
+/// A command of the table, and how often it was met.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// Its row.
+    pub row: &'static Row,
+    /// How often, and where first.
+    pub met: Met,
+}
+
+struct Checker<'o> {
+    options: &'o Options,
+    databases: BTreeMap<u64, u64>,
+    /// By the address of the row: cheaper than its name.
+    names: HashMap<usize, Named>,
+}
+
+impl Worker<Chunk> for Checker<'_> {
+    type Out = Out;
+
+    fn chunk(&mut self, chunk: &Chunk) -> Out {
+        let mut out = Out::default();
+        let mut reader = Reader::new(chunk);
+        let (mut db, mut on_db) = (chunk.start.db, 0);
+        while let Some(item) = reader.next_record() {
+            let known = out.findings.len();
+            if !item.odd.is_empty() {
+                out.findings.extend(item.findings());
+            }
+            match (&item.record.event, item.means) {
+                (Event::Command(command), Means::Command(step)) => {
+                    out.commands += 1;
+                    if command.db != db {
+                        *self.databases.entry(db).or_insert(0) += std::mem::take(&mut on_db);
+                        db = command.db;
+                    }
+                    on_db += u64::from(step == Step::Plain);
+                    self.command(command, step, &item, &mut out);
+                }
+                (_, means) => annotation(means, &item, &mut out),
+            }
+            self.after(known, &item, chunk, &mut out);
+        }
+        *self.databases.entry(db).or_insert(0) += on_db;
+        self.databases.retain(|_, count| *count > 0);
+        out
+    }
+}
+
+impl Checker<'_> {
+    #[inline]
+    fn command(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
+        let span = &item.record.span;
+        match (self.options.commands)(command.args) {
+            Known::Yes(row) => {
+                let new = Named { row, met: Met::NONE };
+                let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
+                named.met = named.met.merge(Met { count: 1, first: span.start });
+            }
+            // `*0` is odd enough.
+            _ if command.args.is_empty() => {}
+            other => out.findings.push(unknown(command, other, span.clone())),
+        }
+        if step != Step::Plain {
+            self.step(command, step, item, out);
+        }
+    }
+
+    /// What transactions and databases say.
+    fn step(&self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
+        let span = item.record.span.clone();
+        let databases = self.options.rdb.databases;
+        let finding = match step {
+            Step::Plain | Step::Multi => return,
+            Step::Select(db) if db < databases => return,
+            Step::Select(db) => {
+                let expected = format!("a database below {databases}, the `databases` setting");
+                Finding::new(Code::AofDbRange, span, expected, db.to_string())
+            }
+            Step::SelectInvalid => {
+                let found = shown(command.args.get(1).copied().unwrap_or_default());
+                Finding::new(Code::AofDbInvalid, span, "a database number below 2^31", found)
+            }
+            Step::MultiNested => {
+                let open = item.state.multi.map_or(0, |multi| multi.offset);
+                let expected = format!("EXEC for the MULTI at {open:#x}");
+                Finding::new(Code::AofMultiNested, span, expected, "another MULTI")
+            }
+            Step::ExecAlone => {
+                Finding::new(Code::AofExecAlone, span, "EXEC only after MULTI", "EXEC alone")
+            }
+            Step::Exec(multi) => {
+                out.transactions += 1;
+                match multi.torn_at {
+                    None => return,
+                    Some(torn) => {
+                        let end = format!("the EXEC of another transaction at {:#x}", span.start);
+                        torn_multi(multi, torn, &end)
+                    }
+                }
+            }
+        };
+        out.findings.push(finding);
+    }
+
+    /// Notes where the file may be cut, and bounds what is kept.
+    #[inline]
+    fn after(&self, known: usize, item: &Item<'_>, chunk: &Chunk, out: &mut Out) {
+        if out.findings.len() > known {
+            let new = out.findings.get_mut(known..).unwrap_or_default();
+            for finding in new {
+                out.ended |= (self.options.ends)(finding.code);
+                finding.excerpt = Excerpt::around(chunk.bytes(), chunk.offset, finding.span.start);
+            }
+            let limit = self.options.rdb.limits.findings;
+            if out.findings.len() > limit {
+                out.dropped += (out.findings.len() - limit) as u64;
+                out.findings.truncate(limit);
+            }
+        }
+        if !out.ended && item.state.multi.is_none() {
+            out.sound = Some(item.record.span.end);
+        }
+    }
+}
+
+fn annotation(means: Means, item: &Item<'_>, out: &mut Out) {
+    out.annotations += 1;
+    let span = item.record.span.clone();
+    match means {
+        Means::Annotation(Some(Stamp::At { seconds, before })) => {
+            let first = out.timestamps.map_or(seconds, |(first, _)| first);
+            out.timestamps = Some((first, seconds));
+            if let Some(before) = before.filter(|before| *before > seconds) {
+                let expected = format!("a time from {before} on");
+                out.findings.push(Finding::new(
+                    Code::AofTimestampOrder,
+                    span,
+                    expected,
+                    seconds.to_string(),
+                ));
+            }
+        }
+        Means::Annotation(Some(Stamp::Invalid)) => {
+            let found = match &item.record.event {
+                Event::Annotation(text) => shown(text),
+                _ => String::new(),
+            };
+            out.findings.push(Finding::new(Code::AofTimestamp, span, "TS:<seconds>", found));
+        }
+        _ => {}
+    }
+}
+
+#[cold]
+fn unknown(command: &Command<'_>, known: Known, span: Range<u64>) -> Finding {
+    let name = shown(command.name());
+    match known {
+        Known::Arity(row) => {
+            let least = if row.arity < 0 { "at least " } else { "" };
+            let wanted = row.arity.unsigned_abs();
+            let expected = format!("{least}{wanted} arguments, the name counted");
+            let found = format!("{} with {}", row.name, command.args.len());
+            Finding::new(Code::AofArity, span, expected, found)
+        }
+        Known::Module => {
+            let expected = "commands that every server knows";
+            Finding::new(Code::AofModuleCommand, span, expected, name)
+        }
+        _ => Finding::new(Code::AofUnknownCommand, span, "the name of a command", name),
+    }
+}

@@ -1,0 +1,99 @@
+//! What the commands of an AOF are to a server: known, of a module, unknown, or with too few arguments.
+//! The one table of commands is the engine's.
+
+use crate::engine::command::{self, Command};
+
+/// What a command is.
+#[derive(Debug, Clone, Copy)]
+pub enum Known {
+    /// One that servers have.
+    Yes(&'static Command),
+    /// One of a module, by its name.
+    Module,
+    /// One that no server has.
+    No,
+    /// One that takes another number of arguments: so many, its name counted, and if negative at least
+    /// so many.
+    Arity(&'static Command),
+}
+
+/// Looks a command up by its name and arguments.
+pub type Lookup = fn(&[&[u8]]) -> Known;
+
+/// Commands of modules whose names do not tell. Vector sets are built in from Redis 8.0 on.
+const MODULES: [&str; 3] = ["vadd", "vrem", "vsetattr"];
+
+/// Looks a command up in the engine's table.
+#[inline]
+pub fn look(args: &[&[u8]]) -> Known {
+    match command::resolve(args) {
+        Ok(row) => Known::Yes(row),
+        Err(_) => other(args),
+    }
+}
+
+#[cold]
+fn other(args: &[&[u8]]) -> Known {
+    let name = args.first().copied().unwrap_or_default();
+    if is_module(name) {
+        return Known::Module;
+    }
+    let Some(row) = command::all().find(|row| same(row.name, name)) else { return Known::No };
+    let Some(sub) = args.get(1).filter(|_| !row.subcommands.is_empty()) else {
+        return if row.takes(args.len()) { Known::No } else { Known::Arity(row) };
+    };
+    let named = |row: &&Command| row.name.split_once('|').is_some_and(|(_, name)| same(name, sub));
+    row.subcommands.iter().find(named).map_or(Known::No, Known::Arity)
+}
+
+fn same(name: &str, given: &[u8]) -> bool {
+    name.as_bytes().eq_ignore_ascii_case(given)
+}
+
+/// Whether a name is a module's: they put a dot between module and command.
+fn is_module(name: &[u8]) -> bool {
+    if MODULES.iter().any(|module| same(module, name)) {
+        return true;
+    }
+    let Some(dot) = name.iter().position(|byte| *byte == b'.') else { return false };
+    let (module, command) = name.split_at(dot);
+    let word = |part: &[u8]| part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
+    !module.is_empty() && command.len() > 1 && word(module) && word(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_of_arguments() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["SET", "k", "v"], "set"),
+            (&["set", "k", "v", "PXAT", "1"], "set"),
+            (&["SET", "k"], "arity set"),
+            (&["GET", "a", "b"], "arity get"),
+            (&["XGROUP", "CREATE", "k", "g", "$"], "xgroup|create"),
+            (&["XGROUP", "CREATE", "k"], "arity xgroup|create"),
+            (&["XGROUP", "NONE", "k"], "no"),
+            (&["XGROUP"], "arity xgroup"),
+            (&["HQET", "k", "f"], "no"),
+            (&["JSON.SET", "k", "$", "1"], "module"),
+            (&["BF.ADD"], "module"),
+            (&["VADD", "k"], "module"),
+            (&[".SET"], "no"),
+            (&["SET.", "k"], "no"),
+            (&["a\0b.c"], "no"),
+            (&[""], "no"),
+        ];
+        for (args, want) in cases {
+            let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
+            let got = match look(&args) {
+                Known::Yes(row) => row.name.to_owned(),
+                Known::Arity(row) => format!("arity {}", row.name),
+                Known::Module => "module".to_owned(),
+                Known::No => "no".to_owned(),
+            };
+            assert_eq!(got, *want, "{args:?}");
+        }
+    }
+}
