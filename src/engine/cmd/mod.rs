@@ -6,6 +6,7 @@ mod array;
 mod blocking;
 mod debug;
 mod expire;
+mod function;
 mod generic;
 mod geo;
 mod geo_search;
@@ -42,6 +43,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
+    function::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
     geo_search::COMMANDS,
