@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rdbtool::engine::{Config, Engine, Reply, Session, resolve};
+use rdbtool::engine::{Config, Engine, Release, Reply, Session, resolve};
 
 const LIBRARY: &str = "#!lua name=mylib\nredis.register_function('f1', function(k,a) return 1 end)";
 
@@ -19,6 +19,16 @@ const BEFORE: &[&[&str]] = &[
     &["ARSET", "a", "5", "x"],
     &["FUNCTION", "LOAD", LIBRARY],
 ];
+
+/// A store in which the first `count` of those commands were run.
+fn engine(release: Release, count: usize) -> Engine {
+    let mut engine = Engine::new(Config { release, ..Config::default() });
+    for command in BEFORE.iter().take(count) {
+        let argv: Vec<Vec<u8>> = command.iter().map(|word| word.as_bytes().to_vec()).collect();
+        assert!(!run(&mut engine, &argv).is_error(), "{command:?}");
+    }
+    engine
+}
 
 fn run(engine: &mut Engine, argv: &[Vec<u8>]) -> Reply {
     let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
@@ -74,13 +84,14 @@ fn logged_forms_replay() {
     }
     let mut lines = BTreeSet::new();
     for entry in std::fs::read_dir(&folder).unwrap() {
-        let text = std::fs::read(entry.unwrap().path()).unwrap();
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let path = entry.unwrap().path();
+        let is_valkey = path.to_str().unwrap().contains("valkey");
+        let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
         let logged = text.lines().filter_map(|line| line.trim().strip_prefix("-> "));
-        lines.extend(logged.map(|line| line.replace("<MS>", "1700000000000")));
+        lines.extend(logged.map(|line| (is_valkey, line.replace("<MS>", "1700000000000"))));
     }
     let (mut asked, mut wrong) = (0, Vec::new());
-    for line in &lines {
+    for (is_valkey, line) in &lines {
         let argv = words(line);
         if !argv.first().is_some_and(|name| is_ours(name)) {
             continue;
@@ -91,15 +102,11 @@ fn logged_forms_replay() {
             continue;
         }
         asked += 1;
-        // On what was there, or, for those that make it, on nothing.
-        let mut full = Engine::new(Config::default());
-        for command in BEFORE {
-            let argv: Vec<Vec<u8>> = command.iter().map(|word| word.as_bytes().to_vec()).collect();
-            assert!(!run(&mut full, &argv).is_error(), "{command:?}");
-        }
-        let reply = run(&mut full, &argv);
-        if reply.is_error() && run(&mut Engine::new(Config::default()), &argv).is_error() {
-            wrong.push(format!("{line}: {reply:?}"));
+        // On all that was there, on one entry, or, for those that make what they need, on nothing.
+        let release = if *is_valkey { Release::valkey(9, 1) } else { Release::NEWEST };
+        let replies = [BEFORE.len(), 1, 0].map(|count| run(&mut engine(release, count), &argv));
+        if replies.iter().all(Reply::is_error) {
+            wrong.push(format!("{line}: {replies:?}"));
         }
     }
     assert!(asked > 50, "only {asked}");

@@ -29,7 +29,9 @@ fn exists(name: &[u8]) -> Failure {
 /// `FUNCTION LOAD [REPLACE] code`
 fn load(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let mut replace = false;
-    let (code, options) = argv.split_last().unwrap_or((&b"".as_slice(), &[]));
+    let Some((code, options)) = argv.split_last() else {
+        return Err(Failure::arity("function|load"));
+    };
     for word in options.get(2..).unwrap_or_default() {
         if !args::is(word, "replace") {
             return Err(Failure::format("ERR Unknown option given: %s", &[word]));
