@@ -25,6 +25,7 @@ pub mod ctx;
 mod digest;
 mod effects;
 pub mod failure;
+pub mod functions;
 pub mod geohash;
 pub mod keyspace;
 pub mod longdouble;
@@ -236,6 +237,21 @@ impl Engine {
     /// Puts a function library in; the answer is the code that had its name.
     pub fn put_function(&mut self, name: &[u8], code: &[u8]) -> Option<Vec<u8>> {
         self.functions.insert(name.to_vec(), code.to_vec())
+    }
+
+    /// The code of the function library of this name.
+    pub fn function(&self, name: &[u8]) -> Option<&[u8]> {
+        self.functions.get(name).map(Vec::as_slice)
+    }
+
+    /// Takes a function library out; the answer is its code.
+    pub fn remove_function(&mut self, name: &[u8]) -> Option<Vec<u8>> {
+        self.functions.remove(name)
+    }
+
+    /// Takes every function library out.
+    pub fn clear_functions(&mut self) {
+        self.functions.clear();
     }
 
     /// The function libraries by name, each with its code.

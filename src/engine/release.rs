@@ -72,6 +72,20 @@ impl Release {
         if self.has_redis(7, 2) { ScoreText::Grisu } else { ScoreText::Legacy17g }
     }
 
+    /// The RDB version that it writes, which is the newest it reads (FORMATS A.1).
+    pub fn rdb_version(self) -> u16 {
+        match (self.family, self.version) {
+            (Family::Valkey, version) if version >= (9, 0) => 80,
+            (Family::Valkey, _) => 11,
+            (Family::Redis, version) if version >= (8, 8) => 14,
+            (Family::Redis, version) if version >= (8, 6) => 13,
+            (Family::Redis, version) if version >= (7, 4) => 12,
+            (Family::Redis, version) if version >= (7, 2) => 11,
+            (Family::Redis, version) if version >= (7, 0) => 10,
+            (Family::Redis, _) => 9,
+        }
+    }
+
     /// How it writes a digest at the time `now_ms` (FORMATS D).
     pub fn digest_style(self, now_ms: i64) -> Style {
         Style {

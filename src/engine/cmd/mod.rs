@@ -8,6 +8,7 @@ mod bits;
 mod blocking;
 mod debug;
 mod expire;
+mod function;
 mod generic;
 mod geo;
 mod geo_search;
@@ -49,6 +50,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     blocking::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
+    function::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
     geo_search::COMMANDS,

@@ -9,10 +9,11 @@ use crate::element::StreamId;
 /// How a server counts: each of these is a mistake that was mended at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counting {
-    /// Since Redis 7.2 and in Valkey. Before, reading on from before the first entry only counted up, holes
-    /// before the first entry were none, and a stream without entries could have a lag.
+    /// Since Redis 7.2 and in Valkey. Before, reading on from before the first entry only counted up, and
+    /// holes before the first entry were none.
     pub sound: bool,
-    /// A group that stands before the first entry lags by all there are, if none behind it is gone.
+    /// A group that stands before the first entry lags by all there are, if none behind it is gone; so
+    /// does no group where there are none.
     pub all_ahead: bool,
     /// The counter a group is given is not higher than what was ever added.
     pub bounded: bool,
@@ -75,7 +76,7 @@ impl Log {
 
     /// How many entries a group that stands at `last_id`, having read `read`, has not read yet.
     pub fn lag(&self, last_id: StreamId, read: Option<u64>, counting: Counting) -> Option<i64> {
-        if self.entries_added == 0 || (counting.sound && self.length == 0) {
+        if self.entries_added == 0 || (counting.all_ahead && self.length == 0) {
             return Some(0);
         }
         let is_behind = last_id < self.first_id && self.max_deleted_id < self.first_id;
