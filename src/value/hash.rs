@@ -388,8 +388,22 @@ mod tests {
                     0 if seed % 3 == 0 => vec![b'x'; 50],
                     n => n.to_string().into_bytes(),
                 };
-                match rng.u8(..5) {
+                match rng.u8(..7) {
                     0 => assert_eq!(hash.remove(&name), model.remove(&name).is_some()),
+                    2 => {
+                        let expire = model.get(&name).and_then(|field| field.1);
+                        let new = model.insert(name.clone(), (value.clone(), expire)).is_none();
+                        assert_eq!(hash.set_keep_ttl(&name, &value, &limits), new);
+                    }
+                    3 if rng.u8(..20) == 0 => {
+                        let now_ms = rng.i64(..50);
+                        let mut gone = hash.remove_expired(now_ms);
+                        gone.sort();
+                        let dead = |field: &(Vec<u8>, Option<i64>)| field.1.is_some_and(|at| at < now_ms);
+                        let mut want = model.iter().filter(|(_, field)| dead(field));
+                        assert!(gone.iter().eq(want.by_ref().map(|(name, _)| name)));
+                        model.retain(|_, field| !dead(field));
+                    }
                     1 if seed % 2 == 0 => {
                         let expire = rng.bool().then(|| rng.i64(1..50));
                         let there = model.get_mut(&name).map(|field| field.1 = expire).is_some();
