@@ -16,3 +16,4 @@ pub mod rdb_file;
 pub mod replay;
 pub mod tally;
 pub mod target;
+pub mod target_aof;
