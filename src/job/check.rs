@@ -11,7 +11,7 @@ use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
-use super::rdb_file::{self, RdbFile};
+use super::rdb_file::{self, RdbFile, Rest};
 use crate::element::{Ignore, Str};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
@@ -145,9 +145,6 @@ pub fn check_preamble(
         file.into_rest().map(|(outcome, rest)| (outcome, Vec::new(), rest))
     })
 }
-
-/// The stream behind the end of an RDB.
-pub type Rest = Box<dyn Read + Send>;
 
 fn check(
     reader: Box<dyn Read + Send>,

@@ -15,6 +15,9 @@ use crate::record::{Event, Record};
 /// First bytes after the end that are kept, to tell what follows.
 const TAIL: usize = 64;
 
+/// The stream behind the end of an RDB.
+pub type Rest = Box<dyn Read + Send>;
+
 /// Bytes of an RDB, to be cut into chunks.
 pub struct RdbFile {
     chunks: Chunks<Box<dyn Read + Send>>,
@@ -45,7 +48,7 @@ impl RdbFile {
     ///
     /// # Errors
     /// When the stream cannot be read.
-    pub fn into_rest(self) -> io::Result<(Outcome, Option<Box<dyn Read + Send>>)> {
+    pub fn into_rest(self) -> io::Result<(Outcome, Option<Rest>)> {
         if !self.chunks.ended() {
             return Ok((self.chunks.finish()?, None));
         }
