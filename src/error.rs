@@ -182,6 +182,20 @@ pub enum Error {
     },
     /// What was asked for makes no sense.
     Usage(String),
+    /// It could be done, but would destroy or expose something; nothing was changed.
+    Refused {
+        /// The file or folder that would have been changed.
+        path: PathBuf,
+        /// What is in the way, and what to do about it.
+        why: String,
+    },
+    /// Another error, after which a temporary file could not be removed.
+    Leftover {
+        /// Why the job failed.
+        error: Box<Error>,
+        /// What it left behind.
+        temp: PathBuf,
+    },
 }
 
 impl Error {
@@ -189,6 +203,12 @@ impl Error {
     #[cold]
     pub fn io(path: impl Into<PathBuf>, doing: &'static str, source: io::Error) -> Error {
         Error::Io { path: path.into(), doing, source }
+    }
+
+    /// An [`Error::Refused`].
+    #[cold]
+    pub fn refused(path: impl Into<PathBuf>, why: impl Into<String>) -> Error {
+        Error::Refused { path: path.into(), why: why.into() }
     }
 }
 
@@ -208,6 +228,10 @@ impl fmt::Display for Error {
                 finding.found
             ),
             Error::Usage(what) => f.write_str(what),
+            Error::Refused { path, why } => write!(f, "{} is left as it is: {why}", path.display()),
+            Error::Leftover { error, temp } => {
+                write!(f, "{error}; {} is left behind and may be removed", temp.display())
+            }
         }
     }
 }
@@ -216,6 +240,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io { source, .. } => Some(source),
+            Error::Leftover { error, .. } => error.source(),
             _ => None,
         }
     }

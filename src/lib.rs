@@ -87,6 +87,7 @@ pub mod glob;
 pub mod input;
 pub mod job;
 pub mod limits;
+pub mod persist;
 pub mod rdb;
 pub mod record;
 mod report;

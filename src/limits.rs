@@ -31,3 +31,6 @@ pub const DATABASES_MAX: u64 = i32::MAX as u64;
 
 /// Bytes shown around a finding.
 pub const EXCERPT: usize = 48;
+
+/// Bytes of a reply that repeats what there is (`SRANDMEMBER key -1000000`, `SORT … GET … GET …`).
+pub const REPLY: usize = 256 << 20;

@@ -34,6 +34,7 @@ fn exit_status() {
         (&["check", "Cargo.toml"], 1),
         (&["check", PREAMBLE], 1),
         (&["check", "/no/such/file"], 2),
+        (&["check", "/proc/self/mem"], 2), // opens, and cannot be read
         (&["check", SOUND, "/no/such/file", DAMAGED], 2),
         (&["check", "src/cli"], 2),
         (&["check", AOF], 2),

@@ -1,7 +1,7 @@
 //! The manual is what the program makes of itself, says something about every row of its tables, and what
 //! it and the README show is true. `BLESS=1 cargo test --test docs` writes the pages anew.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, dead_code)]
 
 #[path = "support/program.rs"]
 mod program;

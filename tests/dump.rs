@@ -3,7 +3,7 @@
 //!
 //!     cargo test --test dump -- --ignored
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "support/ledger.rs"]
 mod ledger;

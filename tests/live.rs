@@ -2,7 +2,7 @@
 //! which wrote them reported, and the verdict of five servers on every hand-made file.
 //! `BLESS=1 cargo test --test live` writes `testdata/made/loads.tsv` anew.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "support/ledger.rs"]
 mod ledger;

@@ -17,12 +17,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["job", "input", "rdb", "finding", "limits"]),
     (
         "job",
-        &["input", "rdb", "record", "element", "encoding", "finding", "limits", "error", "glob"],
+        &[
+            "input", "engine", "value", "rdb", "record", "element", "encoding", "finding",
+            "limits", "error", "glob",
+        ],
     ),
     ("input", &["rdb", "error"]),
     ("rdb", &["record", "element", "encoding", "finding", "limits", "error"]),
-    ("engine", &["value", "encoding", "glob", "limits", "error"]),
-    ("value", &["encoding", "limits", "error"]),
+    ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
+    ("value", &["element", "encoding", "limits", "error"]),
     // Records carry rows of the type table.
     ("record", &["rdb", "element"]),
     ("element", &["encoding"]),

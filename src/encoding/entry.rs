@@ -64,6 +64,16 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Asks entries whether they stand for `text`. For many of them: the text is looked at once.
+    #[inline]
+    pub fn matcher(text: &[u8]) -> impl Fn(&Entry<'_>) -> bool + '_ {
+        let number = parse_i64(text);
+        move |entry| match *entry {
+            Entry::Int(value) => number == Some(value),
+            Entry::Str(stored) => stored == text,
+        }
+    }
+
     /// The integer the text is the canonical decimal of, whichever way it is stored.
     #[inline]
     pub fn as_int(&self) -> Option<i64> {
@@ -95,9 +105,13 @@ mod tests {
             assert_eq!(Entry::from_text(text.as_bytes()), entry);
             assert!(entry.same_text(&Entry::Str(text.as_bytes())));
             assert!(Entry::Str(text.as_bytes()).same_text(&entry));
+            assert!(Entry::matcher(text.as_bytes())(&entry));
+            assert!(Entry::matcher(text.as_bytes())(&Entry::Str(text.as_bytes())));
         }
         assert!(!Entry::Int(7).same_text(&Entry::Str(b"007")));
         assert!(!Entry::Int(7).same_text(&Entry::Int(-7)));
+        assert!(!Entry::matcher(b"7")(&Entry::Str(b"007")));
+        assert!(!Entry::matcher(b"007")(&Entry::Int(7)));
         assert_eq!(Entry::Str(b"12").as_int(), Some(12));
         assert_eq!(Entry::Str(b"+12").as_int(), None);
     }

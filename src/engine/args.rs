@@ -1,11 +1,16 @@
 //! Arguments as the servers read them, with their errors.
 
 use super::failure::Failure;
+use super::longdouble::LongDouble;
+use super::release::Release;
 use crate::encoding::number::{parse_double, parse_i64};
 
-/// Is this argument that word, in any case? `word` is in lower case.
+/// Is this argument that word, in any case? `word` is in lower case. To C, a text ends at a NUL.
 pub fn is(arg: &[u8], word: &str) -> bool {
-    arg.eq_ignore_ascii_case(word.as_bytes())
+    match arg.split_at_checked(word.len()) {
+        Some((text, [] | [0, ..])) => text.eq_ignore_ascii_case(word.as_bytes()),
+        _ => false,
+    }
 }
 
 /// A 64-bit integer in canonical text.
@@ -30,11 +35,35 @@ pub fn count(arg: &[u8]) -> Result<usize, Failure> {
     usize::try_from(count).map_err(|_| Failure::NOT_POSITIVE)
 }
 
-/// A floating point number: infinities yes, NaN no.
+/// A floating point number: infinities yes, NaN no; nor what is too large, or so small that nothing is
+/// left.
 pub fn float(arg: &[u8]) -> Result<f64, Failure> {
     let blank = arg.first().is_some_and(|byte| byte.is_ascii_whitespace() || *byte == 0x0b);
     let number = if blank { None } else { parse_double(arg) };
-    number.filter(|number| !number.is_nan()).ok_or(Failure::NOT_FLOAT)
+    let in_range = |number: &f64| match number {
+        number if number.is_nan() => false,
+        number if number.is_infinite() => arg.iter().any(|byte| matches!(byte, b'n' | b'N')),
+        0.0 => {
+            let hex = arg.iter().any(|byte| matches!(byte, b'x' | b'X'));
+            let exponent = if hex { [b'p', b'P'] } else { [b'e', b'E'] };
+            let mut digits = arg.iter().take_while(|byte| !exponent.contains(byte));
+            !digits.any(|byte| *byte != b'0' && byte.is_ascii_hexdigit())
+        }
+        _ => true,
+    };
+    number.filter(in_range).ok_or(Failure::NOT_FLOAT)
+}
+
+/// How long a blocking command would wait. (None of ours does: it is only checked.)
+pub fn timeout(arg: &[u8], release: Release) -> Result<(), Failure> {
+    let seconds = LongDouble::parse(arg).and_then(|_| parse_double(arg));
+    let text = "ERR timeout is not a float or out of range";
+    let ms = (seconds.ok_or_else(|| Failure::new(text))? * 1000.0).ceil();
+    let too_long = ms > i64::MAX as f64;
+    if too_long && release.has_redis(7, 2) {
+        return Err(Failure::new("ERR timeout is out of range"));
+    }
+    if too_long || ms < 0.0 { Err(Failure::new("ERR timeout is negative")) } else { Ok(()) }
 }
 
 /// The options behind a command's fixed arguments, taken one after the other.
@@ -119,6 +148,21 @@ pub fn range(start: i64, end: i64, len: usize) -> Option<std::ops::Range<usize>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats() {
+        for text in
+            ["0", "-0", ".0", "0x0p5", "1e-320", "inf", "-Infinity", "0x1p-3", "+1.", "00e9"]
+        {
+            assert!(float(text.as_bytes()).is_ok(), "{text}");
+        }
+        for text in
+            ["", " 1", "1 ", "nan", "-nan", "1e400", "-1e400", "1e-400", "0.1e-400", "0x1p9999"]
+        {
+            assert!(float(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(float(b"0x.1p-9999").is_err());
+    }
 
     #[test]
     fn ranges() {

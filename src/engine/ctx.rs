@@ -4,13 +4,18 @@
 //! A write command reads its arguments first (errors must leave no trace), then gets its value,
 //! changes it, and says so with [`Ctx::changed`].
 
+use super::args;
 use super::command::Command;
 use super::failure::Failure;
 use super::keyspace::{Item, Keyspace};
 use super::release::Release;
+use super::reply::Reply;
 use super::session::Session;
 use super::{Engine, Mode};
+use crate::encoding::number::double_17g;
+use crate::limits;
 use crate::value::dict::Slot;
+use crate::value::digest::ScoreText;
 use crate::value::{DataType, PackedLimits, Value};
 
 /// A command at work.
@@ -38,6 +43,27 @@ impl Ctx<'_> {
     /// The server that the engine stands for.
     pub fn release(&self) -> Release {
         self.engine.config.release
+    }
+
+    /// A floating point number, as this server reads one.
+    pub fn float(&self, arg: &[u8]) -> Result<f64, Failure> {
+        let digits = arg.strip_prefix(b"-").or(arg.strip_prefix(b"+")).unwrap_or(arg);
+        match digits {
+            [b'0', b'x' | b'X', ..] if self.release().has_valkey(9, 0) => Err(Failure::NOT_FLOAT),
+            _ => args::float(arg),
+        }
+    }
+
+    /// A score as this server answers it.
+    pub fn score(&self, score: f64) -> Reply {
+        match self.release().score_text() {
+            ScoreText::Grisu => Reply::Double(score),
+            ScoreText::Legacy17g => {
+                let mut text = Vec::with_capacity(24);
+                double_17g(score, &mut text);
+                Reply::Number(text)
+            }
+        }
     }
 
     /// The selected database, if anything was ever in it.
@@ -169,6 +195,11 @@ impl Ctx<'_> {
         self.engine.changed(self.session.db, key, count);
     }
 
+    /// Says that chance decided what was changed: see [`super::Stats::guessed`].
+    pub fn guessed(&mut self) {
+        self.engine.stats.guessed += 1;
+    }
+
     /// Says that something was changed which does not count as a change of the key: a group's state, say.
     /// The command counts as one to be logged, but whoever watches the key does not learn of it.
     pub fn changed_beside(&mut self, count: usize) {
@@ -208,6 +239,16 @@ impl Ctx<'_> {
             return Err(Failure::STRING_TOO_LONG);
         }
         self.check_memory(len)
+    }
+
+    /// May `count` items of about `len` bytes each be answered? Asked before they are collected, by
+    /// commands that answer more than there is.
+    pub fn check_reply(&self, count: usize, len: usize) -> Result<(), Failure> {
+        let total = count.saturating_mul(len.saturating_add(size_of::<super::Reply>()));
+        if total > limits::REPLY {
+            return Err(Failure::OUT_OF_MEMORY);
+        }
+        self.check_memory(total)
     }
 
     /// Are `more` bytes within the memory budget?

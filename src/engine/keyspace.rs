@@ -248,6 +248,15 @@ impl Keyspace {
         past.map(|(slot, _)| *slot).collect()
     }
 
+    /// Slots of the hashes with a field whose time is before `now_ms`.
+    pub fn with_expired_fields(&self, now_ms: i64) -> Vec<Slot> {
+        let past = self.keys.iter().filter(|(_, entry)| match &entry.value {
+            Value::Hash(hash) => hash.min_expire().is_some_and(|at| at < now_ms),
+            _ => false,
+        });
+        past.map(|(slot, _)| slot).collect()
+    }
+
     /// Counts the entry in `slot` in.
     fn hold(&mut self, slot: Slot) {
         if let Some(entry) = self.keys.at(slot) {

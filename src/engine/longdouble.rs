@@ -73,6 +73,11 @@ impl LongDouble {
         Some(LongDouble { negative, magnitude })
     }
 
+    /// Is it an infinity?
+    pub fn is_infinite(self) -> bool {
+        self.magnitude == Magnitude::Infinite
+    }
+
     /// 0
     pub const ZERO: LongDouble = LongDouble { negative: false, magnitude: Magnitude::Zero };
     /// 1

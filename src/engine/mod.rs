@@ -25,6 +25,7 @@ pub mod ctx;
 mod digest;
 mod effects;
 pub mod failure;
+pub mod geohash;
 pub mod keyspace;
 pub mod longdouble;
 mod release;
@@ -43,7 +44,7 @@ pub use session::Session;
 
 use crate::limits;
 use crate::value::dict::Slot;
-use crate::value::{PackedLimits, Value};
+use crate::value::{DataType, PackedLimits, Value};
 use session::Multi;
 
 /// Settings of an engine.
@@ -92,6 +93,11 @@ pub struct Stats {
     pub commands: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Fields of hashes, likewise.
+    pub expired_fields: u64,
+    /// Changes left to chance: where a log has such a command, the server may have changed something
+    /// else than we did.
+    pub guessed: u64,
 }
 
 /// The store.
@@ -262,13 +268,18 @@ impl Engine {
         self.dbs.values().map(Keyspace::memory).sum()
     }
 
-    /// Removes every key whose time has come, as a server does by and by.
+    /// Removes every key whose time has come, and every such field of a hash, as a server does by and by.
+    /// How many keys were there?
     pub fn remove_expired(&mut self) -> usize {
         let (now_ms, mut removed) = (self.now_ms, 0);
         for db in self.dbs.keys().copied().collect::<Vec<_>>() {
             let slots = self.dbs.get(&db).map(|space| space.expired(now_ms)).unwrap_or_default();
             removed += slots.len();
             slots.into_iter().for_each(|slot| self.remove_dead(db, slot));
+            let slots = self.dbs.get(&db).map(|space| space.with_expired_fields(now_ms));
+            for slot in slots.unwrap_or_default() {
+                removed += usize::from(!self.remove_dead_fields(db, slot));
+            }
         }
         removed
     }
@@ -281,7 +292,47 @@ impl Engine {
             self.remove_dead(db, slot);
             return None;
         }
+        if self.mode == Mode::Serving
+            && let Some(Value::Hash(hash)) = space.value(slot)
+            && hash.min_expire().is_some_and(|at| at < self.now_ms)
+        {
+            return self.remove_dead_fields(db, slot).then_some(slot);
+        }
         Some(slot)
+    }
+
+    /// Removes the fields of a hash whose time has come, and the hash if it has no others. Is it there
+    /// still?
+    #[cold]
+    fn remove_dead_fields(&mut self, db: u64, slot: Slot) -> bool {
+        let Some(space) = self.dbs.get_mut(&db) else { return false };
+        let Some(key) = space.key(slot).cloned() else { return false };
+        let Some(Value::Hash(hash)) = space.value_mut(slot) else { return true };
+        let names = hash.remove_expired(self.now_ms);
+        let emptied = hash.is_empty();
+        if emptied {
+            space.take_at(slot);
+        }
+        self.stats.expired_fields += names.len() as u64;
+        self.watch.touch(db, &key);
+        let word = self.removal_word();
+        let family = self.config.release.family;
+        if let Some(effects) = &mut self.effects {
+            match family {
+                Family::Redis => {
+                    names.iter().for_each(|name| effects.also(db, &[b"HDEL", &key, name]));
+                }
+                Family::Valkey => {
+                    let mut argv = vec![&b"HDEL"[..], &key];
+                    argv.extend(names.iter().map(Vec::as_slice));
+                    effects.also(db, &argv);
+                    if emptied {
+                        effects.also(db, &[word, &key]);
+                    }
+                }
+            }
+        }
+        !emptied
     }
 
     /// Removes an expired key.

@@ -15,12 +15,15 @@
 //! Pairs       *2n k v …               *n of *2 k v
 //! Set         *n …                    ~n …
 //! Double      $… text                 ,text
+//! Number      $… text                 ,text
 //! Bool        :0 :1                   #f #t
 //! Verbatim    $… text                 =… txt:text
 //! ```
 
+use crate::encoding::Entry;
 use crate::encoding::number::{double_grisu, write_i64};
 use crate::engine::failure::Failure;
+use crate::value::zset::whole;
 
 /// What a command answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,8 @@ pub enum Reply {
     Set(Vec<Reply>),
     /// A floating point number.
     Double(f64),
+    /// A floating point number whose text is another than today's servers would print.
+    Number(Vec<u8>),
     /// Yes or no.
     Bool(bool),
     /// A text for people.
@@ -87,6 +92,13 @@ impl Reply {
     /// 1 or 0, as the commands of old say yes and no.
     pub fn flag(yes: bool) -> Reply {
         Reply::Int(yes.into())
+    }
+
+    /// The text of a packed entry.
+    pub fn entry(entry: Entry<'_>) -> Reply {
+        let mut text = Vec::with_capacity(entry.text_len());
+        entry.write_text(&mut text);
+        Reply::Bulk(text)
     }
 
     /// An array of bulk strings.
@@ -131,9 +143,11 @@ impl Reply {
             }
             Reply::Double(number) => {
                 let mut text = Vec::with_capacity(24);
-                double_grisu(*number, &mut text);
+                double_text(*number, &mut text);
                 if v3 { line(out, b',', &text) } else { bulk(out, b'$', b"", &text) }
             }
+            Reply::Number(text) if v3 => line(out, b',', text),
+            Reply::Number(text) => bulk(out, b'$', b"", text),
             Reply::Bool(yes) if v3 => line(out, b'#', if *yes { b"t" } else { b"f" }),
             Reply::Bool(yes) => head(out, b':', i64::from(*yes)),
             Reply::Verbatim(text) if v3 => bulk(out, b'=', b"txt:", text),
@@ -152,6 +166,15 @@ impl Reply {
 impl From<Result<Reply, Failure>> for Reply {
     fn from(result: Result<Reply, Failure>) -> Reply {
         result.unwrap_or_else(Reply::Error)
+    }
+}
+
+/// A double as servers answer it since 7.2: unlike in a digest, what is an integer looks like one.
+fn double_text(number: f64, out: &mut Vec<u8>) {
+    let negative_zero = number == 0.0 && number.is_sign_negative();
+    match whole(number).filter(|_| !negative_zero) {
+        Some(whole) => write_i64(whole, out),
+        None => double_grisu(number, out),
     }
 }
 
@@ -205,6 +228,10 @@ mod tests {
             (Reply::Pairs(pair()), "*2\r\n$1\r\nf\r\n:1\r\n", "*1\r\n*2\r\n$1\r\nf\r\n:1\r\n"),
             (Reply::Set(vec![Reply::Nil]), "*1\r\n$-1\r\n", "~1\r\n_\r\n"),
             (Reply::Double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n"),
+            (Reply::Double(-0.0), "$2\r\n-0\r\n", ",-0\r\n"),
+            (Reply::Double(1e16), "$17\r\n10000000000000000\r\n", ",10000000000000000\r\n"),
+            (Reply::Double(5e18), "$5\r\n5e+18\r\n", ",5e+18\r\n"),
+            (Reply::Number(b"1.50".to_vec()), "$4\r\n1.50\r\n", ",1.50\r\n"),
             (Reply::Bool(true), ":1\r\n", "#t\r\n"),
             (Reply::Verbatim(b"hi".to_vec()), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
             (Reply::Error(Failure::SYNTAX), "-ERR syntax error\r\n", "-ERR syntax error\r\n"),

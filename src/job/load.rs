@@ -3,7 +3,7 @@
 
 use super::pipeline::Worker;
 use super::rdb_facts::{Fact, Facts, Library};
-use crate::element::{Element, Packing, Str, Visit};
+use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
 use crate::finding::{Finding, KeyPlace, Severity};
@@ -13,10 +13,12 @@ use crate::rdb::skim::Chunk;
 use crate::rdb::types::DataType;
 use crate::rdb::walk::Walker;
 use crate::record::{Event, KeyRecord, Record};
+use crate::value::array::double_text;
 use crate::value::stream::Loader as StreamLoader;
+use crate::value::vectorset::Shape;
 use crate::value::{
-    Bytes, End, Hash, Intset, List, Module, Node, Packed, PackedLimits, Set, Str as Text, Value,
-    Zset,
+    Array, Bytes, End, Hash, Intset, List, Module, Node, Packed, PackedLimits, Set, Str as Text,
+    Value, VectorSet, Zset,
 };
 
 /// A key ready to be put into the store.
@@ -165,6 +167,8 @@ enum Kind {
     Hash(Hash),
     Stream(Box<StreamLoader>),
     Module(Module),
+    Array(Array),
+    VectorSet(Box<VectorSet>),
 }
 
 impl Build {
@@ -176,7 +180,8 @@ impl Build {
             DataType::Stream => Kind::Stream(Box::new(StreamLoader::new(limits))),
             DataType::List if key.rdb_type.encoding == "linkedlist" => Kind::List(List::default()),
             DataType::List => Kind::Nodes(Vec::new()),
-            DataType::String | DataType::Module | DataType::Array => Kind::Empty,
+            DataType::Array => Kind::Array(Array::default()),
+            DataType::String | DataType::Module => Kind::Empty,
         };
         let triples = key.rdb_type.encoding == "listpackex";
         Build { kind, limits, triples, taken: false, left: Vec::new(), right: Vec::new() }
@@ -186,13 +191,15 @@ impl Build {
         let value = match self.kind {
             Kind::Empty => return None,
             Kind::Text(text) => text.into(),
-            Kind::Nodes(nodes) => List::from_nodes(nodes).into(),
+            Kind::Nodes(nodes) => List::from_nodes(nodes, &self.limits).into(),
             Kind::List(list) => list.into(),
             Kind::Set(set) => set.into(),
             Kind::Zset(zset) => zset.into(),
             Kind::Hash(hash) => hash.into(),
             Kind::Stream(stream) => return Some(stream.finish().into()),
             Kind::Module(module) => module.into(),
+            Kind::Array(array) => array.into(),
+            Kind::VectorSet(set) => (*set).into(),
         };
         // As servers: a collection without elements is no key.
         let value: Value = value;
@@ -234,6 +241,34 @@ impl Build {
             Kind::List(list) => list.push(End::Back, text, &limits),
             _ => {}
         }
+    }
+
+    fn cell(&mut self, index: u64, value: Cell<'_>) {
+        let Kind::Array(array) = &mut self.kind else { return };
+        let number;
+        let text = match value {
+            Cell::Text(text) => text.bytes(&mut self.left).unwrap_or_default(),
+            Cell::Int(value) => {
+                number = value.to_string().into_bytes();
+                &number
+            }
+            Cell::Double(value) => {
+                number = double_text(value);
+                &number
+            }
+        };
+        array.set(index, text);
+    }
+
+    fn vector(&mut self, name: Str<'_>, attributes: Option<Str<'_>>, vector: Str<'_>) {
+        let Kind::VectorSet(set) = &mut self.kind else { return };
+        let mut text = Vec::new();
+        let attributes = attributes.and_then(|text_| text_.bytes(&mut text).ok());
+        let (Ok(name), Ok(vector)) = (name.bytes(&mut self.left), vector.bytes(&mut self.right))
+        else {
+            return;
+        };
+        set.put_stored(name, vector, attributes.unwrap_or_default());
     }
 
     fn field(&mut self, field: Str<'_>, value: Str<'_>, expire_at_ms: Option<i64>) {
@@ -299,7 +334,29 @@ impl Visit for Build {
                 }
             }
             Element::Field { field, value, expire_at_ms } => self.field(field, value, expire_at_ms),
-            Element::Module { id, data } => self.kind = Kind::Module(Module::new(id.0, data)),
+            Element::Module { id, data } => match &mut self.kind {
+                Kind::VectorSet(set) => set.set_payload(data),
+                kind => *kind = Kind::Module(Module::new(id.0, data)),
+            },
+            Element::Array { insert_index, .. } => {
+                if let Kind::Array(array) = &mut self.kind {
+                    array.insert_index = insert_index;
+                }
+            }
+            Element::Cell { index, value } => self.cell(index, value),
+            Element::VectorSet { dimension, quantization, m, input_dimension, .. } => {
+                let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
+                let shape = Shape {
+                    dimension: size(dimension),
+                    quantization,
+                    m: u16::try_from(m).unwrap_or(u16::MAX),
+                    reduced_from: input_dimension.map(size),
+                };
+                self.kind = Kind::VectorSet(Box::new(VectorSet::new(shape)));
+            }
+            Element::Vector { element, attributes, vector } => {
+                self.vector(element, attributes, vector);
+            }
             _ => {}
         }
     }

@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod rate;
 pub mod rdb_facts;
 pub mod rdb_file;
+pub mod repair_aof;
 pub mod rewrite_estimate;
 pub mod replay;
 pub mod tally;

@@ -29,9 +29,7 @@ impl Progress {
     pub(crate) fn new(shown: bool, file: &Path, size: Option<u64>) -> Progress {
         let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::hidden());
         let template = match size {
-            Some(_) => {
-                "{msg} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}"
-            }
+            Some(_) => "{msg} [{wide_bar}] {binary_bytes}/{binary_total_bytes} {eta}",
             None => "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}",
         };
         // The template is ours; should it ever not parse, the default one serves.
@@ -39,7 +37,8 @@ impl Progress {
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ");
         bar.set_style(style);
-        bar.set_message(path(file).short(NAME).to_string());
+        let name = file.file_name().map_or(file, Path::new);
+        bar.set_message(path(name).short(NAME).to_string());
         Progress { bar, shown }
     }
 

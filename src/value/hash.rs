@@ -1,13 +1,14 @@
 //! Hashes (`OBJECT ENCODING`: listpack, listpackex, hashtable).
 //!
 //! Small ones are listpacks: pairs of field and value, or, once a field has an expire time, triples of
-//! field, value and time in milliseconds (0 for none), those with a time first, the earliest first.
+//! field, value and time in milliseconds (0 for none), those with a time first, the earliest first
+//! (FORMATS A.5, type 25). Valkey knows no triples: there, the first expire time makes a table.
 
-use hashbrown::HashMap;
+mod table;
 
-use super::dict::{Dict, Keyed, Slot};
+use self::table::Table;
 use super::digest::{FieldTtl, Fold};
-use super::{Bytes, DataType, Packed, PackedLimits, Type, block};
+use super::{DataType, Packed, PackedLimits, Type};
 use crate::encoding::Entry;
 use crate::encoding::number::MAX_I64_TEXT;
 
@@ -20,33 +21,6 @@ enum Repr {
     Pairs(Packed),
     Triples(Packed),
     Table(Box<Table>),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Table {
-    fields: Dict<Field>,
-    expires: HashMap<Slot, i64>,
-    /// What fields and values hold on the heap.
-    memory: usize,
-}
-
-/// A field of a large hash.
-#[derive(Debug, Clone)]
-struct Field {
-    name: Bytes,
-    value: Bytes,
-}
-
-impl Field {
-    fn heap(&self) -> usize {
-        self.name.heap() + self.value.heap()
-    }
-}
-
-impl Keyed for Field {
-    fn key(&self) -> &[u8] {
-        &self.name
-    }
 }
 
 /// A field, for those who look.
@@ -107,9 +81,7 @@ impl Hash {
             Repr::Triples(packed) => {
                 triples = Some(packed.groups().map(|(_, triple)| triple_ref(triple)))
             }
-            Repr::Table(all) => {
-                table = Some(all.fields.iter().map(|(slot, field)| all.field(slot, field)))
-            }
+            Repr::Table(all) => table = Some(all.iter()),
         }
         let (pairs, triples) = (pairs.into_iter().flatten(), triples.into_iter().flatten());
         pairs.chain(triples).chain(table.into_iter().flatten())
@@ -122,37 +94,74 @@ impl Hash {
                 let (name, pos) = packed.at(packed.find::<2>(name)?)?;
                 Some(pair_ref([name, packed.at(pos)?.0]))
             }
-            Repr::Triples(_) => self.iter().find(|field| field.name == Entry::from_text(name)),
-            Repr::Table(table) => {
-                let slot = table.fields.find(name)?;
-                table.fields.at(slot).map(|field| table.field(slot, field))
+            Repr::Triples(packed) => triple_at(packed, packed.find::<3>(name)?),
+            Repr::Table(table) => table.get(name),
+        }
+    }
+
+    /// Any field, each as likely as the other.
+    pub fn random(&self, rng: &mut fastrand::Rng) -> Option<FieldRef<'_>> {
+        match &self.0 {
+            Repr::Table(table) => table.random(rng),
+            _ if self.len() == 0 => None,
+            _ => self.iter().nth(rng.usize(..self.len())),
+        }
+    }
+
+    /// Visits the next fields from `cursor` on (all of them, where they are few) and returns the cursor
+    /// to go on with, 0 at the end.
+    pub fn scan(&self, cursor: u64, count: usize, visit: impl FnMut(FieldRef<'_>)) -> u64 {
+        match &self.0 {
+            Repr::Table(table) => table.scan(cursor, count, visit),
+            _ => {
+                self.iter().for_each(visit);
+                0
             }
         }
     }
 
     /// Gives a field a value; an expire time it had is gone. Was it new?
     pub fn set(&mut self, name: &[u8], value: &[u8], limits: &PackedLimits) -> bool {
+        self.set_value(name, value, false, limits)
+    }
+
+    /// Gives a field a value; an expire time it has stays. Was it new?
+    pub fn set_keep_ttl(&mut self, name: &[u8], value: &[u8], limits: &PackedLimits) -> bool {
+        self.set_value(name, value, true, limits)
+    }
+
+    fn set_value(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        keep_ttl: bool,
+        limits: &PackedLimits,
+    ) -> bool {
         if name.len().max(value.len()) > limits.hash_value {
             self.unfold();
         }
         let entry = Entry::from_text(value);
         let new = match &mut self.0 {
-            Repr::Pairs(packed) => match packed.find::<2>(name).and_then(|pos| packed.at(pos)) {
-                Some((_, pos)) => {
-                    packed.replace(pos, 1, &[entry]);
-                    false
-                }
-                None => {
-                    packed.insert(packed.end(), &[Entry::from_text(name), entry]);
-                    true
-                }
-            },
+            Repr::Pairs(packed) => set_packed::<2>(packed, name, &[entry]),
             Repr::Triples(packed) => {
-                let new = remove_triple(packed, name).is_none();
-                insert_triple(packed, name, value, None);
-                new
+                let found = packed.find::<3>(name).and_then(|pos| triple_at(packed, pos));
+                match found.is_some_and(|field| field.expire_at_ms.is_some()) && !keep_ttl {
+                    // Without its time it belongs behind all those that have one.
+                    true => {
+                        remove_triple(packed, name);
+                        insert_triple(packed, name, value, None);
+                        false
+                    }
+                    false => set_packed::<3>(packed, name, &[entry, Entry::Int(0)]),
+                }
             }
-            Repr::Table(table) => return table.set(name, value, None),
+            Repr::Table(table) => {
+                let (slot, new) = table.set(name, value);
+                if !new && !keep_ttl {
+                    table.set_expire_at(slot, None);
+                }
+                return new;
+            }
         };
         if new && self.len() > limits.hash_entries {
             self.unfold();
@@ -176,10 +185,8 @@ impl Hash {
 
     /// Sets or removes a field's expire time. Is there such a field?
     pub fn set_expire(&mut self, name: &[u8], expire_at_ms: Option<i64>) -> bool {
-        if let (Repr::Pairs(packed), Some(_)) = (&self.0, expire_at_ms) {
-            let pairs: Vec<_> = packed.groups::<2>().map(|(_, pair)| pair).collect();
-            let triples = pairs.iter().flat_map(|[name, value]| [*name, *value, Entry::Int(0)]);
-            self.0 = Repr::Triples(Packed::of(triples));
+        if expire_at_ms.is_some() {
+            self.make_room_for_expire();
         }
         match &mut self.0 {
             Repr::Pairs(packed) => packed.find::<2>(name).is_some(),
@@ -190,37 +197,31 @@ impl Hash {
                 }
                 None => false,
             },
-            Repr::Table(table) => {
-                let slot = table.fields.find(name);
-                match (slot, expire_at_ms) {
-                    (Some(slot), Some(at)) => table.expires.insert(slot, at),
-                    (Some(slot), None) => table.expires.remove(&slot),
-                    (None, _) => None,
-                };
-                slot.is_some()
-            }
+            Repr::Table(table) => table.set_expire(name, expire_at_ms),
+        }
+    }
+
+    /// Makes pairs triples, as Redis does when a command sets out to give fields expire times.
+    pub fn make_room_for_expire(&mut self) {
+        if let Repr::Pairs(packed) = &self.0 {
+            let pairs: Vec<_> = packed.groups::<2>().map(|(_, pair)| pair).collect();
+            let triples = pairs.iter().flat_map(|[name, value]| [*name, *value, Entry::Int(0)]);
+            self.0 = Repr::Triples(Packed::of(triples));
         }
     }
 
     /// Takes a field out. Was there one?
     pub fn remove(&mut self, name: &[u8]) -> bool {
         match &mut self.0 {
-            Repr::Pairs(packed) => match packed.find::<2>(name) {
-                Some(pos) => {
-                    packed.remove(pos, 2);
-                    true
-                }
-                None => false,
-            },
-            Repr::Triples(packed) => remove_triple(packed, name).is_some(),
-            Repr::Table(table) => match table.fields.remove(name) {
-                Some((slot, field)) => {
-                    table.memory -= field.heap();
-                    table.expires.remove(&slot);
-                    true
-                }
-                None => false,
-            },
+            Repr::Pairs(packed) => {
+                let pos = packed.find::<2>(name);
+                pos.inspect(|pos| packed.remove(*pos, 2)).is_some()
+            }
+            Repr::Triples(packed) => {
+                let pos = packed.find::<3>(name);
+                pos.inspect(|pos| packed.remove(*pos, 3)).is_some()
+            }
+            Repr::Table(table) => table.remove(name),
         }
     }
 
@@ -228,48 +229,38 @@ impl Hash {
     pub fn min_expire(&self) -> Option<i64> {
         match &self.0 {
             Repr::Pairs(_) => None,
-            Repr::Triples(_) => self.iter().next().and_then(|field| field.expire_at_ms),
-            Repr::Table(table) => table.expires.values().copied().min(),
+            Repr::Triples(packed) => triple_at(packed, packed.first())?.expire_at_ms,
+            Repr::Table(table) => table.min_expire(),
         }
+    }
+
+    /// Takes the fields out whose time is before `now_ms`; their names are the answer.
+    pub fn remove_expired(&mut self, now_ms: i64) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| match &mut self.0 {
+            Repr::Pairs(_) => None,
+            Repr::Triples(packed) => {
+                let first = triple_at(packed, packed.first())?;
+                let name = first.name.text(&mut [0; MAX_I64_TEXT]).to_vec();
+                let expired = first.expire_at_ms.is_some_and(|at| at < now_ms);
+                expired.then(|| packed.remove(packed.first(), 3)).map(|()| name)
+            }
+            Repr::Table(table) => table.take_expired(now_ms),
+        })
+        .collect()
     }
 
     /// Makes this hash a table, whatever it was.
-    fn unfold(&mut self) {
+    pub fn unfold(&mut self) {
         if let Repr::Table(_) = self.0 {
             return;
         }
-        let mut table = Box::<Table>::default();
-        table.fields.reserve(self.len());
+        let mut table = Box::new(Table::with_room_for(self.len()));
         for field in self.iter() {
             let (mut name, mut value) = ([0; MAX_I64_TEXT], [0; MAX_I64_TEXT]);
-            table.set(field.name.text(&mut name), field.value.text(&mut value), field.expire_at_ms);
+            let (slot, _) = table.set(field.name.text(&mut name), field.value.text(&mut value));
+            table.set_expire_at(slot, field.expire_at_ms);
         }
         self.0 = Repr::Table(table);
-    }
-}
-
-impl Table {
-    fn field<'a>(&self, slot: Slot, field: &'a Field) -> FieldRef<'a> {
-        FieldRef {
-            name: Entry::Str(&field.name),
-            value: Entry::Str(&field.value),
-            expire_at_ms: self.expires.get(&slot).copied(),
-        }
-    }
-
-    fn set(&mut self, name: &[u8], value: &[u8], expire_at_ms: Option<i64>) -> bool {
-        let make = || Field { name: Bytes::new(name), value: Bytes::default() };
-        let (slot, new) = self.fields.find_or_insert(name, make);
-        if let Some(field) = self.fields.at_mut(slot) {
-            let held = if new { 0 } else { field.heap() };
-            field.value = Bytes::new(value);
-            self.memory = self.memory - held + field.heap();
-        }
-        match expire_at_ms {
-            Some(at) => self.expires.insert(slot, at),
-            None => self.expires.remove(&slot),
-        };
-        new
     }
 }
 
@@ -281,23 +272,46 @@ fn triple_ref([name, value, expire]: [Entry<'_>; 3]) -> FieldRef<'_> {
     FieldRef { name, value, expire_at_ms: expire.as_int().filter(|at| *at != 0) }
 }
 
+/// The triple at a position.
+fn triple_at(packed: &Packed, pos: usize) -> Option<FieldRef<'_>> {
+    let (name, pos) = packed.at(pos)?;
+    let (value, pos) = packed.at(pos)?;
+    let (expire, _) = packed.at(pos)?;
+    Some(triple_ref([name, value, expire]))
+}
+
+/// Gives a field its value where it is, or puts it at the end with all that `rest` has. Was it new?
+fn set_packed<const N: usize>(packed: &mut Packed, name: &[u8], rest: &[Entry<'_>]) -> bool {
+    match packed.find::<N>(name).and_then(|pos| packed.at(pos)) {
+        Some((_, pos)) => {
+            packed.replace(pos, 1, rest.get(..1).unwrap_or_default());
+            false
+        }
+        None => {
+            let all: Vec<_> =
+                std::iter::once(Entry::from_text(name)).chain(rest.iter().copied()).collect();
+            packed.insert(packed.end(), &all);
+            true
+        }
+    }
+}
+
 /// Takes a triple out; its value is the answer.
 fn remove_triple(packed: &mut Packed, name: &[u8]) -> Option<Vec<u8>> {
     let pos = packed.find::<3>(name)?;
-    let (value, _) = packed.at(packed.at(pos)?.1)?;
-    let value = value.text(&mut [0; MAX_I64_TEXT]).to_vec();
+    let value = triple_at(packed, pos)?.value.text(&mut [0; MAX_I64_TEXT]).to_vec();
     packed.remove(pos, 3);
     Some(value)
 }
 
-/// Puts a triple in its place: behind all that expire no later, before those that expire later or never.
+/// Puts a triple in its place: before those that expire at that time, later or never.
 fn insert_triple(packed: &mut Packed, name: &[u8], value: &[u8], expire_at_ms: Option<i64>) {
-    let later = |expire: Option<i64>| match (expire, expire_at_ms) {
+    let behind = |other: Option<i64>| match (other, expire_at_ms) {
         (_, None) => false,
         (None, Some(_)) => true,
-        (Some(there), Some(here)) => there > here,
+        (Some(other), Some(at)) => other >= at,
     };
-    let place = packed.groups::<3>().find(|(_, triple)| later(triple_ref(*triple).expire_at_ms));
+    let place = packed.groups::<3>().find(|(_, triple)| behind(triple_ref(*triple).expire_at_ms));
     let pos = place.map_or(packed.end(), |(pos, _)| pos);
     let expire = Entry::Int(expire_at_ms.unwrap_or(0));
     packed.insert(pos, &[Entry::from_text(name), Entry::from_text(value), expire]);
@@ -317,19 +331,14 @@ impl DataType for Hash {
         match &self.0 {
             Repr::Pairs(packed) => packed.len() / 2,
             Repr::Triples(packed) => packed.len() / 3,
-            Repr::Table(table) => table.fields.len(),
+            Repr::Table(table) => table.len(),
         }
     }
 
     fn memory(&self) -> usize {
         match &self.0 {
             Repr::Pairs(packed) | Repr::Triples(packed) => packed.memory(),
-            Repr::Table(table) => {
-                block(size_of::<Table>())
-                    + table.fields.memory()
-                    + table.expires.allocation_size()
-                    + table.memory
-            }
+            Repr::Table(table) => table.memory(),
         }
     }
 

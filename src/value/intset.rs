@@ -8,6 +8,7 @@
 
 use super::block;
 use crate::encoding::intset::{ints, write};
+use crate::encoding::number::i64_text_len;
 
 const HEADER: usize = 8;
 
@@ -78,6 +79,12 @@ impl Intset {
             [a, b, c, d, e, f, g, h] => Some(i64::from_le_bytes([a, b, c, d, e, f, g, h])),
             _ => None,
         }
+    }
+
+    /// Has every member at most this many digits, a sign counted?
+    pub fn is_short(&self, digits: usize) -> bool {
+        let ends = [self.get(0), self.len().checked_sub(1).and_then(|last| self.get(last))];
+        ends.into_iter().flatten().all(|number| i64_text_len(number) <= digits)
     }
 
     /// The members, ascending.

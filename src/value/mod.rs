@@ -4,7 +4,7 @@
 
 use self::digest::Fold;
 
-mod array;
+pub mod array;
 mod bytes;
 pub mod dict;
 pub mod digest;
@@ -16,6 +16,7 @@ mod packed;
 mod set;
 pub mod stream;
 mod string;
+pub mod vectorset;
 pub mod zset;
 
 pub use array::Array;
@@ -28,6 +29,7 @@ pub use packed::Packed;
 pub use set::{Set, SetRef};
 pub use stream::Stream;
 pub use string::Str;
+pub use vectorset::VectorSet;
 pub use zset::Zset;
 
 /// The data types, with the numbers that `DEBUG DIGEST` takes in.
@@ -135,6 +137,8 @@ pub enum Value {
     Array(Box<Array>),
     /// A module's value.
     Module(Box<Module>),
+    /// A vector set, the module type that is known.
+    VectorSet(Box<VectorSet>),
 }
 
 /// Does the same with whichever type a value holds.
@@ -149,6 +153,7 @@ macro_rules! each {
             Value::Stream($this) => $do,
             Value::Array($this) => $do,
             Value::Module($this) => $do,
+            Value::VectorSet($this) => $do,
         }
     };
 }
@@ -164,7 +169,7 @@ impl Value {
             Value::Hash(_) => Type::Hash,
             Value::Stream(_) => Type::Stream,
             Value::Array(_) => Type::Array,
-            Value::Module(_) => Type::Module,
+            Value::Module(_) | Value::VectorSet(_) => Type::Module,
         }
     }
 
@@ -197,6 +202,7 @@ impl Value {
     pub fn type_name(&self) -> &str {
         match self {
             Value::Module(module) => module.type_name(),
+            Value::VectorSet(_) => "vectorset",
             other => other.data_type().name(),
         }
     }

@@ -167,8 +167,8 @@ impl Packed {
 
     /// Position of the first entry of a group of `N` whose first entry is `text`.
     pub fn find<const N: usize>(&self, text: &[u8]) -> Option<usize> {
-        let wanted = Entry::from_text(text);
-        self.groups::<N>().find(|(_, group)| group[0] == wanted).map(|(pos, _)| pos)
+        let is_wanted = Entry::matcher(text);
+        self.groups::<N>().find(|(_, group)| is_wanted(&group[0])).map(|(pos, _)| pos)
     }
 
     /// Puts entries in at `pos` (a position of an entry, or the end), and gives the position behind them.
@@ -202,13 +202,41 @@ impl Packed {
 
     /// Splits before the entry at `pos`: that one and all behind it are in the answer.
     pub fn split_off(&mut self, pos: usize) -> Packed {
-        let tail: Vec<Entry<'_>> =
-            self.positions().filter(|(at, _)| *at >= pos).map(|e| e.1).collect();
-        let count = tail.len();
-        let tail = Packed::of(tail);
-        self.remove(pos, count);
+        let (start, end) = (pos.clamp(HEADER, self.end()), self.end());
+        let mut count = 0;
+        let mut at = start;
+        while let Some((_, next)) = self.at(at) {
+            (at, count) = (next, count + 1);
+        }
+        let mut tail = Packed::new();
+        tail.splice(HEADER..HEADER, self.0.get(start..end).unwrap_or_default(), 0, count);
+        tail.shrink();
+        self.splice(start..end, &[], count, 0);
         self.shrink();
         tail
+    }
+
+    /// Puts all entries of another one behind those of this one.
+    pub fn append(&mut self, other: &Packed) {
+        let (end, entries) = (self.end(), other.as_bytes().get(HEADER..other.end()));
+        self.splice(end..end, entries.unwrap_or_default(), 0, other.len());
+    }
+
+    /// Keeps the entries of which `keep` says so, and tells how many are gone.
+    pub fn retain(&mut self, mut keep: impl FnMut(Entry<'_>) -> bool) -> usize {
+        let (mut kept, mut gone) = (Vec::with_capacity(self.byte_len()), 0);
+        let mut pos = HEADER;
+        while let Some((entry, next)) = self.at(pos) {
+            match keep(entry) {
+                true => kept.extend_from_slice(self.0.get(pos..next).unwrap_or_default()),
+                false => gone += 1,
+            }
+            pos = next;
+        }
+        if gone > 0 {
+            self.splice(HEADER..self.end(), &kept, gone, 0);
+        }
+        gone
     }
 
     /// Gives back the room behind the listpack.
@@ -283,7 +311,7 @@ mod tests {
             let text = texts[rng.usize(..texts.len())].clone();
             let index = rng.usize(..=model.len());
             let pos = packed.seek(index).unwrap_or(packed.end());
-            match rng.u8(..5) {
+            match rng.u8(..7) {
                 0 | 1 => {
                     packed.insert(pos, &[Entry::from_text(&text)]);
                     model.insert(index, text);
@@ -297,9 +325,20 @@ mod tests {
                     packed.replace(pos, 1, &[Entry::from_text(&text)]);
                     model[index] = text;
                 }
-                _ if model.len() > 30 => {
+                4 if model.len() > 30 => {
                     let tail = packed.split_off(pos);
                     assert_eq!(tail.len(), model.split_off(index).len());
+                }
+                5 if model.len() < 30 => {
+                    let other = Packed::of(texts.iter().take(3).map(|text| Entry::from_text(text)));
+                    packed.append(&other);
+                    model.extend(texts.iter().take(3).cloned());
+                }
+                6 => {
+                    let gone = packed.retain(|entry| entry != Entry::from_text(&text));
+                    let before = model.len();
+                    model.retain(|other| *other != text);
+                    assert_eq!(gone, before - model.len());
                 }
                 _ => {}
             }
@@ -343,6 +382,9 @@ mod tests {
             packed.seek(rng.usize(..10));
             packed.find::<2>(b"x");
             packed.remove(rng.usize(..40), rng.usize(..4));
+            let tail = packed.split_off(rng.usize(..40));
+            packed.append(&tail);
+            packed.retain(|entry| entry != Entry::Int(1));
             packed.push(Entry::Int(1));
         }
     }

@@ -21,10 +21,11 @@ mod log;
 mod node;
 mod trim;
 
+pub use counters::Counting;
 pub use group::{Consumer, ConsumerNumber, DELIVERIES_MAX, Group, Pending};
 pub use groups::Groups;
 pub use id::Seq;
-pub(crate) use id::c_string;
+pub(crate) use id::{c_string, parse_u64};
 pub use idmp::{Idmp, Producer, automatic_iid};
 pub use load::Loader;
 pub use log::{Log, NewId, NotAdded};

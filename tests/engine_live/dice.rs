@@ -1,7 +1,7 @@
 //! What the generators draw from: keys from small pools so that commands meet, values at the edges.
 
 use crate::servers::Reply;
-use rdbtool::engine::{Family, Release, resolve};
+use rdbtool::engine::{Command, Family, Release, command, resolve};
 
 /// A command to send to both, and how their replies are to be compared.
 #[derive(Debug, Clone)]
@@ -17,8 +17,10 @@ pub(crate) enum Compare {
     Exact,
     /// In any order, at every level.
     Unordered,
-    /// Integers this far apart at most: times to live.
+    /// Integers this far apart at most, also in an array: times to live.
     Near(i64),
+    /// As a function says: replies with times in them.
+    With(fn(&Reply, &Reply) -> bool),
     /// Not at all: asked for what it does, or because servers differ.
     Any,
 }
@@ -47,6 +49,10 @@ impl Compare {
             // The words of errors change from release to release.
             (_, Reply::Error(_), Reply::Error(_)) if !texts => true,
             (Compare::Near(range), Reply::Int(a), Reply::Int(b)) => (a - b).abs() <= range,
+            (Compare::Near(_), Reply::Array(Some(a)), Reply::Array(Some(b))) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.same(a, b, texts))
+            }
+            (Compare::With(same), _, _) => same(ours, theirs),
             (Compare::Any, _, _) => true,
             (Compare::Unordered, _, _) => sorted(ours) == sorted(theirs),
             _ => ours == theirs,
@@ -71,12 +77,18 @@ pub(crate) struct Dice {
     pub(crate) now_ms: i64,
     /// The server that the commands are for.
     pub(crate) release: Release,
+    /// Grows with each [`Dice::tick`].
+    ticks: u64,
 }
 
 /// Does this server have the command? (Whether it has the options is for the generator to know.)
 pub(crate) fn knows(release: Release, argv: &[Vec<u8>]) -> bool {
     let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
-    let Ok(command) = resolve(&argv) else { return true };
+    // With the wrong number of arguments it is still that command.
+    let is_named = |command: &&Command| command.name.as_bytes().eq_ignore_ascii_case(argv[0]);
+    let Some(command) = resolve(&argv).ok().or_else(|| command::all().find(is_named)) else {
+        return true;
+    };
     let since = match release.family {
         Family::Redis => command.since.redis,
         Family::Valkey => command.since.valkey,
@@ -85,12 +97,23 @@ pub(crate) fn knows(release: Release, argv: &[Vec<u8>]) -> bool {
 }
 
 /// Letters that keys begin with, one a data type: a few keys of each, so that types meet too.
-const POOLS: &[u8] = b"slzehxag";
+const POOLS: &[u8] = b"slzehxagv";
 const POOL: u32 = 8;
 
 impl Dice {
     pub(crate) fn new(seed: u64, now_ms: i64, release: Release) -> Dice {
-        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release }
+        Dice { rng: fastrand::Rng::with_seed(seed), now_ms, release, ticks: 0 }
+    }
+
+    /// A number that grows.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    /// A number of about the last ticks.
+    pub(crate) fn recent(&mut self, back: usize) -> u64 {
+        (self.ticks + 2).saturating_sub(self.rng.usize(..back) as u64)
     }
 
     /// Is it Redis 7.0, whose words and encodings the engine has?

@@ -148,7 +148,8 @@ fn copy(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 }
 
 fn object_encoding(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    Ok(ctx.value(argv[2]).map_or(Reply::Nil, |value| Reply::bulk(value.encoding())))
+    let release = ctx.engine.config().release;
+    Ok(ctx.value(argv[2]).map_or(Reply::Nil, |value| Reply::bulk(release.encoding_of(value))))
 }
 
 fn object_refcount(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {

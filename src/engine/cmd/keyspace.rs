@@ -87,8 +87,8 @@ fn dbsize(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
     Ok(Reply::count(ctx.keyspace().map_or(0, Keyspace::len)))
 }
 
-/// Is a key with this expire time to be left out of what is shown?
-fn hidden(ctx: &Ctx<'_>, expire_at_ms: Option<i64>) -> bool {
+/// Is a key or a field with this expire time to be left out of what is shown?
+pub(super) fn hidden(ctx: &Ctx<'_>, expire_at_ms: Option<i64>) -> bool {
     ctx.engine.mode == Mode::Serving && expire_at_ms.is_some_and(|at| at < ctx.now_ms())
 }
 

@@ -2,14 +2,26 @@
 
 use super::command::Command;
 
+mod array;
+mod blocking;
 mod debug;
 mod expire;
 mod generic;
+mod geo;
+mod geo_search;
+mod hash;
+mod hash_ttl;
+mod hsetex;
 mod incr;
 mod increx;
 mod keyspace;
 mod lcs;
+mod list;
+mod sample;
 mod server;
+mod set;
+mod setops;
+mod sort;
 mod stream;
 mod stream_args;
 mod stream_claim;
@@ -19,17 +31,32 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
+mod zset;
+mod zset_pop;
+mod zset_range;
+mod zset_store;
 
 /// The rows of every file.
 pub(super) const GROUPS: &[&[Command]] = &[
+    blocking::COMMANDS,
+    array::COMMANDS,
     debug::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    hash::COMMANDS,
+    hash_ttl::COMMANDS,
+    hsetex::COMMANDS,
     incr::COMMANDS,
     increx::COMMANDS,
     keyspace::COMMANDS,
     lcs::COMMANDS,
+    list::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
+    setops::COMMANDS,
+    sort::COMMANDS,
     stream::COMMANDS,
     stream_claim::COMMANDS,
     stream_group::COMMANDS,
@@ -38,4 +65,8 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
+    zset::COMMANDS,
+    zset_pop::COMMANDS,
+    zset_range::COMMANDS,
+    zset_store::COMMANDS,
 ];

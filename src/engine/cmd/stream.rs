@@ -206,8 +206,9 @@ fn xsetid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
             return Err(Failure::SYNTAX);
         }
     }
+    let minds_deleted = ctx.release().has_redis(7, 2);
     let log = &mut ctx.write::<Stream>(argv[1])?.ok_or(Failure::NO_KEY)?.log;
-    if id < log.max_deleted_id {
+    if minds_deleted && id < log.max_deleted_id {
         return fail("The ID specified in XSETID is smaller than current max_deleted_entry_id");
     }
     if log.length > 0 {

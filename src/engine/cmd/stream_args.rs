@@ -8,7 +8,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::Failure;
 use crate::engine::reply::Reply;
 use crate::value::Stream;
-use crate::value::stream::{EntryRef, Group, References, Seq, Trim, TrimTo, c_string};
+use crate::value::stream::{Counting, EntryRef, Group, References, Seq, Trim, TrimTo, c_string};
 
 /// The entry ids that a client gave, `-` and `+` not among them.
 pub(super) fn id(arg: &[u8]) -> Result<StreamId, Failure> {
@@ -81,6 +81,16 @@ pub(super) fn edit<R: Default>(
     edit: impl FnOnce(&mut Group) -> R,
 ) -> R {
     stream.groups.edit(group, edit).unwrap_or_default()
+}
+
+/// How the server counts what groups have read.
+pub(super) fn counting(ctx: &Ctx<'_>) -> Counting {
+    let release = ctx.release();
+    Counting {
+        sound: release.has_redis(7, 2),
+        all_ahead: release.has_redis(7, 4),
+        bounded: release.has_redis(7, 4),
+    }
 }
 
 /// An entry as the commands show it: its id, and fields and values.
@@ -297,7 +307,9 @@ impl<'a> Reading<'a> {
         };
         let approximate = self.approximate;
         let references = self.references.unwrap_or_default();
-        self.options.trim = self.to.map(|to| Trim { to, approximate, limit, references });
+        let looks_inside = ctx.release().has_redis(8, 4);
+        let trim = |to| Trim { to, approximate, limit, references, looks_inside };
+        self.options.trim = self.to.map(trim);
         Ok(self.options)
     }
 }

@@ -100,15 +100,24 @@ fn xclaim(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let ids: Vec<StreamId> = argv[5..].iter().map_while(|arg| parse::id(arg).ok()).collect();
     let options = Options { min_idle, ..claim_options(argv, 5 + ids.len(), now_ms)? };
     ctx.log_nothing();
+    // A consumer that gets nothing was not seen before 7.2; a new one did not come to be.
+    let keeps_idle = ctx.release().has_redis(7, 2);
     let Some(stream) = ctx.write::<Stream>(key)? else { return Ok(Reply::Nil) };
     let Stream { log, groups, .. } = stream;
     let done = groups.edit(group, |group| {
         let moved = options.last_id > group.last_id;
         group.last_id = group.last_id.max(options.last_id);
-        let (number, created) = group.add_consumer(argv[3], now_ms);
+        let (number, mut created) = group.add_consumer(argv[3], now_ms);
+        if keeps_idle && let Some(consumer) = group.at_mut(number) {
+            consumer.seen_at_ms = now_ms;
+        }
         let mut claiming = Claiming::new(log, group, number, now_ms);
         ids.into_iter().for_each(|id| claiming.claim(id, &options));
         let Claiming { replies, claims, .. } = claiming;
+        if created && replies.is_empty() && !keeps_idle {
+            group.remove_consumer(argv[3]);
+            created = false;
+        }
         (replies, claims, created, moved, (group.last_id, group.entries_read))
     });
     let Some((replies, claims, created, moved, state)) = done else { return Ok(Reply::Nil) };
@@ -168,9 +177,6 @@ struct Claiming<'a> {
 
 impl<'a> Claiming<'a> {
     fn new(log: &'a Log, group: &'a mut Group, number: ConsumerNumber, now_ms: i64) -> Self {
-        if let Some(consumer) = group.at_mut(number) {
-            consumer.seen_at_ms = now_ms;
-        }
         Claiming { log, group, number, now_ms, replies: Vec::new(), claims: Vec::new() }
     }
 
@@ -218,7 +224,7 @@ impl<'a> Claiming<'a> {
     fn give(&mut self, id: StreamId, at_ms: i64, deliveries: u64, just_id: bool) {
         self.group.deliver(id, self.number, at_ms, deliveries);
         if let Some(consumer) = self.group.at_mut(self.number) {
-            consumer.active_at_ms = self.now_ms;
+            (consumer.seen_at_ms, consumer.active_at_ms) = (self.now_ms, self.now_ms);
         }
         self.claims.extend(Claim::of(self.group, id));
         self.replies.extend(match just_id {
@@ -246,13 +252,21 @@ fn xautoclaim(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
             return Err(Failure::SYNTAX);
         }
     }
+    let keeps_idle = ctx.release().has_redis(7, 2);
     let stream = parse::with_group(ctx, key, group, NO_GROUP)?;
     let Stream { log, groups, .. } = stream;
     let done = groups.edit(group, |group| {
-        let (number, created) = group.add_consumer(argv[3], now_ms);
+        let (number, mut created) = group.add_consumer(argv[3], now_ms);
+        if keeps_idle && let Some(consumer) = group.at_mut(number) {
+            consumer.seen_at_ms = now_ms;
+        }
         let mut claiming = Claiming::new(log, group, number, now_ms);
         let (deleted, cursor) = claiming.claim_from(start, count, min_idle, just_id);
         let Claiming { replies, claims, .. } = claiming;
+        if created && replies.is_empty() && !keeps_idle {
+            group.remove_consumer(argv[3]);
+            created = false;
+        }
         (replies, claims, created, deleted, cursor, group.last_id)
     });
     ctx.log_nothing();

@@ -9,7 +9,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::reply::Reply;
 use crate::value::Stream;
-use crate::value::stream::{Group, c_string};
+use crate::value::stream::{Counting, Group, c_string};
 
 pub(super) const COMMANDS: &[Command] = &[container("xgroup", Since::both(5, 0), XGROUP)];
 
@@ -32,6 +32,13 @@ const NO_SUCH_GROUP: &str = "NOGROUP No such consumer group '%s' for key name '%
 struct Options {
     mkstream: bool,
     entries_read: Option<u64>,
+}
+
+impl Options {
+    fn entries_read(&self, stream: &Stream, counting: Counting) -> Option<u64> {
+        let added = stream.log.entries_added;
+        self.entries_read.map(|read| if counting.bounded { read.min(added) } else { read })
+    }
 }
 
 fn options(argv: &[&[u8]], create: bool) -> Result<Options, Failure> {
@@ -86,9 +93,10 @@ fn create(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         b"$" => None,
         _ => Some(parse::id(argv[4])?),
     };
+    let counting = parse::counting(ctx);
     let stream = ctx.write_or_create::<Stream>(key)?;
     let id = id.unwrap_or(stream.log.last_id);
-    let read = options.entries_read.map(|read| read.min(stream.log.entries_added));
+    let read = options.entries_read(stream, counting);
     if !stream.groups.add(name, Group::new(id, read)) {
         return Err(Failure::new("BUSYGROUP Consumer Group name already exists"));
     }
@@ -102,6 +110,7 @@ fn create(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 /// `XGROUP SETID key group id|$ [ENTRIESREAD n]`
 fn setid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let options = options(argv, false)?;
+    let counting = parse::counting(ctx);
     let stream = find(ctx, argv)?;
     if !matches!(argv.len(), 5 | 7) {
         return Err(Failure::subcommand_syntax("xgroup", argv[1]));
@@ -110,7 +119,7 @@ fn setid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         b"$" => stream.log.last_id,
         _ => parse::any_id(argv[4])?,
     };
-    let read = options.entries_read.map(|read| read.min(stream.log.entries_added));
+    let read = options.entries_read(stream, counting);
     parse::edit(stream, argv[3], |group| {
         group.last_id = id;
         group.entries_read = read;

@@ -1,6 +1,6 @@
 //! XINFO.
 
-use super::stream_args::{entry, id_reply};
+use super::stream_args::{counting, entry, id_reply};
 use crate::element::StreamId;
 use crate::engine::args;
 use crate::engine::command::flag::READONLY;
@@ -10,7 +10,7 @@ use crate::engine::failure::{Failure, Outcome};
 use crate::engine::release::Release;
 use crate::engine::reply::Reply;
 use crate::value::Stream;
-use crate::value::stream::{Consumer, Group, Log};
+use crate::value::stream::{Consumer, Counting, Group, Log};
 
 pub(super) const COMMANDS: &[Command] = &[container("xinfo", Since::both(5, 0), XINFO)];
 
@@ -40,6 +40,7 @@ fn map<const N: usize>(rows: [(&str, Reply); N]) -> Vec<(Reply, Reply)> {
 }
 
 fn groups(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
+    let counting = counting(ctx);
     let stream = ctx.read::<Stream>(argv[2])?.ok_or(Failure::NO_KEY)?;
     let one = |(name, group): (&crate::value::Bytes, &Group)| {
         Reply::Map(map([
@@ -48,7 +49,7 @@ fn groups(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
             ("pending", Reply::count(group.pending().len())),
             ("last-delivered-id", id_reply(group.last_id)),
             ("entries-read", read(group)),
-            ("lag", maybe(stream.log.lag(group.last_id, group.entries_read))),
+            ("lag", maybe(stream.log.lag(group.last_id, group.entries_read, counting))),
         ]))
     };
     Ok(Reply::Array(stream.groups.iter().map(one).collect()))
@@ -78,7 +79,7 @@ fn consumers(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 
 /// `XINFO STREAM key [FULL [COUNT n]]`
 fn stream(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let release = ctx.release();
+    let (release, counting) = (ctx.release(), counting(ctx));
     let stream = ctx.read::<Stream>(argv[2])?.ok_or(Failure::NO_KEY)?;
     let full = match argv.get(3..).unwrap_or_default() {
         [] => None,
@@ -106,7 +107,9 @@ fn stream(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
             let count = if count == 0 { usize::MAX } else { count };
             let entries = log.range(StreamId::MIN, StreamId::MAX).take(count);
             let groups = stream.groups.iter();
-            let groups = groups.map(|(name, group)| full_group(log, name, group, count, release));
+            let groups = groups.map(|(name, group)| {
+                full_group(log, (&name[..], group), count, (release, counting))
+            });
             rows.extend(map([
                 ("entries", Reply::Array(entries.map(|found| entry(&found)).collect())),
                 ("groups", Reply::Array(groups.collect())),
@@ -140,12 +143,17 @@ fn head(stream: &Stream, release: Release) -> Vec<(Reply, Reply)> {
     rows
 }
 
-fn full_group(log: &Log, name: &[u8], group: &Group, count: usize, release: Release) -> Reply {
+fn full_group(
+    log: &Log,
+    (name, group): (&[u8], &Group),
+    count: usize,
+    (release, counting): (Release, Counting),
+) -> Reply {
     let mut rows = map([
         ("name", Reply::bulk(name)),
         ("last-delivered-id", id_reply(group.last_id)),
         ("entries-read", read(group)),
-        ("lag", maybe(log.lag(group.last_id, group.entries_read))),
+        ("lag", maybe(log.lag(group.last_id, group.entries_read, counting))),
         ("pel-count", Reply::count(group.pending().len())),
     ]);
     if release.has_redis(8, 8) {

@@ -10,9 +10,10 @@ use crate::engine::command::flag::{READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
+use crate::engine::release::Release;
 use crate::engine::reply::{Reply, Resp};
 use crate::value::Stream;
-use crate::value::stream::{ConsumerNumber, DELIVERIES_MAX, Group, Log, c_string};
+use crate::value::stream::{ConsumerNumber, Counting, DELIVERIES_MAX, Group, Log, c_string};
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("xread", -4, READONLY, Keys::Find(keys), Since::both(5, 0), xread),
@@ -41,7 +42,11 @@ struct Options<'a> {
     ids: &'a [&'a [u8]],
 }
 
-fn options<'a>(argv: &'a [&'a [u8]], name: &str, in_group: bool) -> Result<Options<'a>, Failure> {
+fn options<'a>(
+    argv: &'a [&'a [u8]],
+    release: Release,
+    in_group: bool,
+) -> Result<Options<'a>, Failure> {
     let fail = |text: String| Err(Failure::new(text));
     let only_group = |option: &str| {
         let text = format!(
@@ -54,7 +59,7 @@ fn options<'a>(argv: &'a [&'a [u8]], name: &str, in_group: bool) -> Result<Optio
     let mut args = Args::from(argv, 1);
     while let Some(word) = args.next() {
         let is = |name| args::is(word, name);
-        if is("claim") && !args.is_empty() {
+        if is("claim") && !args.is_empty() && release.has_redis(8, 4) {
             only_group("CLAIM")?;
             let text = "ERR min-idle-time is not an integer or out of range";
             let idle = parse::int_or(args.value()?, text)?;
@@ -72,11 +77,7 @@ fn options<'a>(argv: &'a [&'a [u8]], name: &str, in_group: bool) -> Result<Optio
         } else if is("streams") && !args.is_empty() {
             let rest = args.rest();
             if !rest.len().is_multiple_of(2) {
-                let wanted = if in_group { "ID or '>'" } else { "ID, '+', or '$'" };
-                return fail(format!(
-                    "ERR Unbalanced '{name}' list of streams: for each stream key an {wanted} \
-                     must be specified."
-                ));
+                return Err(unbalanced(release, in_group));
             }
             (options.keys, options.ids) = rest.split_at(rest.len() / 2);
             break;
@@ -96,6 +97,23 @@ fn options<'a>(argv: &'a [&'a [u8]], name: &str, in_group: bool) -> Result<Optio
     Ok(options)
 }
 
+/// Does the server know `+`, the last entry?
+fn has_plus(release: Release) -> bool {
+    release.has((7, 4), (8, 0))
+}
+
+fn unbalanced(release: Release, in_group: bool) -> Failure {
+    let (name, wanted) = match in_group {
+        _ if !release.has_redis(7, 2) => ("XREAD", "ID or '$'"),
+        true => ("'xreadgroup'", "ID or '>'"),
+        false if release.has_redis(7, 4) => ("'xread'", "ID, '+', or '$'"),
+        false => ("'xread'", "ID or '$'"),
+    };
+    Failure::new(format!(
+        "ERR Unbalanced {name} list of streams: for each stream key an {wanted} must be specified."
+    ))
+}
+
 /// An array of two for each stream, or a map of RESP3.
 fn streams_reply(ctx: &Ctx<'_>, streams: Vec<(Reply, Reply)>) -> Outcome {
     if streams.is_empty() {
@@ -110,15 +128,16 @@ fn streams_reply(ctx: &Ctx<'_>, streams: Vec<(Reply, Reply)>) -> Outcome {
     })
 }
 
-/// `XREAD [COUNT n] [BLOCK ms] STREAMS key … id …`
+/// XREAD [COUNT n] [BLOCK ms] STREAMS key … id …
 fn xread(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let options = options(argv, "xread", false)?;
+    let release = ctx.release();
+    let options = options(argv, release, false)?;
     let mut after = Vec::with_capacity(options.ids.len());
     for (key, id) in options.keys.iter().zip(options.ids) {
         let stream = ctx.read::<Stream>(key)?;
         after.push(match c_string(id) {
             b"$" => stream.map_or(StreamId::MIN, |stream| stream.log.last_id),
-            b"+" => {
+            b"+" if has_plus(release) => {
                 let last = stream.and_then(|stream| stream.log.last_live_id());
                 last.and_then(StreamId::prev).unwrap_or(StreamId::MIN)
             }
@@ -154,9 +173,10 @@ enum Wanted {
     History(StreamId),
 }
 
-/// `XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [CLAIM min-idle] [NOACK] STREAMS key … id …`
+/// XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [CLAIM min-idle] [NOACK] STREAMS key … id …
 fn xreadgroup(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let options = options(argv, "xreadgroup", true)?;
+    let release = ctx.release();
+    let options = options(argv, release, true)?;
     let Some((group, consumer)) = options.group else {
         return Err(Failure::new("ERR Missing GROUP option for XREADGROUP"));
     };
@@ -174,7 +194,7 @@ fn xreadgroup(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         parse::with_group(ctx, key, group, text)?;
         wanted.push(match c_string(id) {
             b"$" => return Err(meaningless("$")),
-            b"+" => return Err(meaningless("+")),
+            b"+" if has_plus(release) => return Err(meaningless("+")),
             b">" => Wanted::New,
             // The servers keep `>` as the highest id.
             _ => match parse::id(id)? {
@@ -201,19 +221,27 @@ fn read_one(
     wanted: Wanted,
     options: &Options<'_>,
 ) -> Result<Option<Vec<Reply>>, Failure> {
-    let now_ms = ctx.now_ms();
+    let (now_ms, counting) = (ctx.now_ms(), parse::counting(ctx));
+    // A consumer that gets nothing was not seen before 7.2; a new one did not come to be.
+    let keeps_idle = ctx.release().has_redis(7, 2);
     let Some(stream) = ctx.write::<Stream>(key)? else { return Ok(None) };
     let Stream { log, groups, .. } = stream;
     let done = groups.edit(group_name, |group| {
-        let (number, created) = group.add_consumer(consumer_name, now_ms);
-        if let Some(consumer) = group.at_mut(number) {
-            consumer.seen_at_ms = now_ms;
-        }
-        let mut reading = Reading { log, group, number, now_ms, options, claims: Vec::new() };
+        let (number, mut created) = group.add_consumer(consumer_name, now_ms);
+        let mut reading =
+            Reading { log, group, number, now_ms, options, counting, claims: Vec::new() };
         let old_id = reading.group.last_id;
         let entries = reading.read(wanted);
         let claims = std::mem::take(&mut reading.claims);
         let moved = group.last_id != old_id;
+        if entries.is_some() || keeps_idle {
+            if let Some(consumer) = group.at_mut(number) {
+                consumer.seen_at_ms = now_ms;
+            }
+        } else if created {
+            group.remove_consumer(consumer_name);
+            created = false;
+        }
         (entries, claims, created, old_id, moved.then_some((group.last_id, group.entries_read)))
     });
     let Some((entries, claims, created, old_id, moved)) = done else { return Ok(None) };
@@ -240,6 +268,7 @@ struct Reading<'a> {
     number: ConsumerNumber,
     now_ms: i64,
     options: &'a Options<'a>,
+    counting: Counting,
     /// What was delivered, for the log.
     claims: Vec<Claim>,
 }
@@ -311,7 +340,8 @@ impl Reading<'_> {
         let Some(start) = after.next() else { return };
         for found in self.log.range(start, StreamId::MAX) {
             let group = &mut *self.group;
-            group.entries_read = self.log.read_on(group.last_id, group.entries_read, found.id);
+            let read = (group.last_id, group.entries_read);
+            group.entries_read = self.log.read_on(read, found.id, self.counting);
             group.last_id = found.id;
             entries.push(match self.options.min_idle {
                 None => entry(&found),

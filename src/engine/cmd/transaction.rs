@@ -3,6 +3,7 @@
 //! A loader queues everything between MULTI and EXEC, DISCARD and a second MULTI too (FORMATS B.1).
 //! When EXEC comes to them, MULTI is an error, and DISCARD ends the transaction there.
 
+use crate::engine::Family;
 use crate::engine::command::flag::IMMEDIATE;
 use crate::engine::command::{Command, Keys, Since, cmd, resolve};
 use crate::engine::ctx::Ctx;
@@ -24,8 +25,18 @@ fn multi(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
             ctx.session.multi = Multi::Queuing(Default::default());
             Ok(Reply::OK)
         }
-        _ => Err(Failure::NESTED_MULTI),
+        _ => {
+            spoil(ctx);
+            Err(Failure::NESTED_MULTI)
+        }
     }
+}
+
+/// MULTI and WATCH inside MULTI are errors everywhere; Valkey since 8.1 also gives up the transaction.
+fn spoil(ctx: &mut Ctx<'_>) {
+    let release = ctx.engine.config().release;
+    let gives_up = release.family == Family::Valkey && release.version >= (8, 1);
+    ctx.session.spoiled |= gives_up && matches!(ctx.session.multi, Multi::Queuing(_));
 }
 
 fn exec(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
@@ -72,6 +83,7 @@ fn discard(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
 
 fn watch(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     if !matches!(ctx.session.multi, Multi::No) {
+        spoil(ctx);
         return Err(Failure::WATCH_INSIDE_MULTI);
     }
     let db = ctx.session.db;

@@ -7,10 +7,10 @@
 
 use hashbrown::HashMap;
 
-use super::Stream;
 use super::group::{ConsumerNumber, Group};
 use super::log::NewId;
 use super::node::Node;
+use super::{Counting, Stream};
 use crate::element::{Element, Str, StreamId, StreamInfo, Visit};
 use crate::value::{Bytes, PackedLimits};
 
@@ -83,7 +83,7 @@ impl Loader {
         self.end_group();
         let entries_read = match entries_read {
             Some(read) => u64::try_from(read).ok(),
-            None => self.stream.log.read_up_to(last_id),
+            None => self.stream.log.read_up_to(last_id, Counting::NEWEST),
         };
         self.group = Some((self.text(name), Group::new(last_id, entries_read)));
     }

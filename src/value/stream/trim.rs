@@ -36,6 +36,9 @@ pub struct Trim {
     pub limit: u64,
     /// What becomes of pending lists.
     pub references: References,
+    /// `~` with DELREF or ACKED looks at every entry of the nodes that may go (Redis since 8.4); otherwise
+    /// it takes nothing, since these options have to look at entries and `~` does not.
+    pub looks_inside: bool,
 }
 
 impl Trim {
@@ -70,7 +73,8 @@ impl Stream {
                 at = self.log.head();
                 continue;
             }
-            if trim.approximate && trim.references == References::Keep {
+            let looks = trim.looks_inside && trim.references != References::Keep;
+            if trim.approximate && !looks {
                 break;
             }
             let gone = trim_node(&mut self.log, &mut self.groups, node, trim);

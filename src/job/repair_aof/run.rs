@@ -1,0 +1,290 @@
+//! Carrying out a plan: in place, or into a new file or folder. Everything that changes goes through
+//! [`crate::persist`]; what is written anew is checked again before it counts.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::plan::{Fate, Plan, Planned};
+use super::{Options, Set, ends_reading};
+use crate::aof::manifest::{Entry, Kind, Manifest};
+use crate::error::{Error, Result};
+use crate::input::detect::FileKind;
+use crate::input::source::{Input, Source};
+use crate::job::check_aof::{self, check_aof};
+use crate::persist::aofdir::{Edit, part_name};
+use crate::persist::cut::{Cut, cut_tail};
+use crate::persist::folder::NewFolder;
+use crate::persist::fs::{self, Access, Fs, Stat, stat_if_there};
+use crate::persist::replace::{Replaced, Replacement};
+use crate::persist::target;
+
+/// Repairs of one part.
+const PART_NAMES_MAX: u32 = 1000;
+
+/// Where to, and what of the old files is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Writing {
+    /// A new file or folder; without one, in place.
+    pub out: Option<PathBuf>,
+    /// How to write: mode, backup, force, follow.
+    pub how: target::Options,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Tails that were cut off in place.
+    pub cuts: Vec<Cut>,
+    /// Files that were written: a new part, a manifest, the output.
+    pub written: Vec<Replaced>,
+    /// Files that are no part of the AOF any more and still there.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Carries out a plan.
+///
+/// # Errors
+/// When it is refused, or something fails. The AOF is as it was then, unless the error says otherwise.
+pub fn run(
+    fs: &dyn Fs,
+    set: &Set,
+    plan: &Plan,
+    options: &Options,
+    writing: &Writing,
+) -> Result<Done> {
+    if !plan.is_agreed() {
+        let path = set.files.first().map(|(path, _)| path.clone()).unwrap_or_default();
+        return Err(Error::refused(path, "the repair would lose more than was agreed to"));
+    }
+    let job = Job { fs, plan, options, writing };
+    match (&writing.out, &set.manifest) {
+        (Some(out), None) => job.new_file(out),
+        (Some(out), Some((path, _, manifest))) => job.new_folder(out, path, manifest),
+        (None, _) if plan.has_nothing_to_do() => Ok(Done::default()),
+        (None, Some((path, seen, manifest))) => job.folder_in_place(path, seen, manifest),
+        (None, None) => job.cut_parts(),
+    }
+}
+
+struct Job<'a> {
+    fs: &'a dyn Fs,
+    plan: &'a Plan,
+    options: &'a Options,
+    writing: &'a Writing,
+}
+
+impl Job<'_> {
+    /// Cuts what is to be cut, each part in place.
+    fn cut_parts(&self) -> Result<Done> {
+        let mut done = Done::default();
+        for Planned { part, fate } in &self.plan.parts {
+            let Fate::IsCut(cut) = fate else { continue };
+            let how = target::Options { expected: part.seen, ..self.writing.how.clone() };
+            done.cuts.push(cut_tail(self.fs, &part.path, cut.offset, &how)?);
+        }
+        Ok(done)
+    }
+
+    fn folder_in_place(&self, path: &Path, seen: &Stat, manifest: &Manifest) -> Result<Done> {
+        self.nothing_is_held(path, seen)?;
+        if self.plan.drops_parts() {
+            return self.swap_parts(path, seen, manifest);
+        }
+        let mut done = Done::default();
+        // After a clean stop the manifest says at which replication offset the last part ends: not where
+        // it is going to end. Without that it is the manifest of a server that crashed.
+        let mut changed = manifest.clone();
+        for planned in self.plan.parts.iter().filter(|p| matches!(p.fate, Fate::IsCut(_))) {
+            let entries = changed.entries.iter_mut().filter(|e| is(&e.name, planned));
+            entries.for_each(|entry| entry.end_offset = None);
+        }
+        if changed != *manifest {
+            let edit = Edit::begin(self.fs, path, self.expecting(seen))?;
+            done.written.push(edit.commit(&changed.write())?);
+        }
+        done.cuts = self.cut_parts()?.cuts;
+        Ok(done)
+    }
+
+    /// A server with any of the files open is at work on all of them.
+    fn nothing_is_held(&self, manifest: &Path, seen: &Stat) -> Result<()> {
+        let parts = self.plan.parts.iter().filter_map(|planned| planned.part.seen);
+        let files: Vec<_> = parts.chain([*seen]).collect();
+        let holders = self.fs.holders(&files);
+        if !holders.is_empty() && !self.writing.how.force {
+            return Err(Error::refused(manifest, target::held(&holders)));
+        }
+        Ok(())
+    }
+
+    /// Puts a shorter part in the place of one and all that follow it, at one moment.
+    fn swap_parts(&self, path: &Path, seen: &Stat, manifest: &Manifest) -> Result<Done> {
+        let mut edit = Edit::begin(self.fs, path, self.expecting(seen))?;
+        let (mut done, mut changed) = (Done::default(), manifest.clone());
+        for planned in &self.plan.parts {
+            match &planned.fate {
+                Fate::Stays => continue,
+                Fate::IsDropped(..) => changed.entries.retain(|entry| !is(&entry.name, planned)),
+                Fate::IsCut(cut) => {
+                    let name = self.free_part_name(planned)?;
+                    let part = edit.part(name.as_ref(), cut.offset)?;
+                    let part = self.copy(part, planned, cut.offset)?;
+                    done.written.push(edit.add(part, |r| self.verify(r, planned, cut.offset))?);
+                    let entries = changed.entries.iter_mut().filter(|e| is(&e.name, planned));
+                    entries.for_each(|entry| {
+                        entry.name = name.clone().into_bytes();
+                        entry.end_offset = None;
+                    });
+                }
+            }
+            if planned.part.seen.is_some() {
+                done.kept.push(planned.part.path.clone());
+            }
+        }
+        self.keep_last_seq(&mut edit, manifest, &mut changed)?;
+        done.written.push(edit.commit(&changed.write())?);
+        Ok(done)
+    }
+
+    /// Gives the last incr file the number of the last one that went, or makes an empty one of that
+    /// number: the files that went are still there, and a server that came to their number again would
+    /// append to them.
+    fn keep_last_seq(&self, edit: &mut Edit<'_>, old: &Manifest, new: &mut Manifest) -> Result<()> {
+        let is_incr = |entry: &&Entry| entry.kind == Kind::Incr;
+        let Some(last) = old.entries.iter().rfind(is_incr) else { return Ok(()) };
+        if let Some(entry) = new.entries.iter_mut().rfind(|entry| entry.kind == Kind::Incr) {
+            entry.seq = last.seq;
+            return Ok(());
+        }
+        let Some(planned) = self.plan.parts.iter().rfind(|planned| is(&last.name, planned)) else {
+            return Ok(());
+        };
+        let name = self.free_part_name(planned)?;
+        edit.add(edit.part(name.as_ref(), 0)?, |_| Ok(()))?;
+        new.entries.push(Entry::new(name.as_bytes(), last.seq, Kind::Incr));
+        Ok(())
+    }
+
+    fn free_part_name(&self, planned: &Planned) -> Result<String> {
+        let path = &planned.part.path;
+        let (dir, old) = fs::open_parent(self.fs, path)?;
+        let Some(old) = old.to_str() else {
+            return Err(Error::refused(path, "its name is no text"));
+        };
+        for name in (1..PART_NAMES_MAX).map(|number| part_name(old, number)) {
+            if stat_if_there(&*dir, name.as_ref())?.is_none() {
+                return Ok(name);
+            }
+        }
+        Err(Error::refused(path, "it was repaired too often"))
+    }
+
+    fn new_file(&self, out: &Path) -> Result<Done> {
+        let Some(planned) = self.plan.parts.first() else { return Ok(Done::default()) };
+        let size = kept(planned);
+        let inputs = planned.part.seen.into_iter().collect();
+        let how = target::Options { inputs, size, ..self.writing.how.clone() };
+        let file = self.copy(Replacement::begin(self.fs, out, how)?, planned, size)?;
+        let written = file.commit(|reader| self.verify(reader, planned, size))?;
+        Ok(Done { written: vec![written], ..Done::default() })
+    }
+
+    fn new_folder(&self, out: &Path, path: &Path, manifest: &Manifest) -> Result<Done> {
+        let size = self.plan.parts.iter().map(kept).sum();
+        let folder = NewFolder::begin(self.fs, out, size)?;
+        let mut changed = manifest.clone();
+        changed.entries.retain(|entry| entry.kind != Kind::History);
+        match self.fill(&folder, path, &mut changed) {
+            Ok(written) => {
+                folder.commit()?;
+                Ok(Done { written, ..Done::default() })
+            }
+            Err(error) => Err(folder.abandon(error)),
+        }
+    }
+
+    fn fill(
+        &self,
+        folder: &NewFolder<'_>,
+        path: &Path,
+        changed: &mut Manifest,
+    ) -> Result<Vec<Replaced>> {
+        let mode = self.writing.how.mode;
+        let mut written = Vec::new();
+        for planned in &self.plan.parts {
+            if let Fate::IsDropped(..) = planned.fate {
+                changed.entries.retain(|entry| !is(&entry.name, planned));
+                continue;
+            }
+            let size = kept(planned);
+            let file = self.copy(folder.file(&planned.part.name, mode)?, planned, size)?;
+            written.push(file.commit(|reader| self.verify(reader, planned, size))?);
+            if let Fate::IsCut(_) = planned.fate {
+                let entries = changed.entries.iter_mut().filter(|e| is(&e.name, planned));
+                entries.for_each(|entry| entry.end_offset = None);
+            }
+        }
+        let name: OsString = path.file_name().unwrap_or_default().into();
+        let file = folder.file(&name, mode)?.with(&changed.write())?;
+        written.push(file.commit(|_| Ok(()))?);
+        Ok(written)
+    }
+
+    /// Copies what is kept of a part.
+    fn copy<'f>(
+        &self,
+        mut to: Replacement<'f>,
+        planned: &Planned,
+        len: u64,
+    ) -> Result<Replacement<'f>> {
+        let part = &planned.part;
+        let copied = fs::open_parent(self.fs, &part.path).and_then(|(dir, name)| {
+            let failed = |err| Error::io(&part.path, "open", err);
+            let file = dir.open(&name, Access::Read).map_err(failed)?;
+            let now = file.stat().map_err(failed)?;
+            if !part.seen.is_some_and(|seen| seen.unchanged(&now)) {
+                return Err(Error::refused(&part.path, "it changed since it was looked at"));
+            }
+            to.copy(&file, &part.path, 0, len)
+        });
+        match copied {
+            Ok(()) => Ok(to),
+            Err(error) => Err(to.abandon(error)),
+        }
+    }
+
+    /// Whether what was written is as long as planned, and sound to its end.
+    fn verify(&self, reader: Box<dyn Read + Send>, planned: &Planned, len: u64) -> Result<()> {
+        let path = &planned.part.path;
+        let kind = if planned.part.start > 0 { FileKind::Rdb } else { FileKind::Aof };
+        let source = Source { reader, kind, compression: None, size: Some(len) };
+        let check = check_aof::Options { ends: ends_reading, ..self.options.check.clone() };
+        let report = check_aof(source, &Input::File(path.clone()), &check)?;
+        if (report.size, report.valid_up_to) != (len, len) {
+            let why = format!(
+                "the repaired file has {} bytes, sound up to {}, and should have {len}",
+                report.size, report.valid_up_to
+            );
+            return Err(Error::refused(path, why));
+        }
+        Ok(())
+    }
+
+    fn expecting(&self, seen: &Stat) -> target::Options {
+        target::Options { expected: Some(*seen), ..self.writing.how.clone() }
+    }
+}
+
+/// Bytes that stay of a part.
+fn kept(planned: &Planned) -> u64 {
+    match &planned.fate {
+        Fate::Stays => planned.part.size(),
+        Fate::IsCut(cut) => cut.offset,
+        Fate::IsDropped(..) => 0,
+    }
+}
+
+fn is(name: &[u8], planned: &Planned) -> bool {
+    planned.part.name.as_encoded_bytes() == name
+}
