@@ -2,7 +2,7 @@
 //! pass and constant memory.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 
 use hashbrown::HashMap;
 
@@ -10,7 +10,7 @@ use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
-use super::rdb_file::{RdbFile, Rest};
+use super::rdb_file::{End, Extent, RdbFile, Rest};
 use super::tally::{Name, PrefixTally, Prefixes, Tally, Top, TtlTally};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::number::parse_i64;
@@ -181,32 +181,19 @@ pub struct GroupSums {
 /// # Errors
 /// When the source cannot be read.
 pub fn inspect_rdb(source: Source, input: &Input, options: &Options) -> Result<Report> {
-    inspect(source.reader, input, options, |file| {
-        file.finish().map(|(outcome, tail)| (outcome, tail, None))
-    })
-    .map(|(report, _)| report)
+    inspect_part(source.reader, input, options, Extent::Whole).map(|(report, _)| report)
 }
 
-/// Inspects the RDB that a file begins with. Returns the stream behind its end as well, if that was
-/// reached.
+/// Inspects the RDB that a file begins with. Returns the stream of commands behind it as well, if there is
+/// one.
 ///
 /// # Errors
 /// When the source cannot be read.
-pub fn inspect_preamble(
+pub fn inspect_part(
     reader: Box<dyn Read + Send>,
     input: &Input,
     options: &Options,
-) -> Result<(Report, Option<Rest>)> {
-    inspect(reader, input, options, |file| {
-        file.into_rest().map(|(outcome, rest)| (outcome, Vec::new(), rest))
-    })
-}
-
-fn inspect(
-    reader: Box<dyn Read + Send>,
-    input: &Input,
-    options: &Options,
-    end: impl Fn(RdbFile) -> io::Result<(Outcome, Vec<u8>, Option<Rest>)>,
+    extent: Extent,
 ) -> Result<(Report, Option<Rest>)> {
     let failed = |err| Error::io(input.path(), "read", err);
     let mut file = RdbFile::new(reader, options.limits);
@@ -226,7 +213,7 @@ fn inspect(
         facts.merge(worker.facts);
         sums.merge(worker.sums);
     }
-    let (outcome, tail, rest) = end(file).map_err(failed)?;
+    let End { outcome, tail, rest } = file.end(extent, &facts).map_err(failed)?;
     let types = sums.by_type();
     let Sums { ttl, biggest, longest, streams, groups, field_expires, .. } = sums;
     let report = Report {

@@ -10,9 +10,10 @@ use super::aof_file::AofFile;
 use super::commands::{Known, look};
 use super::distinct::{Distinct, key_hash};
 use super::filter::Subject;
-use super::inspect::{self, inspect_preamble};
+use super::inspect::{self, inspect_part};
 use super::pipeline::{self, Worker};
 use super::rate::{Moment, Rate};
+use super::rdb_file::Extent;
 use super::rewrite_estimate::{Effect, Estimate, Op, effect, is_followed};
 use super::tally::{Amount, Bounded, Name, Top};
 use crate::aof::reader::{Means, Reader};
@@ -105,6 +106,37 @@ pub struct Report {
     pub dropped: Option<f64>,
 }
 
+/// What a file holds that is one or the other.
+#[derive(Debug)]
+pub enum Inspected {
+    /// An RDB.
+    Rdb(Box<inspect::Report>),
+    /// An AOF.
+    Aof(Box<Report>),
+}
+
+/// Inspects a file as what it is. Where its bytes do not tell, its name does.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn inspect_detected(
+    source: Source,
+    input: &Input,
+    options: &inspect::Options,
+) -> Result<Inspected> {
+    if source.is_aof(input) {
+        return inspect_aof(source, input, options).map(|report| Inspected::Aof(Box::new(report)));
+    }
+    let (rdb, rest) = inspect_part(source.reader, input, options, Extent::Detect)?;
+    match rest {
+        Some(rest) => {
+            let report = commands(rest, input, options, Some(rdb))?;
+            Ok(Inspected::Aof(Box::new(report)))
+        }
+        None => Ok(Inspected::Rdb(Box::new(rdb))),
+    }
+}
+
 /// Inspects an AOF, with or without a preamble.
 ///
 /// # Errors
@@ -113,7 +145,7 @@ pub fn inspect_aof(source: Source, input: &Input, options: &inspect::Options) ->
     if source.kind != FileKind::Rdb {
         return commands(source.reader, input, options, None);
     }
-    let (preamble, rest) = inspect_preamble(source.reader, input, options)?;
+    let (preamble, rest) = inspect_part(source.reader, input, options, Extent::Start)?;
     match rest {
         Some(rest) => commands(rest, input, options, Some(preamble)),
         None => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::commands::{Known, look};
 use super::filter::{Filter, Subject};
-use super::rdb_file::RdbFile;
+use super::rdb_facts::Facts;
+use super::rdb_file::{Extent, RdbFile, Rest};
 use crate::aof::reader::Reader;
 use crate::aof::skim::{Chunk, Chunks, Outcome};
 use crate::aof::state::State;
@@ -111,18 +112,19 @@ pub fn log(
     chunks.finish().map(Some).map_err(failed)
 }
 
-type Rest = Option<Box<dyn Read + Send>>;
-
 /// The stream behind the RDB that a file begins with, and where that ends.
-fn behind_preamble(reader: Box<dyn Read + Send>, options: &Options) -> io::Result<(Rest, u64)> {
+fn behind_preamble(
+    reader: Box<dyn Read + Send>,
+    options: &Options,
+) -> io::Result<(Option<Rest>, u64)> {
     use super::pipeline::Cutter;
     let mut file = RdbFile::new(reader, options.limits);
     let mut used = None;
     while let Some(chunk) = file.cut(used)? {
         used = Some(chunk);
     }
-    let (outcome, rest) = file.into_rest()?;
-    Ok((rest, outcome.end))
+    let end = file.end(Extent::Start, &Facts::default())?;
+    Ok((end.rest, end.outcome.end))
 }
 
 /// The commands of a chunk; false when what follows is not wanted any more.
