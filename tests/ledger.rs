@@ -68,7 +68,9 @@ fn verdicts_follow_from_the_codes() {
 fn every_code_has_a_sample() {
     let seen: BTreeSet<_> = ledger::rows().into_iter().flat_map(|row| row.codes).collect();
     let without: Vec<_> = WITHOUT_SAMPLE.iter().map(|(code, _)| *code).collect();
-    for code in Code::ALL {
+    // Findings about AOFs are provoked by their own tests: the ledger judges RDBs.
+    let of_rdbs = Code::ALL.iter().take_while(|code| !code.as_str().starts_with("aof-"));
+    for code in of_rdbs {
         let excused = without.contains(code);
         assert_eq!(seen.contains(code.as_str()), !excused, "a sample for {code}");
     }

@@ -1,5 +1,6 @@
 //! Writing on the machine's own file system: what is kept, what is refused, and what kills leave.
 
+#![allow(clippy::infinite_iter, reason = "the child writes until it is killed")]
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fs::{self, OpenOptions};

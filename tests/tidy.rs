@@ -18,11 +18,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "job",
         &[
-            "input", "engine", "value", "rdb", "record", "element", "encoding", "finding",
-            "limits", "error", "glob",
+            "input", "engine", "persist", "aof", "value", "rdb", "record", "element", "encoding",
+            "finding", "limits", "error", "glob",
         ],
     ),
     ("input", &["rdb", "error"]),
+    ("persist", &["encoding", "error"]),
+    ("aof", &["record", "encoding", "finding", "limits", "error"]),
     ("rdb", &["record", "element", "encoding", "finding", "limits", "error"]),
     ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
     ("value", &["element", "encoding", "limits", "error"]),

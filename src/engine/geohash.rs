@@ -11,6 +11,8 @@
 //! The arithmetic is the servers', operation by operation: what they store and print depends on the last
 //! bit of it.
 
+#![allow(clippy::excessive_precision, reason = "2^63 is written as it is")]
+
 use std::f64::consts::PI;
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Lists (`OBJECT ENCODING`: listpack, quicklist).
 //!
 //! A list is one listpack as long as it fits into a node (`list-max-listpack-size`), then a
-//! [quicklist](quicklist), a deque of such nodes. It becomes a quicklist when what comes in may be too
+//! [quicklist], a deque of such nodes. It becomes a quicklist when what comes in may be too
 //! much ([`List::make_room`]) and a listpack again when what is left fits half a node
 //! ([`List::settle`]): exactly when servers since 7.2 do it, so that `OBJECT ENCODING` answers the same
 //! and a saved list has the same nodes.

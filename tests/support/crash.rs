@@ -105,7 +105,7 @@ const EDQUOT: i32 = 122;
 fn assert_told(error: &Error, errno: Option<i32>, context: &str) {
     let text = error.to_string();
     assert!(text.contains("/data"), "no path: {text} ({context})");
-    let reason = errno.map_or(true, |errno| text.contains(&format!("os error {errno}")));
+    let reason = errno.is_none_or(|errno| text.contains(&format!("os error {errno}")));
     let refused = matches!(error, Error::Refused { .. });
     assert!(reason || refused, "no reason: {text} ({context})");
 }

@@ -174,7 +174,7 @@ fn argetrange(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     }))
 }
 
-/// ARSCAN key start end [LIMIT n]: the cells that hold something.
+/// `ARSCAN key start end [LIMIT n]`: the cells that hold something.
 fn arscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (start, end) = (index(argv[2])?, index(argv[3])?);
     let limit = match argv.get(4..).unwrap_or_default() {
@@ -215,7 +215,7 @@ fn arnext(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     })
 }
 
-/// ARLASTITEMS key count [REV]: what the cursor went over last, oldest first.
+/// `ARLASTITEMS key count [REV]`: what the cursor went over last, oldest first.
 fn arlastitems(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let count = args::int(argv[2]).map_err(|_| Failure::new("ERR invalid COUNT"))?;
     let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) else {

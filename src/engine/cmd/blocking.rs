@@ -77,7 +77,7 @@ fn blmove(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(moved.unwrap_or(Reply::Nil))
 }
 
-/// BLMPOP timeout numkeys key … LEFT|RIGHT [COUNT count]
+/// `BLMPOP timeout numkeys key … LEFT|RIGHT [COUNT count]`
 fn blmpop(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let wanted = MultiPop::parse(argv, 2)?;
     check_timeout(argv[1])?;

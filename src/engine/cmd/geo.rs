@@ -37,7 +37,7 @@ pub(super) fn unit(word: &[u8]) -> Result<f64, Failure> {
     found.map(|(_, metres)| *metres).ok_or_else(|| Failure::new(text))
 }
 
-/// GEOADD key [NX|XX] [CH] longitude latitude member …: a ZADD of scores, and logged as one.
+/// `GEOADD key [NX|XX] [CH] longitude latitude member …`: a ZADD of scores, and logged as one.
 fn geoadd(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let mut args = Args::from(argv, 2);
     let (mut nx, mut xx) = (false, false);
@@ -123,7 +123,7 @@ pub(super) fn distance(ctx: &Ctx<'_>, distance: f64) -> Reply {
     Reply::bulk(text)
 }
 
-/// GEODIST key member member [unit]
+/// `GEODIST key member member [unit]`
 fn geodist(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let metres = match argv.get(4..).unwrap_or_default() {
         [] => 1.0,

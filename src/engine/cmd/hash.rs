@@ -203,7 +203,7 @@ fn log_value(ctx: &mut Ctx<'_>, key: &[u8], name: &[u8], value: &[u8], expire: O
     }
 }
 
-/// HRANDFIELD key [count [WITHVALUES]]
+/// `HRANDFIELD key [count [WITHVALUES]]`
 fn hrandfield(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let wanted = Sample::parse(argv, "withvalues")?;
     let mut rng = ctx.engine.rng.fork();
@@ -219,7 +219,7 @@ pub(super) fn has_novalues(release: Release) -> bool {
     release.has((7, 4), (8, 0))
 }
 
-/// HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
+/// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`
 fn hscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (cursor, release) = (scan_cursor(argv[2])?, ctx.release());
     let Some(hash) = ctx.read::<Hash>(argv[1])? else { return Ok(scan_reply(0, Vec::new())) };

@@ -150,7 +150,7 @@ enum Fate {
     Deleted = 2,
 }
 
-/// HEXPIRE key seconds [NX|XX|GT|LT] FIELDS count field …
+/// `HEXPIRE key seconds [NX|XX|GT|LT] FIELDS count field …`
 fn set_expire(ctx: &mut Ctx<'_>, argv: &[&[u8]], unit_ms: i64, base_ms: i64) -> Outcome {
     let (key, time) = (argv[1], argv[2]);
     let (flags, names, at) = if is_redis(ctx) {
@@ -305,6 +305,7 @@ fn hpersist(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 }
 
 /// The time option of HGETEX, if there is one, and the fields.
+#[allow(clippy::type_complexity)]
 fn hgetex_args<'a>(
     ctx: &mut Ctx<'_>,
     argv: &'a [&'a [u8]],
@@ -333,7 +334,7 @@ fn hgetex_args<'a>(
     Ok((option.map(|option| option_at(ctx, option)).transpose()?, names))
 }
 
-/// HGETEX key [EX …|PX …|EXAT …|PXAT …|PERSIST] FIELDS count field …
+/// `HGETEX key [EX …|PX …|EXAT …|PXAT …|PERSIST] FIELDS count field …`
 fn hgetex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let key = argv[1];
     let (option, names) = hgetex_args(ctx, argv)?;

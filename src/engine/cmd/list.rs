@@ -63,7 +63,7 @@ fn rpop(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     pop(ctx, argv, End::Back)
 }
 
-/// LPOP key [count]
+/// `LPOP key [count]`
 fn pop(ctx: &mut Ctx<'_>, argv: &[&[u8]], end: End) -> Outcome {
     let count = match argv.get(2..).unwrap_or_default() {
         [] => None,
@@ -131,7 +131,7 @@ fn lindex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(index.and_then(|index| list.get(index)).map_or(Reply::Nil, bulk))
 }
 
-/// LPOS key element [RANK rank] [COUNT matches] [MAXLEN len]
+/// `LPOS key element [RANK rank] [COUNT matches] [MAXLEN len]`
 fn lpos(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (mut rank, mut count, mut max_len) = (1, None, 0);
     let mut args = Args::from(argv, 3);

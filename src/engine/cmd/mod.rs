@@ -31,6 +31,8 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
+mod unbuilt;
+mod vectorset;
 mod zset;
 mod zset_pop;
 mod zset_range;
@@ -65,6 +67,8 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
+    unbuilt::COMMANDS,
+    vectorset::COMMANDS,
     zset::COMMANDS,
     zset_pop::COMMANDS,
     zset_range::COMMANDS,

@@ -76,7 +76,7 @@ pub(super) fn bulk(member: Entry<'_>) -> Reply {
     Reply::Bulk(text(member))
 }
 
-/// SPOP key [count]
+/// `SPOP key [count]`
 fn spop(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let key = argv[1];
     let count = match argv.get(2..).unwrap_or_default() {
@@ -136,7 +136,7 @@ fn members(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<Vec<Reply>, Failure> {
     Ok(ctx.read::<Set>(key)?.map(|set| set.iter().map(bulk).collect()).unwrap_or_default())
 }
 
-/// SRANDMEMBER key [count]: different members; with a negative count, any so many times.
+/// `SRANDMEMBER key [count]`: different members; with a negative count, any so many times.
 fn srandmember(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let count = match argv.get(2..).unwrap_or_default() {
         [] => None,
@@ -179,7 +179,7 @@ fn smembers(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::Set(members(ctx, argv[1])?))
 }
 
-/// SSCAN key cursor [MATCH pattern] [COUNT count]
+/// `SSCAN key cursor [MATCH pattern] [COUNT count]`
 fn sscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let cursor = scan_cursor(argv[2])?;
     if ctx.read::<Set>(argv[1])?.is_none() {

@@ -72,7 +72,7 @@ fn store(ctx: &mut Ctx<'_>, argv: &[&[u8]], combine: Combine) -> Outcome {
     Ok(Reply::count(len))
 }
 
-/// SINTERCARD numkeys key … [LIMIT limit]
+/// `SINTERCARD numkeys key … [LIMIT limit]`
 fn sintercard(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let keys = positive(argv[1], "numkeys")?;
     let mut args = Args::from(argv, 2);

@@ -128,7 +128,7 @@ fn streams_reply(ctx: &Ctx<'_>, streams: Vec<(Reply, Reply)>) -> Outcome {
     })
 }
 
-/// XREAD [COUNT n] [BLOCK ms] STREAMS key … id …
+/// `XREAD [COUNT n] [BLOCK ms] STREAMS key … id …`
 fn xread(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let release = ctx.release();
     let options = options(argv, release, false)?;
@@ -173,7 +173,7 @@ enum Wanted {
     History(StreamId),
 }
 
-/// XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [CLAIM min-idle] [NOACK] STREAMS key … id …
+/// `XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [CLAIM min-idle] [NOACK] STREAMS key … id …`
 fn xreadgroup(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let release = ctx.release();
     let options = options(argv, release, true)?;

@@ -65,7 +65,7 @@ impl AddOptions {
     fn check(self, pairs: usize) -> Result<(), Failure> {
         let error = if self.nx && self.xx {
             "ERR XX and NX options at the same time are not compatible"
-        } else if self.gt && self.nx || self.lt && self.nx || self.gt && self.lt {
+        } else if u8::from(self.gt) + u8::from(self.lt) + u8::from(self.nx) > 1 {
             "ERR GT, LT, and/or NX options at the same time are not compatible"
         } else if self.incr && pairs > 1 {
             "ERR INCR option supports a single increment-element pair"
@@ -193,7 +193,7 @@ fn zrevrank(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     rank(ctx, argv, |rank, len| len - 1 - rank)
 }
 
-/// ZRANK key member [WITHSCORE]
+/// `ZRANK key member [WITHSCORE]`
 fn rank(ctx: &mut Ctx<'_>, argv: &[&[u8]], show: fn(usize, usize) -> usize) -> Outcome {
     let with_score = match argv.get(3..).unwrap_or_default() {
         [] => false,
@@ -213,7 +213,7 @@ fn rank(ctx: &mut Ctx<'_>, argv: &[&[u8]], show: fn(usize, usize) -> usize) -> O
     })
 }
 
-/// ZRANDMEMBER key [count [WITHSCORES]]
+/// `ZRANDMEMBER key [count [WITHSCORES]]`
 fn zrandmember(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let wanted = Sample::parse(argv, "withscores")?;
     let mut rng = ctx.engine.rng.fork();
@@ -226,7 +226,7 @@ fn zrandmember(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(wanted.reply(members.into_iter().map(|(member, score)| (member, move || ctx.score(score)))))
 }
 
-/// ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]
+/// `ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]`
 fn zscan(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let cursor = scan_cursor(argv[2])?;
     let release = ctx.release();

@@ -71,7 +71,7 @@ fn zpopmax(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     pop_one_key(ctx, argv, End::Max)
 }
 
-/// ZPOPMIN key [count]
+/// `ZPOPMIN key [count]`
 fn pop_one_key(ctx: &mut Ctx<'_>, argv: &[&[u8]], end: End) -> Outcome {
     match argv.get(2..).unwrap_or_default() {
         [] => {
@@ -123,7 +123,7 @@ fn bzmpop(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     pop_of_many(ctx, argv, 2, Some(argv[1]))
 }
 
-/// [timeout] numkeys key … MIN|MAX [COUNT count]
+/// `[timeout] numkeys key … MIN|MAX [COUNT count]`
 fn pop_of_many(ctx: &mut Ctx<'_>, argv: &[&[u8]], first: usize, timeout: Option<&[u8]>) -> Outcome {
     let positive = |arg: &[u8], text: &str| {
         let number = args::int_in(arg, 1, i64::MAX).ok().and_then(|n| usize::try_from(n).ok());

@@ -319,7 +319,7 @@ fn zdiff(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     run_and_show(ctx, argv, Op::Diff)
 }
 
-/// ZINTERCARD numkeys key … [LIMIT limit]
+/// `ZINTERCARD numkeys key … [LIMIT limit]`
 fn zintercard(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let wanted = Wanted::parse(ctx, argv, 1, (Op::Inter, Form::Card))?;
     let mut count = 0;

@@ -1,0 +1,51 @@
+//! Commands that servers have and this engine does not run yet: their names, keys and numbers of
+//! arguments are known, so that a log which holds them is not taken for damaged. Running one is an
+//! error that says so. A row leaves this file when its command is built.
+
+use crate::engine::command::flag::{READONLY, WRITE};
+use crate::engine::command::{Command, Keys, Since, cmd};
+use crate::engine::ctx::Ctx;
+use crate::engine::failure::{Failure, Outcome};
+
+const BITOP: Keys = Keys::Range { first: 2, last: -1, step: 1 };
+const SCRIPT: Keys = Keys::Counted { count: 2, more: &[] };
+
+pub(super) const COMMANDS: &[Command] = &[
+    cmd("setbit", 4, WRITE, Keys::ONE, Since::both(2, 2), unbuilt),
+    cmd("getbit", 3, READONLY, Keys::ONE, Since::both(2, 2), unbuilt),
+    cmd("bitcount", -2, READONLY, Keys::ONE, Since::both(2, 6), unbuilt),
+    cmd("bitpos", -3, READONLY, Keys::ONE, Since::both(2, 8), unbuilt),
+    cmd("bitop", -4, WRITE, BITOP, Since::both(2, 6), unbuilt),
+    cmd("bitfield", -2, WRITE, Keys::ONE, Since::both(3, 2), unbuilt),
+    cmd("bitfield_ro", -2, READONLY, Keys::ONE, Since::both(6, 0), unbuilt),
+    cmd("pfadd", -2, WRITE, Keys::ONE, Since::both(2, 8), unbuilt),
+    cmd("pfcount", -2, WRITE, Keys::ALL, Since::both(2, 8), unbuilt),
+    cmd("pfmerge", -2, WRITE, Keys::ALL, Since::both(2, 8), unbuilt),
+    cmd(
+        "pfdebug",
+        3,
+        WRITE,
+        Keys::Range { first: 2, last: 2, step: 1 },
+        Since::both(2, 8),
+        unbuilt,
+    ),
+    cmd("eval", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
+    cmd("evalsha", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
+    cmd("script", -2, WRITE, Keys::None, Since::both(2, 6), unbuilt),
+    cmd("fcall", -3, WRITE, SCRIPT, Since::both(7, 0), unbuilt),
+    cmd("function", -2, WRITE, Keys::None, Since::both(7, 0), unbuilt),
+    cmd("dump", 2, READONLY, Keys::ONE, Since::both(2, 6), unbuilt),
+    cmd("restore", -4, WRITE, Keys::ONE, Since::both(2, 6), unbuilt),
+    cmd("restore-asking", -4, WRITE, Keys::ONE, Since::both(3, 0), unbuilt),
+    cmd("publish", 3, 0, Keys::None, Since::both(2, 0), unbuilt),
+    cmd("spublish", 3, 0, Keys::None, Since::both(7, 0), unbuilt),
+    cmd("sflush", -3, WRITE, Keys::None, Since::redis(8, 0), unbuilt),
+    cmd("trimslots", -5, WRITE, Keys::None, Since::redis(8, 4), unbuilt),
+    cmd("cluster", -2, 0, Keys::None, Since::both(3, 0), unbuilt),
+];
+
+fn unbuilt(_: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
+    let name = argv.first().copied().unwrap_or_default();
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    Err(Failure::new(format!("ERR this engine does not run '{name}' yet")))
+}
