@@ -2,4 +2,3 @@
 
 pub mod detect;
 pub mod source;
-pub mod subject;

@@ -117,7 +117,11 @@ fn read(
     Ok(Source { reader, kind: FileKind::of(&head), compression, size })
 }
 
-pub(super) fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+/// The first bytes of a stream, enough to tell what it is.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     reader.take(ENOUGH as u64).read_to_end(&mut head)?;
     Ok(head)

@@ -20,6 +20,7 @@ pub mod rdb_file;
 pub mod repair_aof;
 pub mod rewrite_estimate;
 pub mod replay;
+pub mod subject;
 pub mod tally;
 pub mod target;
 pub mod target_aof;

@@ -44,7 +44,7 @@ impl Progress {
     }
 
     /// What to call with the bytes read so far.
-    pub(crate) fn watch(&self) -> impl Fn(u64) + Clone + Send + 'static {
+    pub(crate) fn watch(&self) -> impl Fn(u64) + Clone + Send + Sync + 'static {
         let bar = self.bar.clone();
         let start = Instant::now();
         let waiting = Arc::new(AtomicBool::new(self.shown));

@@ -6,11 +6,11 @@ use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::detect::{Compression, FileKind};
-use super::source::{Input, first_bytes, open};
 use crate::aof::folder::{Folder, Node};
 use crate::aof::set::{Role, Set, role, stems};
 use crate::error::{Error, Result};
+use crate::input::detect::{Compression, FileKind};
+use crate::input::source::{Input, first_bytes, open};
 
 /// Something to work on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
