@@ -203,6 +203,13 @@ codes! {
     StartOldAof "start-old-aof" Warning "An AOF of before 7.0 beside a folder with a manifest: the server does not read it."
 }
 
+impl Code {
+    /// Whether it is about AOFs, their manifests and folders, or how servers start with them.
+    pub fn is_about_aof(self) -> bool {
+        ["aof-", "manifest-", "start-"].iter().any(|part| self.as_str().starts_with(part))
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -25,6 +25,17 @@ pub struct Damage {
     pub finding: Finding,
     /// What it looks like.
     pub kind: Kind,
+    /// The first bytes from the damaged record on.
+    pub head: Vec<u8>,
+}
+
+/// Bytes of the damaged record that are kept.
+const HEAD: usize = 64 << 10;
+
+impl Damage {
+    fn new(finding: Finding, kind: Kind, bytes: &[u8]) -> Damage {
+        Damage { finding, kind, head: bytes.get(..HEAD).unwrap_or(bytes).to_vec() }
+    }
 }
 
 /// Kinds of damage.
@@ -51,7 +62,7 @@ pub(super) fn cut(mut finding: Finding, rest: &[u8]) -> Damage {
     if nuls >= HOLE {
         finding.found.push_str(&format!("; the last {nuls} bytes are NULs"));
     }
-    Damage { finding, kind: Kind::Cut { nuls } }
+    Damage::new(finding, Kind::Cut { nuls }, rest)
 }
 
 /// The run of NULs that a fault lies in or directly behind, as far as `window` goes. The run may begin
@@ -75,6 +86,8 @@ pub(super) fn classify(
     size: u64,
 ) -> Damage {
     let fault = finding.span.start;
+    let bytes = usize::try_from(record - base).ok().and_then(|pos| window.get(pos..));
+    let bytes = bytes.unwrap_or_default();
     finding.excerpt = Excerpt::around(window, base, fault);
     if let Some(nuls) = nuls {
         let len = nuls.end - nuls.start;
@@ -82,14 +95,14 @@ pub(super) fn classify(
             finding.code = Code::AofNulTail;
             finding.found = format!("{} and nothing else", counted(len));
             finding.span = nuls.clone();
-            return Damage { finding, kind: Kind::NulTail(nuls) };
+            return Damage::new(finding, Kind::NulTail(nuls), bytes);
         }
         if len >= HOLE {
             finding.code = Code::AofNulHole;
             let behind = size - nuls.end;
             finding.found = format!("{}, {behind} bytes more behind them", counted(len));
             finding.span = nuls.clone();
-            return Damage { finding, kind: Kind::NulHole(nuls) };
+            return Damage::new(finding, Kind::NulHole(nuls), bytes);
         }
     }
     if let Some(block) = twice(window, base, record, fault) {
@@ -98,9 +111,9 @@ pub(super) fn classify(
         finding.expected = "every block of bytes once".to_owned();
         finding.found = format!("the {len} bytes before {:#x} again", block.start);
         finding.span = block.clone();
-        return Damage { finding, kind: Kind::DupBlock(block) };
+        return Damage::new(finding, Kind::DupBlock(block), bytes);
     }
-    Damage { finding, kind: Kind::Garbage }
+    Damage::new(finding, Kind::Garbage, bytes)
 }
 
 fn counted(nuls: u64) -> String {

@@ -3,6 +3,7 @@
 
 pub mod damage;
 pub mod folder;
+pub mod loader;
 pub mod manifest;
 pub mod reader;
 pub mod set;

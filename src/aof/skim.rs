@@ -97,6 +97,7 @@ pub struct Chunks<R> {
     offset: u64,
     history: Vec<u8>,
     source_ended: bool,
+    growing: bool,
     stopped: Option<Stopped>,
 }
 
@@ -122,8 +123,16 @@ impl<R: Read> Chunks<R> {
             offset,
             history: Vec::new(),
             source_ended: false,
+            growing: false,
             stopped: None,
         }
+    }
+
+    /// A source that may say `WouldBlock` where there is nothing more for now: what is there is cut then,
+    /// and the source asked again only when the next chunk is.
+    pub fn growing(mut self) -> Chunks<R> {
+        self.growing = true;
+        self
     }
 
     /// Chunks of another size than usual, at least one record each.
@@ -191,7 +200,7 @@ impl<R: Read> Chunks<R> {
             let at_end = matches!(*stop, Stop::Short { .. });
             match *stop {
                 Stop::Short { .. } if !self.source_ended && pos > 0 => return Ok(pos),
-                Stop::Short { need, .. } if !self.source_ended && self.grow(need) => {}
+                Stop::Short { need, .. } if !self.source_ended && self.more(need) => {}
                 stop => {
                     let end = self.offset + self.filled as u64;
                     let too_large = at_end && !self.source_ended;
@@ -204,7 +213,10 @@ impl<R: Read> Chunks<R> {
     }
 
     /// Makes room for a record of at least so many bytes, if that is not too many.
-    fn grow(&mut self, need: usize) -> bool {
+    fn more(&mut self, need: usize) -> bool {
+        if self.filled < self.buf.len() {
+            return true;
+        }
         let limit = usize::try_from(self.limits.record).unwrap_or(usize::MAX);
         if self.buf.len() >= limit || need > limit {
             return false;
@@ -233,6 +245,7 @@ impl<R: Read> Chunks<R> {
                 Ok(0) => self.source_ended = true,
                 Ok(count) => self.filled += count,
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock && self.growing => break,
                 Err(err) => return Err(err),
             }
         }

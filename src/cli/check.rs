@@ -9,12 +9,20 @@ use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs};
 use super::filter::FilterArgs;
 use super::help::{FAILED, Page};
-use super::session::{Format, Log, Session};
-use crate::job::check::{Options, Verdict, check_rdb};
+use super::output::Output;
+use super::session::{Format, Log, Opened, Session};
+use super::start::StartArgs;
+use crate::aof::settings::Settings;
+use crate::job::check::{self, Verdict, check_rdb};
+use crate::job::check_aof::{self, Checked, Options, check_aof, check_detected};
+use crate::job::check_set::{self, check_set};
 use crate::job::target::{Target, judge};
+use crate::job::target_aof::{judge_aof, judge_set};
 use crate::limits::DATABASES;
 use crate::rdb::versions::{RELEASES, Release};
-use crate::report::check::{Detail, Summary, text};
+use crate::report;
+use crate::report::check::{Detail, Summary};
+use crate::report::check_aof_json::{AofJson, SetJson};
 use crate::report::check_json::{self, CheckJson};
 use crate::report::facts::File;
 use crate::report::json;
@@ -28,6 +36,14 @@ pub(crate) const PAGE: Page = Page {
             "Would these servers load it?",
         ),
         ("rdbtool check --quiet /backups || mail -s 'bad dump' ops", "For a cron job."),
+        (
+            "rdbtool check /var/lib/redis/appendonlydir",
+            "An AOF of several files, with its manifest.",
+        ),
+        (
+            "rdbtool check --config /etc/redis/redis.conf",
+            "All that this server has, and what it would load.",
+        ),
         (
             "zstd -dc dump.rdb.zst | rdbtool check -",
             "From a pipe; compressed files are read as they are, too.",
@@ -51,17 +67,21 @@ pub(crate) const PAGE: Page = Page {
 
 /// Say whether a file is sound, and if not, where and why
 ///
-/// Reads every record and every value of an RDB and reports what is wrong, each finding with a stable
-/// code, its offset, its key, and the bytes around it. It goes on past damage inside values, and finds
-/// what servers' own check tools do not look at: keys that come twice, databases out of range, bytes
-/// behind the end, scores that are no numbers, pending entries that nobody owns.
+/// Reads every record and every value of an RDB, every command of an AOF, and the manifest and folder of
+/// an AOF of several files, and reports what is wrong, each finding with a stable code, its offset, its
+/// key, and the bytes around it. It goes on past damage inside values, and finds what servers' own check
+/// tools do not look at: keys that come twice, databases out of range, bytes behind the end, commands
+/// that no server knows, transactions that a crash tore, files that no manifest names.
 ///
 /// A file whose checksum was switched off is never called OK, but UNVERIFIED.
+///
+/// With --config or --appendonly it also says which of the files a server would load when it starts, in
+/// which order, and what it would pass over.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct CheckArgs {
-    /// Files, folders, or - for standard input.
-    #[arg(value_name = "PATH", required = true)]
+    /// Files, folders, manifests of AOFs, or - for standard input.
+    #[arg(value_name = "PATH", required_unless_present = "config")]
     paths: Vec<PathBuf>,
 
     /// Would this server load the file? Such as redis-7.2 or valkey-9.1; all for every known one. May
@@ -69,13 +89,17 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "SERVER", value_parser = releases)]
     target: Vec<Releases>,
 
-    /// How many databases the server has (its `databases` setting).
-    #[arg(long, value_name = "N", default_value_t = DATABASES)]
-    databases: u64,
+    /// How many databases the server has (its `databases` setting). The default is that of --config, or
+    /// 16.
+    #[arg(long, value_name = "N")]
+    databases: Option<u64>,
 
     /// List every finding, notes too.
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
+
+    #[command(flatten)]
+    start: StartArgs,
 
     #[command(flatten)]
     now: NowArgs,
@@ -108,50 +132,139 @@ fn releases(name: &str) -> Result<Releases, String> {
     }
 }
 
+/// What a check says of an input.
+enum Found {
+    Rdb(Box<check::Report>),
+    Aof(Box<check_aof::Report>),
+    Set(Box<check_set::Report>),
+}
+
+impl Found {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Found::Rdb(report) => report.verdict(),
+            Found::Aof(report) => report.verdict(),
+            Found::Set(report) => report.verdict(),
+        }
+    }
+
+    fn judge(&self, release: &'static Release, settings: &Settings) -> Target {
+        match self {
+            Found::Rdb(report) => judge(report, release),
+            Found::Aof(report) => judge_aof(report, release, settings, true),
+            Found::Set(report) => judge_set(report, release, settings),
+        }
+    }
+}
+
+impl From<Checked> for Found {
+    fn from(checked: Checked) -> Found {
+        match checked {
+            Checked::Rdb(report) => Found::Rdb(report),
+            Checked::Aof(report) => Found::Aof(report),
+        }
+    }
+}
+
+fn check(opened: Opened<'_>, format: Format, options: &Options) -> crate::error::Result<Found> {
+    match opened {
+        Opened::Set(set, watch) => {
+            let watch = move |bytes| watch(bytes);
+            check_set(&set.folder, &set.stem, options, watch).map(|r| Found::Set(Box::new(r)))
+        }
+        Opened::File(source, input) => match format {
+            Format::Detect => check_detected(source, input, options).map(Found::from),
+            Format::Rdb => {
+                check_rdb(source, input, &options.rdb).map(|report| Found::Rdb(Box::new(report)))
+            }
+            Format::Aof => {
+                check_aof(source, input, options).map(|report| Found::Aof(Box::new(report)))
+            }
+        },
+    }
+}
+
 impl CheckArgs {
-    /// Checks what is detected to be an RDB.
+    /// Checks every file as what it is.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
         self.run_as(Format::Detect, log)
     }
 
     /// Checks.
     pub(crate) fn run_as(self, format: Format, log: &Log) -> anyhow::Result<Exit> {
+        let start = self.start.read(&self.paths)?;
+        let settings = start.settings();
         let options = Options {
-            limits: self.limits.limits(),
-            jobs: self.common.jobs(),
-            databases: self.databases,
-            filter: self.filter.filter(),
-            now_ms: self.now.ms(),
+            rdb: check::Options {
+                limits: self.limits.limits(),
+                jobs: self.common.jobs(),
+                databases: self.databases.or(settings.databases).unwrap_or(DATABASES),
+                filter: self.filter.filter(),
+                now_ms: self.now.ms(),
+            },
+            ..Options::default()
         };
         let detail = self.common.detail(self.verbose);
-        let filtered = !options.filter.is_open();
+        let filtered = !options.rdb.filter.is_open();
         let mut summary = Summary::default();
         let mut gap = false;
-        let mut session = Session::new(&self.common, log, &self.paths)?;
+        let mut session = Session::new(&self.common, log, start.paths())?;
         session.each(
             format,
-            |source, input| check_rdb(source, input, &options),
-            |session, file, report| {
+            |opened| check(opened, format, &options),
+            |session, file, found| {
                 let file = File { filtered, ..*file };
                 let releases = self.target.iter().flat_map(|target| target.0);
-                let targets: Vec<_> = releases.map(|release| judge(&report, release)).collect();
-                let out = &mut session.out;
+                let targets: Vec<_> =
+                    releases.map(|release| found.judge(release, &settings)).collect();
                 if self.common.json {
-                    json::line(out, &CheckJson::new(&file, &report, &targets))?;
+                    line(&mut session.out, &file, &found, &targets)?;
                 } else {
                     if gap {
-                        writeln!(out)?;
+                        writeln!(session.out)?;
                     }
-                    gap = text(out, &file, &report, &targets, detail, &session.screen)?;
+                    gap = text(session, &file, &found, &targets, detail)?;
                 }
-                summary.add(report.verdict());
-                let clean = report.verdict() == Verdict::Ok && targets.iter().all(Target::loads);
+                summary.add(found.verdict());
+                let clean = found.verdict() == Verdict::Ok && targets.iter().all(Target::loads);
                 Ok(if clean { Exit::Clean } else { Exit::Look })
             },
         )?;
+        start.tell(&mut session, self.common.json, gap)?;
         if let Some(line) = summary.line().filter(|_| !self.common.json && detail > Detail::Quiet) {
             writeln!(session.out, "{line}")?;
         }
         session.close()
     }
+}
+
+fn text(
+    session: &mut Session<'_>,
+    file: &File<'_>,
+    found: &Found,
+    targets: &[Target],
+    detail: Detail,
+) -> std::io::Result<bool> {
+    let (out, screen) = (&mut session.out, &session.screen);
+    match found {
+        Found::Rdb(report) => report::check::text(out, file, report, targets, detail, screen),
+        Found::Aof(report) => report::check_aof::text(out, file, report, targets, detail, screen),
+        Found::Set(report) => {
+            report::check_aof::set_text(out, file, report, targets, detail, screen)
+        }
+    }
+}
+
+fn line(
+    out: &mut Output,
+    file: &File<'_>,
+    found: &Found,
+    targets: &[Target],
+) -> anyhow::Result<()> {
+    match found {
+        Found::Rdb(report) => json::line(out, &CheckJson::new(file, report, targets))?,
+        Found::Aof(report) => json::line(out, &AofJson::new(file, report, targets))?,
+        Found::Set(report) => json::line(out, &SetJson::new(file, report, targets))?,
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ mod output;
 mod rdb;
 mod redis_check_rdb;
 mod session;
+mod start;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -2,14 +2,16 @@
 //! wrong, show progress, and end with the worst of their exit statuses.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Exit;
 use super::args::Common;
 use super::output::{Output, is_coloured};
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
-use crate::input::source::{Input, Source, expand, open};
+use crate::input::source::{Input, Source, open};
+use crate::job::subject::{SetPath, Subject, subjects};
 use crate::report::escape::message;
 use crate::report::facts::File;
 use crate::report::progress::Progress;
@@ -84,7 +86,7 @@ pub(crate) struct Session<'a> {
 /// An input, and whether the user named it.
 #[derive(Debug)]
 struct Named {
-    input: Input,
+    subject: Subject,
     directly: bool,
 }
 
@@ -95,7 +97,20 @@ pub(crate) enum Format {
     Detect,
     /// The user says that they are RDB files.
     Rdb,
+    /// The user says that they are AOFs.
+    Aof,
 }
+
+/// An input that is ready to be worked on.
+pub(crate) enum Opened<'i> {
+    /// A file.
+    File(Source, &'i Input),
+    /// A multi-part AOF, and whom to tell how many of its bytes were read.
+    Set(&'i SetPath, Watch),
+}
+
+/// Told how many bytes were read.
+pub(crate) type Watch = Arc<dyn Fn(u64) + Send + Sync>;
 
 impl<'a> Session<'a> {
     /// Finds the inputs and opens the output.
@@ -103,7 +118,7 @@ impl<'a> Session<'a> {
         let mut worst = Exit::Clean;
         let mut inputs: Vec<Named> = Vec::new();
         for path in paths {
-            match expand(path) {
+            match subjects(path) {
                 Ok(found) if found.is_empty() => {
                     let nothing = format!("no RDB or AOF in {}", path.display());
                     log.error(&Error::Usage(nothing).into());
@@ -111,7 +126,7 @@ impl<'a> Session<'a> {
                 }
                 Ok(found) => {
                     let directly = !path.is_dir();
-                    inputs.extend(found.into_iter().map(|input| Named { input, directly }));
+                    inputs.extend(found.into_iter().map(|subject| Named { subject, directly }));
                 }
                 Err(err) => {
                     log.error(&err.into());
@@ -119,7 +134,8 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        let stdin = inputs.iter().filter(|named| named.input == Input::Stdin).count();
+        let stdin = Subject::File(Input::Stdin);
+        let stdin = inputs.iter().filter(|named| named.subject == stdin).count();
         if stdin > 1 {
             anyhow::bail!(Error::Usage("standard input can be read only once".to_owned()));
         }
@@ -127,7 +143,8 @@ impl<'a> Session<'a> {
             let terminal = "standard input is a terminal; name a file, or send one through a pipe";
             anyhow::bail!(Error::Usage(terminal.to_owned()));
         }
-        let files: Vec<Input> = inputs.iter().map(|named| named.input.clone()).collect();
+        let files: Vec<Input> =
+            inputs.iter().map(|named| Input::File(named.subject.path())).collect();
         let out = Output::open(common.output.as_deref(), &files)?;
         let screen = out.screen(common.color);
         Ok(Session { common, log, inputs, out, screen, worst })
@@ -137,11 +154,12 @@ impl<'a> Session<'a> {
     pub(crate) fn each<R>(
         &mut self,
         format: Format,
-        job: impl Fn(Source, &Input) -> Result<R>,
+        job: impl Fn(Opened<'_>) -> Result<R>,
         mut report: impl FnMut(&mut Self, &File<'_>, R) -> anyhow::Result<Exit>,
     ) -> anyhow::Result<()> {
-        for Named { input, directly } in std::mem::take(&mut self.inputs) {
-            let exit = match self.one(&input, directly, format, &job) {
+        for Named { subject, directly } in std::mem::take(&mut self.inputs) {
+            let path = subject.path();
+            let exit = match self.one(&subject, &path, directly, format, &job) {
                 Ok(Some((file, result))) => report(self, &file, result)?,
                 Ok(None) => Exit::Clean,
                 Err(err) => {
@@ -155,6 +173,11 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Takes note of how something beside the inputs went.
+    pub(crate) fn note(&mut self, exit: Exit) {
+        self.worst = self.worst.max(exit);
+    }
+
     /// Closes the output; the worst of all exit statuses.
     pub(crate) fn close(self) -> anyhow::Result<Exit> {
         self.out.finish()?;
@@ -163,34 +186,34 @@ impl<'a> Session<'a> {
 
     fn one<'i, R>(
         &self,
-        input: &'i Input,
+        subject: &Subject,
+        path: &'i Path,
         directly: bool,
         format: Format,
-        job: &impl Fn(Source, &Input) -> Result<R>,
+        job: &impl Fn(Opened<'_>) -> Result<R>,
     ) -> Result<Option<(File<'i>, R)>> {
         let shown = !self.common.quiet && io::stderr().is_terminal();
-        let size =
-            input.path().metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len());
-        let progress = Progress::new(shown, input.path(), size);
-        let source = open(input, progress.watch())?;
-        if let (Format::Detect, Some(what)) = (format, other_kind(source.kind)) {
-            let name = input.path().display();
-            let told = format!("{name}: {what} are not read yet by this version");
-            if directly {
-                return Err(Error::Usage(told));
+        let plain = File { path, compression: None, disk_size: None, filtered: false };
+        let input = match subject {
+            Subject::Set(_) if format == Format::Rdb => {
+                return self.other(path, directly, "an AOF of several files is no RDB");
             }
-            if !self.common.quiet {
-                self.log.note(&format!("{told}; skipped"));
+            Subject::Set(set) => {
+                let progress = Progress::new(shown, path, None);
+                let result = job(Opened::Set(set, Arc::new(progress.watch())))?;
+                return Ok(Some((plain, result)));
             }
-            return Ok(None);
-        }
-        let file = File {
-            path: input.path(),
-            compression: source.compression,
-            disk_size: source.size,
-            filtered: false,
+            Subject::File(input) => input,
         };
-        match job(source, input) {
+        let size = path.metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len());
+        let progress = Progress::new(shown, path, size);
+        let source = open(input, progress.watch())?;
+        if format == Format::Detect && source.kind == FileKind::Manifest {
+            let why = "the manifest of an AOF has a name that ends with .manifest, beside its files";
+            return self.other(path, directly, why);
+        }
+        let file = File { compression: source.compression, disk_size: source.size, ..plain };
+        match job(Opened::File(source, input)) {
             Ok(result) => Ok(Some((file, result))),
             Err(Error::Io { path, doing: "read", source }) if file.compression.is_some() => {
                 Err(Error::io(path, "decompress", source))
@@ -198,13 +221,16 @@ impl<'a> Session<'a> {
             Err(err) => Err(err),
         }
     }
-}
 
-/// Files that are known, and not for this version.
-fn other_kind(kind: FileKind) -> Option<&'static str> {
-    match kind {
-        FileKind::Aof => Some("AOF files"),
-        FileKind::Manifest => Some("AOF manifests"),
-        FileKind::Rdb | FileKind::Empty | FileKind::Unknown => None,
+    /// What a verb cannot do anything with: an error if the user named it.
+    fn other<T>(&self, path: &Path, directly: bool, why: &str) -> Result<Option<T>> {
+        let told = format!("{}: {why}", path.display());
+        if directly {
+            return Err(Error::Usage(told));
+        }
+        if !self.common.quiet {
+            self.log.note(&format!("{told}; skipped"));
+        }
+        Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! Opening what the user named: read-only, decompressed on the way, its kind told by its first bytes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,20 @@ pub struct Source {
     pub compression: Option<Compression>,
     /// Bytes on disk, when it is a regular file.
     pub size: Option<u64>,
+}
+
+impl Source {
+    /// Whether it is an AOF without a preamble, by its first bytes, or by its name where they say nothing.
+    pub fn is_aof(&self, input: &Input) -> bool {
+        match self.kind {
+            FileKind::Aof => true,
+            FileKind::Rdb | FileKind::Manifest => false,
+            FileKind::Empty | FileKind::Unknown => {
+                let name = input.path().file_name().unwrap_or_default().to_string_lossy();
+                name.contains(".aof")
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Source {
@@ -103,7 +117,11 @@ fn read(
     Ok(Source { reader, kind: FileKind::of(&head), compression, size })
 }
 
-fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+/// The first bytes of a stream, enough to tell what it is.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     reader.take(ENOUGH as u64).read_to_end(&mut head)?;
     Ok(head)
@@ -123,50 +141,4 @@ impl<F: Fn(u64)> Read for Watched<F> {
         (self.watch)(self.count);
         Ok(count)
     }
-}
-
-/// The files a path stands for: itself, stdin for `-`, or every RDB and AOF in a folder and below it,
-/// sorted by name. Symbolic links inside a folder are not followed.
-///
-/// # Errors
-/// When the path does not exist or a folder cannot be listed.
-pub fn expand(path: &Path) -> Result<Vec<Input>> {
-    if path == Path::new("-") {
-        return Ok(vec![Input::Stdin]);
-    }
-    let meta = fs::metadata(path).map_err(|err| Error::io(path, "open", err))?;
-    if !meta.is_dir() {
-        return Ok(vec![Input::File(path.to_path_buf())]);
-    }
-    let mut files = Vec::new();
-    let mut folders = vec![path.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let list = |err| Error::io(&folder, "list", err);
-        for entry in fs::read_dir(&folder).map_err(list)? {
-            let entry = entry.map_err(list)?;
-            let kind = entry.file_type().map_err(list)?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if kind.is_file() && is_ours(&entry.path()) {
-                files.push(Input::File(entry.path()));
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Whether a file of a folder is an RDB or AOF: by its first bytes, or by its name when it cannot be
-/// read or its first bytes are damaged.
-fn is_ours(path: &Path) -> bool {
-    let named = path.extension().is_some_and(|ext| ext == "rdb" || ext == "aof");
-    let head = File::open(path).and_then(|mut file| first_bytes(&mut file)).unwrap_or_default();
-    let kind = match Compression::of(&head) {
-        Some(_) => match open(&Input::File(path.to_path_buf()), |_| {}) {
-            Ok(source) => source.kind,
-            Err(_) => FileKind::Unknown,
-        },
-        None => FileKind::of(&head),
-    };
-    named || matches!(kind, FileKind::Rdb | FileKind::Aof)
 }

@@ -3,7 +3,7 @@
 
 mod whole_file;
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::Range;
 
 use super::behind::Behind;
@@ -11,7 +11,7 @@ use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
-use super::rdb_file::{self, RdbFile};
+use super::rdb_file::{self, End, Extent, RdbFile, Rest};
 use crate::element::{Ignore, Str};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
@@ -126,34 +126,18 @@ impl Report {
 /// # Errors
 /// When the source cannot be read.
 pub fn check_rdb(source: Source, input: &Input, options: &Options) -> Result<Report> {
-    check(source.reader, input, options, |file| {
-        file.finish().map(|(outcome, tail)| (outcome, tail, None))
-    })
-    .map(|(report, _)| report)
+    check_part(source.reader, input, options, Extent::Whole).map(|(report, _)| report)
 }
 
-/// Checks the RDB that a file begins with. Returns the stream behind its end as well, if that was reached.
+/// Checks the RDB that a file begins with. Returns the stream of commands behind it as well, if there is one.
 ///
 /// # Errors
 /// When the source cannot be read.
-pub fn check_preamble(
+pub fn check_part(
     reader: Box<dyn Read + Send>,
     input: &Input,
     options: &Options,
-) -> Result<(Report, Option<Rest>)> {
-    check(reader, input, options, |file| {
-        file.into_rest().map(|(outcome, rest)| (outcome, Vec::new(), rest))
-    })
-}
-
-/// The stream behind the end of an RDB.
-pub type Rest = Box<dyn Read + Send>;
-
-fn check(
-    reader: Box<dyn Read + Send>,
-    input: &Input,
-    options: &Options,
-    end: impl Fn(RdbFile) -> io::Result<(Outcome, Vec<u8>, Option<Rest>)>,
+    extent: Extent,
 ) -> Result<(Report, Option<Rest>)> {
     let failed = |err| Error::io(input.path(), "read", err);
     let hasher = KeyHasher::new();
@@ -180,7 +164,7 @@ fn check(
         counted.backlen = worker.walker.backlen;
         facts.merge(counted);
     }
-    let (outcome, tail, rest) = end(file).map_err(failed)?;
+    let End { outcome, tail, rest } = file.end(extent, &facts).map_err(failed)?;
     spilled
         .and_then(|()| {
             let mut pairs = Vec::new();

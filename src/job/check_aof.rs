@@ -9,10 +9,11 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use super::aof_file::AofFile;
-use super::check::{self, Kept, Verdict, check_preamble};
+use super::check::{self, Kept, Verdict, check_part};
 use super::commands::{Known, Lookup, look};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::Met;
+use super::rdb_file::Extent;
 use crate::aof::damage::Kind;
 use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::{Chunk, Chunks, Outcome};
@@ -121,6 +122,43 @@ impl Report {
     }
 }
 
+/// What a check found in a file that is one or the other.
+#[derive(Debug)]
+pub enum Checked {
+    /// An RDB.
+    Rdb(Box<check::Report>),
+    /// An AOF.
+    Aof(Box<Report>),
+}
+
+impl Checked {
+    /// The outcome in a word.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Checked::Rdb(report) => report.verdict(),
+            Checked::Aof(report) => report.verdict(),
+        }
+    }
+}
+
+/// Checks a file as what it is. Where its bytes do not tell, its name does.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn check_detected(source: Source, input: &Input, options: &Options) -> Result<Checked> {
+    if source.is_aof(input) {
+        return check_aof(source, input, options).map(|report| Checked::Aof(Box::new(report)));
+    }
+    let (rdb, rest) = check_part(source.reader, input, &options.rdb, Extent::Detect)?;
+    match rest {
+        Some(rest) => {
+            let report = commands(rest, input, options, Some(rdb))?;
+            Ok(Checked::Aof(Box::new(report)))
+        }
+        None => Ok(Checked::Rdb(Box::new(rdb))),
+    }
+}
+
 /// Checks an AOF, with or without a preamble.
 ///
 /// # Errors
@@ -129,7 +167,7 @@ pub fn check_aof(source: Source, input: &Input, options: &Options) -> Result<Rep
     if source.kind != FileKind::Rdb {
         return commands(source.reader, input, options, None);
     }
-    let (preamble, rest) = check_preamble(source.reader, input, &options.rdb)?;
+    let (preamble, rest) = check_part(source.reader, input, &options.rdb, Extent::Start)?;
     match rest {
         Some(rest) => commands(rest, input, options, Some(preamble)),
         None => Ok(hidden(preamble)),

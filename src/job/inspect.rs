@@ -2,6 +2,7 @@
 //! pass and constant memory.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use hashbrown::HashMap;
 
@@ -9,7 +10,7 @@ use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
-use super::rdb_file::RdbFile;
+use super::rdb_file::{End, Extent, RdbFile, Rest};
 use super::tally::{Name, PrefixTally, Prefixes, Tally, Top, TtlTally};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::number::parse_i64;
@@ -180,8 +181,22 @@ pub struct GroupSums {
 /// # Errors
 /// When the source cannot be read.
 pub fn inspect_rdb(source: Source, input: &Input, options: &Options) -> Result<Report> {
+    inspect_part(source.reader, input, options, Extent::Whole).map(|(report, _)| report)
+}
+
+/// Inspects the RDB that a file begins with. Returns the stream of commands behind it as well, if there is
+/// one.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn inspect_part(
+    reader: Box<dyn Read + Send>,
+    input: &Input,
+    options: &Options,
+    extent: Extent,
+) -> Result<(Report, Option<Rest>)> {
     let failed = |err| Error::io(input.path(), "read", err);
-    let mut file = RdbFile::new(source.reader, options.limits);
+    let mut file = RdbFile::new(reader, options.limits);
     let mut facts = Facts::default();
     let mut prefixes = Prefixes::default();
     let mut findings = Vec::new();
@@ -198,10 +213,10 @@ pub fn inspect_rdb(source: Source, input: &Input, options: &Options) -> Result<R
         facts.merge(worker.facts);
         sums.merge(worker.sums);
     }
-    let (outcome, tail) = file.finish().map_err(failed)?;
+    let End { outcome, tail, rest } = file.end(extent, &facts).map_err(failed)?;
     let types = sums.by_type();
     let Sums { ttl, biggest, longest, streams, groups, field_expires, .. } = sums;
-    Ok(Report {
+    let report = Report {
         facts,
         outcome,
         tail,
@@ -214,7 +229,8 @@ pub fn inspect_rdb(source: Source, input: &Input, options: &Options) -> Result<R
         groups,
         field_expires,
         findings,
-    })
+    };
+    Ok((report, rest))
 }
 
 /// What a worker makes of a chunk.

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor, Read};
 
+use super::behind::Behind;
 use super::pipeline::Cutter;
+use super::rdb_facts::Facts;
 use crate::error::{Error, Result};
 use crate::finding::KeyPlace;
 use crate::input::source::{Input, open};
@@ -14,6 +16,9 @@ use crate::record::{Event, Record};
 
 /// First bytes after the end that are kept, to tell what follows.
 const TAIL: usize = 64;
+
+/// The stream behind the end of an RDB.
+pub type Rest = Box<dyn Read + Send>;
 
 /// Bytes of an RDB, to be cut into chunks.
 pub struct RdbFile {
@@ -41,16 +46,57 @@ impl RdbFile {
         Ok((self.chunks.finish()?, tail))
     }
 
-    /// How it ended, and the stream behind its end, if that was reached.
+    /// How it ended, and what lies behind the end.
     ///
     /// # Errors
     /// When the stream cannot be read.
-    pub fn into_rest(self) -> io::Result<(Outcome, Option<Box<dyn Read + Send>>)> {
-        if !self.chunks.ended() {
-            return Ok((self.chunks.finish()?, None));
+    pub fn end(self, extent: Extent, facts: &Facts) -> io::Result<End> {
+        if extent == Extent::Whole || !self.chunks.ended() {
+            let (outcome, tail) = self.finish()?;
+            return Ok(End { outcome, tail, rest: None });
         }
-        let (outcome, read, source) = self.chunks.into_rest();
-        Ok((outcome, Some(Box::new(Cursor::new(read).chain(source)))))
+        let (mut outcome, read, source) = self.chunks.into_rest();
+        let mut rest: Rest = Box::new(Cursor::new(read).chain(source));
+        if extent == Extent::Start {
+            return Ok(End { outcome, tail: Vec::new(), rest: Some(rest) });
+        }
+        let mut tail = Vec::new();
+        (&mut rest).take(TAIL as u64).read_to_end(&mut tail)?;
+        outcome.size += tail.len() as u64;
+        if let Behind::Commands(_) = Behind::of(facts, &outcome, &tail) {
+            outcome.size = outcome.end;
+            rest = Box::new(Cursor::new(tail).chain(rest));
+            return Ok(End { outcome, tail: Vec::new(), rest: Some(rest) });
+        }
+        outcome.size += io::copy(&mut rest, &mut io::sink())?;
+        Ok(End { outcome, tail, rest: None })
+    }
+}
+
+/// How much of a file is the RDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it: what lies behind the end does not belong there.
+    Whole,
+    /// The start: commands follow.
+    Start,
+    /// The start if commands follow, else all of it.
+    Detect,
+}
+
+/// The end of an RDB.
+pub struct End {
+    /// How it ended. The size is that of the RDB if something belongs behind it.
+    pub outcome: Outcome,
+    /// The first bytes behind the end that do not belong there.
+    pub tail: Vec<u8>,
+    /// The stream of commands behind the end.
+    pub rest: Option<Rest>,
+}
+
+impl std::fmt::Debug for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("End").field("outcome", &self.outcome).finish_non_exhaustive()
     }
 }
 

@@ -225,32 +225,45 @@ impl PrefixTally {
     }
 }
 
-/// Keys by prefix. Memory is bounded: where a file has too many, the smallest are put together, and
-/// since that happens in the order of the file the result is the same for every number of jobs.
-#[derive(Debug, Clone, Default)]
-pub struct Prefixes {
-    rows: HashMap<Vec<u8>, PrefixTally>,
-    /// Keys without a separator.
-    pub without: PrefixTally,
-    /// What was put together.
-    pub others: PrefixTally,
+/// Something that adds up, and how much of the file it stands for.
+pub trait Amount: Default + Copy {
+    /// Adds another.
+    fn merge(&mut self, other: &Self);
+
+    /// Bytes in the file.
+    fn bytes(&self) -> u64;
 }
 
-impl Prefixes {
-    /// Counts a key.
-    pub fn add(&mut self, name: &[u8], separator: &[u8], depth: usize, one: PrefixTally) {
-        match prefix(name, separator, depth) {
-            None => self.without.merge(&one),
-            Some(prefix) => self.rows.entry_ref(prefix).or_default().merge(&one),
-        }
+impl Amount for PrefixTally {
+    fn merge(&mut self, other: &Self) {
+        PrefixTally::merge(self, other);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Sums by name. Memory is bounded: where a file has too many, the smallest are put together, and since
+/// that happens in the order of the file the result is the same for every number of jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Bounded<T> {
+    rows: HashMap<Vec<u8>, T>,
+    /// What was put together.
+    pub others: T,
+}
+
+impl<T: Amount> Bounded<T> {
+    /// Counts one.
+    pub fn add(&mut self, name: &[u8], one: &T) {
+        self.rows.entry_ref(name).or_default().merge(one);
     }
 
     /// Adds those of the next chunk.
-    pub fn merge(&mut self, other: Prefixes) {
-        self.without.merge(&other.without);
+    pub fn merge(&mut self, other: Bounded<T>) {
         self.others.merge(&other.others);
-        for (prefix, tally) in other.rows {
-            self.rows.entry(prefix).or_default().merge(&tally);
+        for (name, tally) in other.rows {
+            self.rows.entry(name).or_default().merge(&tally);
         }
         if self.rows.len() > 2 * PREFIXES {
             self.prune();
@@ -259,7 +272,7 @@ impl Prefixes {
 
     fn prune(&mut self) {
         let mut rows: Vec<_> = self.rows.drain().collect();
-        rows.sort_by(|a, b| (Reverse(a.1.bytes), &a.0).cmp(&(Reverse(b.1.bytes), &b.0)));
+        rows.sort_by(|a, b| (Reverse(a.1.bytes()), &a.0).cmp(&(Reverse(b.1.bytes()), &b.0)));
         for (_, tally) in rows.split_off(PREFIXES) {
             self.others.merge(&tally);
         }
@@ -267,10 +280,54 @@ impl Prefixes {
     }
 
     /// Most bytes first.
-    pub fn sorted(&self) -> Vec<(&[u8], PrefixTally)> {
+    pub fn sorted(&self) -> Vec<(&[u8], T)> {
         let mut rows: Vec<_> = self.rows.iter().map(|(p, t)| (p.as_slice(), *t)).collect();
-        rows.sort_by(|a, b| (Reverse(a.1.bytes), a.0).cmp(&(Reverse(b.1.bytes), b.0)));
+        rows.sort_by(|a, b| (Reverse(a.1.bytes()), a.0).cmp(&(Reverse(b.1.bytes()), b.0)));
         rows
+    }
+
+    /// How many names are kept.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// Keys by prefix.
+#[derive(Debug, Clone, Default)]
+pub struct Prefixes {
+    rows: Bounded<PrefixTally>,
+    /// Keys without a separator.
+    pub without: PrefixTally,
+}
+
+impl Prefixes {
+    /// Counts a key.
+    pub fn add(&mut self, name: &[u8], separator: &[u8], depth: usize, one: PrefixTally) {
+        match prefix(name, separator, depth) {
+            None => self.without.merge(&one),
+            Some(prefix) => self.rows.add(prefix, &one),
+        }
+    }
+
+    /// Adds those of the next chunk.
+    pub fn merge(&mut self, other: Prefixes) {
+        self.without.merge(&other.without);
+        self.rows.merge(other.rows);
+    }
+
+    /// Most bytes first.
+    pub fn sorted(&self) -> Vec<(&[u8], PrefixTally)> {
+        self.rows.sorted()
+    }
+
+    /// Those that were put together.
+    pub fn others(&self) -> PrefixTally {
+        self.rows.others
     }
 }
 
@@ -324,7 +381,7 @@ mod tests {
         }
         assert!(prefixes.rows.len() <= 2 * PREFIXES);
         let kept: u64 = prefixes.sorted().iter().map(|(_, tally)| tally.keys).sum();
-        assert_eq!(kept + prefixes.others.keys, 100_000);
+        assert_eq!(kept + prefixes.others().keys, 100_000);
     }
 
     #[test]

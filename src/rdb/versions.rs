@@ -92,6 +92,21 @@ pub const VALKEY_FIRST: u16 = 80;
 pub const SHARED_LAST: u16 = 11;
 
 impl Release {
+    /// Major and minor number.
+    pub fn version(&self) -> (u8, u8) {
+        let digits = self.name.rsplit_once('-').map_or(self.name, |(_, digits)| digits);
+        let (major, minor) = digits.split_once('.').unwrap_or((digits, "0"));
+        (major.parse().unwrap_or(0), minor.parse().unwrap_or(0))
+    }
+
+    /// Whether it is a Redis of that version or a later one, or a Valkey that came from one.
+    pub fn has_redis(&self, major: u8, minor: u8) -> bool {
+        match self.dialect {
+            Dialect::Redis => self.version() >= (major, minor),
+            Dialect::Valkey => (7, 2) >= (major, minor),
+        }
+    }
+
     /// The release of that name.
     pub fn by_name(name: &str) -> Option<&'static Release> {
         RELEASES.iter().find(|release| release.name == name)

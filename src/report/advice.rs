@@ -40,8 +40,8 @@ pub(crate) fn advice(report: &Report) -> Vec<String> {
     if let Behind::Commands(_) = report.behind() {
         let at = facts::offset(report.outcome.end);
         lines.push(format!(
-            "this is an AOF whose RDB part ends at {at}; the commands behind it are not read by \
-             this version: redis-check-aof tells about them."
+            "this is an AOF whose RDB part ends at {at}; rdbtool aof check reads the commands \
+             behind it as well."
         ));
     }
     lines

@@ -53,7 +53,8 @@ pub(crate) fn text(
     screen: &Screen,
 ) -> io::Result<bool> {
     headline(out, file, report, screen)?;
-    findings(out, report, detail, screen)?;
+    let listed: Vec<&Finding> = report.findings.iter().collect();
+    findings(out, &listed, report.dropped, detail, screen)?;
     let brief = targets.len() > TARGETS_IN_FULL && detail < Detail::Verbose;
     for target in targets {
         one_target(out, target, brief, detail, screen)?;
@@ -73,12 +74,6 @@ fn headline(
     report: &Report,
     screen: &Screen,
 ) -> io::Result<()> {
-    let (word, style) = match report.verdict() {
-        Verdict::Ok => ("OK", screen.good),
-        Verdict::Unverified => ("UNVERIFIED", screen.warning),
-        Verdict::Warnings => ("WARNINGS", screen.warning),
-        Verdict::Damaged => ("DAMAGED", screen.error),
-    };
     let mut parts = vec![facts::kind(&report.facts)];
     if report.facts.header().is_some() {
         let read = if report.outcome.damage.is_some() { " before the damage" } else { "" };
@@ -89,25 +84,48 @@ fn headline(
     if let Behind::Commands(len) = report.behind() {
         parts.push(format!("then {} of AOF commands, not read", bytes(len)));
     }
-    let [errors, warnings, _] = severity_counts(report);
+    let name = path(file.path).to_string();
+    first_line(out, &name, report.verdict(), report.findings.iter(), &parts, screen)
+}
+
+/// `dump.rdb: DAMAGED — 1 error; redis RDB 10 …`
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn first_line<'f>(
+    out: &mut dyn Write,
+    name: &str,
+    verdict: Verdict,
+    findings: impl Iterator<Item = &'f Finding>,
+    parts: &[String],
+    screen: &Screen,
+) -> io::Result<()> {
+    let (word, style) = match verdict {
+        Verdict::Ok => ("OK", screen.good),
+        Verdict::Unverified => ("UNVERIFIED", screen.warning),
+        Verdict::Warnings => ("WARNINGS", screen.warning),
+        Verdict::Damaged => ("DAMAGED", screen.error),
+    };
+    let (mut errors, mut warnings) = (0, 0);
+    for finding in findings {
+        errors += u64::from(finding.severity() == Severity::Error);
+        warnings += u64::from(finding.severity() == Severity::Warning);
+    }
     let counts = facts::severities([(errors, "error"), (warnings, "warning"), (0, "note")]);
     let counts = if counts.is_empty() { counts } else { format!("{counts}; ") };
-    let name = path(file.path);
     let line = format!("{name}: {style}{word}{style:#} — {counts}{}", parts.join(", "));
     screen.prose(out, 2, &line)
 }
 
-/// Errors, warnings and notes.
-fn severity_counts(report: &Report) -> [u64; 3] {
-    [Severity::Error, Severity::Warning, Severity::Note]
-        .map(|severity| report.findings.iter().filter(|f| f.severity() == severity).count() as u64)
-}
-
 /// Errors first, each severity in the order of the file. Unless all are wanted, of each code the first is
 /// told in full, a few more in short, and notes have a line a code.
-fn findings(
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn findings(
     out: &mut dyn Write,
-    report: &Report,
+    findings: &[&Finding],
+    dropped: u64,
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
@@ -115,7 +133,7 @@ fn findings(
     let mut met: BTreeMap<Code, usize> = BTreeMap::new();
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
         let listed = all || severity > Severity::Note;
-        for finding in report.findings.iter().filter(|f| listed && f.severity() == severity) {
+        for finding in findings.iter().filter(|f| listed && f.severity() == severity) {
             let met = met.entry(finding.code).or_default();
             *met += 1;
             if all || *met <= SHOWN_EACH {
@@ -132,11 +150,11 @@ fn findings(
         let more = count((met - SHOWN_EACH) as u64);
         writeln!(out, "{style}{word}{style:#} {code}: {more} more (--verbose lists them)")?;
     }
-    if report.dropped > 0 {
-        let more = counted(report.dropped, "finding");
+    if dropped > 0 {
+        let more = counted(dropped, "finding");
         writeln!(out, "{more} more were only counted (see --max-findings)")?;
     }
-    if detail == Detail::Normal { notes(out, report, screen) } else { Ok(()) }
+    if detail == Detail::Normal { notes(out, findings, screen) } else { Ok(()) }
 }
 
 fn one(out: &mut dyn Write, finding: &Finding, about: bool, screen: &Screen) -> io::Result<()> {
@@ -173,9 +191,9 @@ fn hex(out: &mut dyn Write, finding: &Finding, screen: &Screen) -> io::Result<()
 }
 
 /// Notes are harmless: a line for each code.
-fn notes(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
+fn notes(out: &mut dyn Write, findings: &[&Finding], screen: &Screen) -> io::Result<()> {
     let mut by_code: BTreeMap<Code, (u64, &Finding)> = BTreeMap::new();
-    for finding in report.findings.iter().filter(|f| f.severity() == Severity::Note) {
+    for &finding in findings.iter().filter(|f| f.severity() == Severity::Note) {
         by_code.entry(finding.code).and_modify(|(n, _)| *n += 1).or_insert((1, finding));
     }
     let (style, strong) = (screen.note, screen.strong);
@@ -190,7 +208,10 @@ fn notes(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()
 }
 
 /// Whether a server would load the file, and why not.
-fn one_target(
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn one_target(
     out: &mut dyn Write,
     target: &Target,
     brief: bool,

@@ -62,7 +62,7 @@ impl<'a> CheckJson<'a> {
 
 /// One finding.
 #[derive(Debug, Serialize)]
-struct FindingJson<'a> {
+pub(crate) struct FindingJson<'a> {
     code: &'static str,
     severity: &'static str,
     offset: u64,
@@ -88,7 +88,7 @@ struct FindingJson<'a> {
 }
 
 impl<'a> FindingJson<'a> {
-    fn new(finding: &'a Finding) -> Self {
+    pub(crate) fn new(finding: &'a Finding) -> Self {
         let place = finding.key.as_ref();
         let row = place.and_then(|place| TYPES.iter().find(|row| row.name == place.type_name));
         FindingJson {
@@ -111,7 +111,7 @@ impl<'a> FindingJson<'a> {
 
 /// What a server would do.
 #[derive(Debug, Serialize)]
-struct TargetJson<'a> {
+pub(crate) struct TargetJson<'a> {
     target: &'static str,
     loads: bool,
     /// Why it would not load the file.
@@ -121,7 +121,7 @@ struct TargetJson<'a> {
 }
 
 impl<'a> TargetJson<'a> {
-    fn new(target: &'a Target) -> Self {
+    pub(crate) fn new(target: &'a Target) -> Self {
         let Target { release, reasons, doubts } = target;
         TargetJson { target: release.name, loads: target.loads(), reasons, doubts }
     }

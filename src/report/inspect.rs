@@ -243,7 +243,7 @@ fn prefixes(
         return Ok(());
     }
     title(out, "Prefixes, by bytes in the file", screen)?;
-    let mut others = prefixes.others;
+    let mut others = prefixes.others();
     let mut all = prefixes.without.bytes + others.bytes;
     for (at, (_, tally)) in sorted.iter().enumerate() {
         all += tally.bytes;

@@ -81,7 +81,7 @@ impl<'a> InspectJson<'a> {
         let types =
             report.types.iter().map(|(name, encodings)| (name.as_str(), type_json(encodings)));
         let sorted = report.prefixes.sorted();
-        let mut others = report.prefixes.others;
+        let mut others = report.prefixes.others();
         for (_, tally) in sorted.iter().skip(top) {
             others.keys += tally.keys;
             others.expires += tally.expires;

@@ -2,7 +2,10 @@
 //! place that formats. Nothing that came from a file is written but through [`escape`] or [`json`].
 
 pub(crate) mod advice;
+pub(crate) mod aof_advice;
 pub(crate) mod check;
+pub(crate) mod check_aof;
+pub(crate) mod check_aof_json;
 pub(crate) mod check_json;
 pub(crate) mod escape;
 pub(crate) mod facts;
@@ -16,6 +19,7 @@ pub(crate) mod progress;
 pub(crate) mod redis_check_rdb;
 pub(crate) mod screen;
 pub(crate) mod size;
+pub(crate) mod startup;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod wrap;

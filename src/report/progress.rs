@@ -1,7 +1,8 @@
 //! A bar on stderr for what takes longer than a moment, only on a terminal.
 
-use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,13 +44,13 @@ impl Progress {
     }
 
     /// What to call with the bytes read so far.
-    pub(crate) fn watch(&self) -> impl Fn(u64) + Send + 'static {
+    pub(crate) fn watch(&self) -> impl Fn(u64) + Clone + Send + Sync + 'static {
         let bar = self.bar.clone();
         let start = Instant::now();
-        let waiting = Cell::new(self.shown);
+        let waiting = Arc::new(AtomicBool::new(self.shown));
         move |bytes| {
-            if waiting.get() && start.elapsed() > MOMENT {
-                waiting.set(false);
+            if waiting.load(Ordering::Relaxed) && start.elapsed() > MOMENT {
+                waiting.store(false, Ordering::Relaxed);
                 bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(HZ));
             }
             bar.set_position(bytes);

@@ -1,6 +1,7 @@
 //! Manual pages, made from the arguments and tables of the program itself, so that they cannot say
 //! anything else: `rdbtool generate man man` writes them, a test compares.
 
+mod aof5;
 mod rdb5;
 mod verbs;
 
@@ -13,5 +14,6 @@ use std::io;
 pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut pages = verbs::pages()?;
     pages.push(("rdb.5".to_owned(), rdb5::page().into_bytes()));
+    pages.push(("aof.5".to_owned(), aof5::page().into_bytes()));
     Ok(pages)
 }

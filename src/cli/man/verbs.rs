@@ -134,7 +134,7 @@ fn json(roff: &mut Roff, page: &Page) {
 
 fn see_also(roff: &mut Roff, names: &[&str]) {
     let own = [&["rdbtool"], names].concat().join("-") + "(1)";
-    let pages = ["rdbtool(1)", "rdbtool-check(1)", "rdbtool-inspect(1)", "rdb(5)"];
+    let pages = ["rdbtool(1)", "rdbtool-check(1)", "rdbtool-inspect(1)", "rdb(5)", "aof(5)"];
     let others: Vec<&str> = pages.into_iter().filter(|page| *page != own).collect();
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman(others.join(", "))]);

@@ -1,0 +1,226 @@
+//! Would this server load that AOF? One answer, with every reason, and what goes wrong although it loads
+//! (FORMATS B.1, B.4, B.5).
+
+use super::check_aof::{Named, Report};
+use super::check_set;
+use super::target::{Target, judge};
+use crate::aof::damage::Kind;
+use crate::aof::loader::{Ending, Tail};
+use crate::aof::settings::Settings;
+use crate::aof::startup::refuses;
+use crate::engine::command::Since;
+use crate::finding::Code;
+use crate::rdb::header::Dialect;
+use crate::rdb::versions::Release;
+
+/// Judges a checked AOF for a server. `last`: no other file comes after it.
+pub fn judge_aof(
+    report: &Report,
+    release: &'static Release,
+    settings: &Settings,
+    last: bool,
+) -> Target {
+    let mut target = Target { release, reasons: Vec::new(), doubts: Vec::new() };
+    if let Some(preamble) = &report.preamble {
+        target = judge(preamble, release);
+        if !release.has_redis(4, 0) {
+            target.reasons.insert(0, "an RDB preamble, which came with 4.0".to_owned());
+        }
+    }
+    if report.annotations > 0 && !release.has_redis(7, 0) {
+        let found = format!("{} annotations, which came with 7.0", report.annotations);
+        target.reasons.push(found);
+    }
+    names(report, release, &mut target);
+    findings(report, release, &mut target);
+    end(report, release, settings, last, &mut target);
+    target
+}
+
+/// Judges a checked multi-part AOF for a server.
+pub fn judge_set(
+    report: &check_set::Report,
+    release: &'static Release,
+    settings: &Settings,
+) -> Target {
+    let mut target = Target { release, reasons: Vec::new(), doubts: Vec::new() };
+    if !release.has_redis(7, 0) {
+        target.reasons.push("an AOF of several files, which came with 7.0".to_owned());
+        return target;
+    }
+    for finding in report.own_findings() {
+        let code = finding.code;
+        let text = format!("{}: {} ({code})", finding.expected, finding.found);
+        match code {
+            Code::AofFileMissing | Code::AofNoManifest | Code::ManifestNoFiles => {
+                target.reasons.push(format!("{} ({code})", finding.found));
+            }
+            // Servers follow links.
+            Code::AofFileKind => target.doubts.push(text),
+            Code::AofSameName | Code::ManifestDupFile => target.doubts.push(text),
+            _ if refuses(code) && report.set.manifest_findings.contains(finding) => {
+                target.reasons.push(text);
+            }
+            _ => {}
+        }
+    }
+    let count = report.parts.len();
+    for (index, part) in report.parts.iter().enumerate() {
+        let name = part.name.to_string_lossy();
+        let own = judge_aof(&part.report, release, settings, index + 1 == count);
+        let named = |text: String| format!("{name}: {text}");
+        target.reasons.extend(own.reasons.into_iter().map(named));
+        target.doubts.extend(own.doubts.into_iter().map(named));
+    }
+    target
+}
+
+/// Commands that came later, or were never there.
+fn names(report: &Report, release: &Release, target: &mut Target) {
+    for Named { row, met } in report.names.values() {
+        let Since { redis, valkey } = row.since;
+        let since = match release.dialect {
+            Dialect::Redis => redis,
+            Dialect::Valkey => valkey,
+        };
+        let first = met.first;
+        match since {
+            Some(since) if since <= release.version() => {}
+            Some((major, minor)) => target.reasons.push(format!(
+                "{} commands {}, which came with {major}.{minor}, first at {first:#x}",
+                met.count, row.name
+            )),
+            None => target.reasons.push(format!(
+                "{} commands {}, which it does not have, first at {first:#x}",
+                met.count, row.name
+            )),
+        }
+    }
+}
+
+fn findings(report: &Report, release: &Release, target: &mut Target) {
+    let mut told = std::collections::BTreeSet::new();
+    for finding in &report.findings {
+        let code = finding.code;
+        let checks_arity = release.dialect == Dialect::Valkey && release.version() >= (9, 0);
+        let refused = match code {
+            Code::AofArgc | Code::AofAnnotationLong | Code::AofUnknownCommand => true,
+            Code::AofModuleCommand => !(release.vectorset && is_vectorset(&finding.found)),
+            Code::AofArity => checks_arity,
+            Code::AofMultiNested | Code::AofExecAlone | Code::AofMultiTorn => false,
+            Code::AofDbRange | Code::AofDbInvalid => false,
+            // The end has its own reasons; the rest is read by every server.
+            _ => continue,
+        };
+        if code == Code::AofModuleCommand && !refused {
+            continue;
+        }
+        if !told.insert(code) {
+            continue;
+        }
+        let count = report.findings.iter().filter(|other| other.code == code).count();
+        let at = finding.span.start;
+        let text = match code {
+            Code::AofModuleCommand => {
+                format!("{count} commands of modules, unless they are loaded, first at {at:#x}")
+            }
+            _ => format!("{}, {count} of them, first at {at:#x} ({code})", finding.found),
+        };
+        match refused {
+            true => target.reasons.push(text),
+            false => target.doubts.push(text),
+        }
+    }
+}
+
+/// Whether a finding is about a command of vector sets, which are built in from Redis 8.0 on.
+fn is_vectorset(found: &str) -> bool {
+    let name = found.trim_matches('"').to_ascii_lowercase();
+    ["vadd", "vrem", "vsetattr"].contains(&name.as_str())
+}
+
+/// What becomes of the end of the file.
+fn end(report: &Report, release: &Release, settings: &Settings, last: bool, target: &mut Target) {
+    let Some(outcome) = &report.outcome else { return };
+    let at = outcome.end;
+    let line = if release.has_redis(7, 0) { 1024 } else { 128 };
+    let ending = outcome.damage.as_ref().map(|damage| {
+        let tail = Tail { head: &damage.head, len: report.size - at, line };
+        (tail.read(), damage)
+    });
+    let cut = match ending {
+        None => report.open_multi().is_some(),
+        Some((_, damage)) if damage.finding.code == Code::AofAnnotationTorn => {
+            let text = format!(
+                "an annotation without its end at {at:#x}: it writes on behind it, and the start \
+                 after that is refused"
+            );
+            target.doubts.push(text);
+            return;
+        }
+        Some((Ending::Short, _)) => true,
+        Some((Ending::Clean, damage)) if matches!(damage.kind, Kind::NulTail(_)) => {
+            target.doubts.push(format!("NULs at {at:#x}, which it does not notice"));
+            false
+        }
+        Some((_, damage)) => {
+            return refused_end(damage.finding.code, at, report, release, settings, target);
+        }
+    };
+    if cut {
+        cut_end(report, release, settings, last, ending.is_some(), target);
+    }
+}
+
+/// Bytes that are no command.
+fn refused_end(
+    code: Code,
+    at: u64,
+    report: &Report,
+    release: &Release,
+    settings: &Settings,
+    target: &mut Target,
+) {
+    let left = report.size - at;
+    let tolerant = release.dialect == Dialect::Redis && release.version() >= (8, 6);
+    if tolerant && left < settings.corrupt_tail_max {
+        target.doubts.push(format!("damage at {at:#x}: cut off with {left} bytes ({code})"));
+    } else {
+        target.reasons.push(format!("damage at {at:#x} ({code})"));
+    }
+}
+
+/// A file that ends inside a command or transaction.
+fn cut_end(
+    report: &Report,
+    release: &Release,
+    settings: &Settings,
+    last: bool,
+    inside_command: bool,
+    target: &mut Target,
+) {
+    let at = report.outcome.as_ref().map_or(0, |outcome| outcome.end);
+    let what = if inside_command { "ends inside a command" } else { "ends inside a transaction" };
+    if !last {
+        let text = format!("{what} at {at:#x} and is not the last file: it is cut, and refused");
+        return target.reasons.push(text);
+    }
+    if !(settings.load_truncated && release.has_redis(2, 8)) {
+        let setting = if settings.load_truncated { "" } else { " with `aof-load-truncated no`" };
+        return target.reasons.push(format!("{what} at {at:#x}{setting}"));
+    }
+    let Some(multi) = report.open_multi() else {
+        return target.doubts.push(format!("{what} at {at:#x}, where it is cut"));
+    };
+    let (from, count) = (multi.offset, multi.commands);
+    let mends = release.dialect == Dialect::Valkey && release.version() >= (9, 1);
+    let text = match inside_command && !mends {
+        true => format!(
+            "ends inside a command of a transaction: {count} commands from {from:#x} on are not \
+             run, but their MULTI stays in the file, and all that is written until the next start \
+             is lost then"
+        ),
+        false => format!("ends inside a transaction: cut at {from:#x}, {count} commands are lost"),
+    };
+    target.doubts.push(text);
+}
