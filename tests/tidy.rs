@@ -13,12 +13,17 @@ const LINES: usize = 500;
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("lib", &[]),
-    ("cli", &["report", "job", "input", "rdb", "finding", "limits", "error"]),
-    ("report", &["job", "input", "rdb", "finding", "limits"]),
+    ("cli", &["report", "job", "input", "persist", "rdb", "finding", "limits", "error"]),
+    ("report", &["job", "input", "persist", "rdb", "finding", "limits"]),
     (
         "job",
-        &["input", "rdb", "record", "element", "encoding", "finding", "limits", "error", "glob"],
+        &[
+            "input", "persist", "engine", "aof", "rdb", "record", "element", "value", "encoding",
+            "finding", "limits", "error", "glob",
+        ],
     ),
+    ("persist", &["encoding", "error"]),
+    ("aof", &["rdb", "record", "encoding", "finding", "limits", "error"]),
     ("input", &["rdb", "error"]),
     ("rdb", &["record", "element", "encoding", "finding", "limits", "error"]),
     ("engine", &["value", "encoding", "glob", "limits", "error"]),

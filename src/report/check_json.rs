@@ -62,7 +62,7 @@ impl<'a> CheckJson<'a> {
 
 /// One finding.
 #[derive(Debug, Serialize)]
-struct FindingJson<'a> {
+pub(crate) struct FindingJson<'a> {
     code: &'static str,
     severity: &'static str,
     offset: u64,
@@ -88,7 +88,8 @@ struct FindingJson<'a> {
 }
 
 impl<'a> FindingJson<'a> {
-    fn new(finding: &'a Finding) -> Self {
+    /// Of a finding.
+    pub(crate) fn new(finding: &'a Finding) -> Self {
         let place = finding.key.as_ref();
         let row = place.and_then(|place| TYPES.iter().find(|row| row.name == place.type_name));
         FindingJson {
