@@ -53,8 +53,9 @@
 //!    and JSON, and escapes whatever came from a file; [`cli`] turns arguments into options, one file a verb.
 //!
 //! Arrows point one way, and `tests/tidy.rs` keeps them so:
-//! `cli → report → job → {input, rdb} → {record, element} → encoding → {finding, error, limits}`. The store that replays
-//! files, [`engine`] over [`value`]s, knows no file format.
+//! `cli → report → job → {input, persist, rdb} → {record, element} → encoding → {finding, error, limits}`. The store that replays
+//! files, [`engine`] over [`value`]s, knows no file format. Only [`persist`] creates, renames, cuts or removes files: a crash at
+//! any moment leaves the old file or the new one.
 //!
 //! # What comes from elsewhere
 //!
@@ -69,7 +70,9 @@
 //! | fastrand | commands that choose at random |
 //! | hdrhistogram | medians and percentiles in constant memory |
 //! | flate2, zstd | gzip and zstd inputs |
-//! | tempfile | files that appear when they are complete, and space for key hashes beyond memory |
+//! | tempfile | space for key hashes beyond memory |
+//! | rustix | names looked up in an open folder, renames that replace nothing: what std has not |
+//! | signal-hook | temporary files that go when a signal ends the run |
 //! | clap, clap_complete, clap_mangen, roff | arguments, completions, manual pages |
 //! | anyhow | errors on their way out of a verb |
 //! | serde, serde_json, base64 | JSON reports |

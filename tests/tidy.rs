@@ -13,8 +13,8 @@ const LINES: usize = 500;
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("lib", &[]),
-    ("cli", &["report", "job", "input", "rdb", "finding", "limits", "error"]),
-    ("report", &["job", "input", "rdb", "finding", "limits"]),
+    ("cli", &["report", "job", "input", "persist", "rdb", "finding", "limits", "error"]),
+    ("report", &["job", "input", "persist", "rdb", "finding", "limits"]),
     (
         "job",
         &[

@@ -58,6 +58,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         [] => Some(&ALL),
         ["check"] => Some(&super::check::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
+        ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),
         ["rdb", verb] => page(&[verb]),
         _ => None,

@@ -7,6 +7,7 @@
 mod args;
 mod check;
 mod filter;
+mod fix;
 mod generate;
 mod help;
 mod inspect;
@@ -14,6 +15,7 @@ mod man;
 mod output;
 mod rdb;
 mod redis_check_rdb;
+mod repair;
 mod session;
 mod start;
 
@@ -69,6 +71,7 @@ macro_rules! verbs {
 verbs! {
     Inspect inspect::InspectArgs;
     Check check::CheckArgs;
+    Repair repair::RepairArgs;
     Rdb rdb::RdbArgs;
     Generate generate::GenerateArgs, hide;
 }

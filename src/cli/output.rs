@@ -5,11 +5,14 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anstream::ColorChoice;
-use tempfile::NamedTempFile;
 
 use super::args::Color;
 use crate::error::{Error, Result};
 use crate::input::source::Input;
+use crate::persist::real::RealFs;
+use crate::persist::replace::Replacement;
+use crate::persist::signals;
+use crate::persist::target::Options;
 use crate::report::screen::Screen;
 
 /// An open output. A file that is dropped before [`Output::finish`] leaves no trace.
@@ -18,7 +21,7 @@ pub(crate) enum Output {
     /// Standard output.
     Stdout(BufWriter<io::Stdout>),
     /// A new file on its way to its name.
-    New { temp: BufWriter<NamedTempFile>, path: PathBuf },
+    New { file: BufWriter<Replacement<'static>>, path: PathBuf },
     /// A device or pipe.
     Device(BufWriter<File>),
 }
@@ -48,13 +51,10 @@ impl Output {
                 return Err(Error::Usage(format!("{name} is an input, and is not overwritten")));
             }
         }
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        let temp = tempfile::Builder::new()
-            .prefix(".rdbtool.")
-            .suffix(".tmp")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(failed)?;
-        Ok(Output::New { temp: BufWriter::new(temp), path })
+        signals::install().map_err(failed)?;
+        let how = Options { force: true, ..Options::default() };
+        let file = BufWriter::new(Replacement::begin(&RealFs, &path, how)?);
+        Ok(Output::New { file, path })
     }
 
     /// Colours, if they are wanted and fit, and the width of a terminal.
@@ -77,11 +77,10 @@ impl Output {
         match self {
             Output::Stdout(mut out) => out.flush()?,
             Output::Device(mut out) => out.flush()?,
-            Output::New { temp, path } => {
+            Output::New { file, path } => {
                 let failed = |err| Error::io(&path, "write", err);
-                let temp = temp.into_inner().map_err(|err| failed(err.into_error()))?;
-                temp.as_file().sync_all().map_err(failed)?;
-                temp.persist(&path).map_err(|err| failed(err.error))?;
+                let file = file.into_inner().map_err(|err| failed(err.into_error()))?;
+                file.commit(|_| Ok(()))?;
             }
         }
         Ok(())
@@ -90,7 +89,7 @@ impl Output {
     fn inner(&mut self) -> &mut dyn Write {
         match self {
             Output::Stdout(out) => out,
-            Output::New { temp, .. } => temp,
+            Output::New { file, .. } => file,
             Output::Device(out) => out,
         }
     }

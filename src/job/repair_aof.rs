@@ -13,6 +13,7 @@
 //!
 //! A second repair finds nothing to do.
 
+pub mod find;
 pub mod loss;
 pub mod plan;
 pub mod run;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use self::loss::{Counting, Loss};
 use self::plan::{Consent, CutAt, Part, Plan, Reason, Refusal, Role};
 use self::until::{Later, first_later};
+use super::check;
 use super::check_aof::{self, Report, check_aof};
 use crate::aof::manifest::{self, Entry, Kind, Manifest};
 use crate::error::{Error, Result};
@@ -62,6 +64,14 @@ impl Set {
     /// An AOF of one file.
     pub fn file(path: &Path) -> Set {
         Set { manifest: None, files: vec![(path.to_owned(), Role::Whole)] }
+    }
+
+    /// The file, or the manifest.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.manifest {
+            Some((path, ..)) => Some(path),
+            None => self.files.first().map(|(path, _)| path.as_path()),
+        }
     }
 
     /// The files that a manifest names.
@@ -153,6 +163,7 @@ fn look(fs: &dyn Fs, path: &Path, role: Role, options: &Options) -> Result<Looke
         commands: 0,
         keys: 0,
         start: 0,
+        is_rdb: false,
         cut: None,
         left: Vec::new(),
     };
@@ -184,9 +195,11 @@ impl Look<'_> {
     fn look(mut self) -> Result<Looked> {
         let report = self.check(ends_reading)?;
         self.part.commands = report.commands;
+        let role = self.part.role;
         if let Some(preamble) = &report.preamble {
             self.part.keys = preamble.facts.keys().keys;
             self.part.start = preamble.outcome.end;
+            self.part.is_rdb = role == Role::Whole && self.is_rdb(preamble, &report)?;
         }
         let damaged = self.damaged(&report)?;
         self.limit = damaged.as_ref().and_then(|cut| match &cut.reason {
@@ -210,6 +223,22 @@ impl Look<'_> {
         }
         let check = check_aof::Options { ends, ..self.options.check.clone() };
         check_aof(source, &Input::File(self.path.to_owned()), &check)
+    }
+
+    /// Whether a file that begins like an RDB is one, and not an AOF: unless it says that it is one, by
+    /// what is behind it, or by its name where that cannot be reached.
+    fn is_rdb(&self, preamble: &check::Report, report: &Report) -> Result<bool> {
+        let is_marked = |aux: &[u8]| preamble.facts.aux_value(aux) == Some(b"1");
+        if is_marked(b"aof-preamble") || is_marked(b"aof-base") {
+            return Ok(false);
+        }
+        if report.outcome.is_none() {
+            return Ok(self.path.extension().is_some_and(|extension| extension == "rdb"));
+        }
+        let mut next = [0];
+        let start = preamble.outcome.end;
+        let len = fs::read_full_at(&*self.file, &mut next, start).map_err(self.failed())?;
+        Ok(len == 0 || !b"*#".contains(&next[0]))
     }
 
     fn failed(&self) -> impl Fn(std::io::Error) -> Error {

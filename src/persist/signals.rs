@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
@@ -13,7 +13,8 @@ use signal_hook::iterator::Signals;
 use super::temp;
 
 /// Lets SIGINT, SIGTERM and SIGHUP remove this process's temporary files before they end it, with the
-/// exit code a shell gives such an end (130, 143, 129). For a program's `main`, once.
+/// exit code a shell gives such an end (130, 143, 129). For programs, before they write; the second call
+/// does nothing.
 ///
 /// The handler only wakes a thread, which then does the work. A signal that whoever started us wants
 /// ignored (`nohup`, a job in the background) stays ignored. A file that grows beyond the limit for files
@@ -22,6 +23,10 @@ use super::temp;
 /// # Errors
 /// When the system does not allow handlers or threads.
 pub fn install() -> io::Result<()> {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     let ignored = ignored();
     let ours = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_in(ignored, *signal));
     let mut signals = Signals::new(ours)?;

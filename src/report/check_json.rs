@@ -88,6 +88,7 @@ pub(crate) struct FindingJson<'a> {
 }
 
 impl<'a> FindingJson<'a> {
+    /// Of a finding.
     pub(crate) fn new(finding: &'a Finding) -> Self {
         let place = finding.key.as_ref();
         let row = place.and_then(|place| TYPES.iter().find(|row| row.name == place.type_name));

@@ -17,6 +17,8 @@ pub(crate) mod json;
 
 pub(crate) mod progress;
 pub(crate) mod redis_check_rdb;
+pub(crate) mod repair;
+pub(crate) mod repair_json;
 pub(crate) mod screen;
 pub(crate) mod size;
 pub(crate) mod startup;

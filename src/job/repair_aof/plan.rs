@@ -64,6 +64,8 @@ pub struct Part {
     pub keys: u64,
     /// Where its commands begin.
     pub start: u64,
+    /// It is an RDB, with nothing behind it that could be a command.
+    pub is_rdb: bool,
     /// Where it must be cut.
     pub cut: Option<CutAt>,
     /// What is wrong with it that cutting does not help, or only at a loss that nobody agreed to.

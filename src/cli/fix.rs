@@ -1,0 +1,158 @@
+//! Repairing from the command line: the options that `repair` and `check --fix` share, and what both do
+//! with an AOF.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::Exit;
+use super::args::time_ms;
+use super::session::Log;
+use crate::error::Error;
+use crate::job::check_aof;
+use crate::job::repair_aof::find::find;
+use crate::job::repair_aof::plan::Consent;
+use crate::job::repair_aof::run::{Writing, run};
+use crate::job::repair_aof::{Options, Set, plan};
+use crate::persist::fs::Fs;
+use crate::persist::real::RealFs;
+use crate::persist::{signals, target, temp};
+use crate::report::repair::{Outcome, Repair};
+
+/// How to repair.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Repair")]
+pub(crate) struct FixArgs {
+    /// Say what would be done and what would be lost, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Agree to losing whole parts behind the damage, all there is, or sound commands behind one that is
+    /// not known. Nothing is deleted even so.
+    #[arg(long)]
+    accept_loss: bool,
+
+    /// Keep whole parts behind the damage, with a gap before them: commands in them run on data that
+    /// lacks what was lost.
+    #[arg(long, conflicts_with_all = ["accept_loss", "until"])]
+    keep_later: bool,
+
+    /// Go back to this moment, by the timestamps in the file: Unix time in s or ms, or RFC 3339.
+    #[arg(long, visible_alias = "truncate-to-timestamp", value_name = "TIME", value_parser = time_ms,
+          allow_negative_numbers = true)]
+    until: Option<i64>,
+
+    /// Keep the whole old file as well, as NAME.bak-TIME.
+    #[arg(long)]
+    backup: bool,
+
+    /// Write to where a symbolic link points.
+    #[arg(long)]
+    follow: bool,
+
+    /// Write although a process holds the file open.
+    #[arg(long)]
+    force: bool,
+}
+
+impl FixArgs {
+    /// The first option that was given, for a message where none makes sense.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let all = [
+            (self.dry_run, "--dry-run"),
+            (self.accept_loss, "--accept-loss"),
+            (self.keep_later, "--keep-later"),
+            (self.until.is_some(), "--until"),
+            (self.backup, "--backup"),
+            (self.follow, "--follow"),
+            (self.force, "--force"),
+        ];
+        all.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+
+    fn options(&self, check: check_aof::Options) -> Options {
+        Options {
+            check,
+            until: self.until.map(|ms| ms.div_euclid(1000)),
+            consent: Consent { accept_loss: self.accept_loss, keep_later: self.keep_later },
+        }
+    }
+
+    fn writing(&self, out: Option<&Path>) -> Writing {
+        let backup_at_ms = self.backup.then(|| Timestamp::now().as_millisecond());
+        let how = target::Options {
+            backup_at_ms,
+            follow: self.follow,
+            force: self.force,
+            ..target::Options::default()
+        };
+        Writing { out: out.map(Path::to_owned), how }
+    }
+
+    /// Repairs what a path stands for, in place or into `out`, and hands each repair to `report`.
+    ///
+    /// # Errors
+    /// When something cannot be read or written.
+    pub(crate) fn repair(
+        &self,
+        path: &Path,
+        out: Option<&Path>,
+        check: &check_aof::Options,
+        log: &Log,
+        mut report: impl FnMut(&Repair<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Exit> {
+        if !self.dry_run {
+            signals::install().map_err(|err| Error::io(path, "catch signals while writing", err))?;
+        }
+        let options = self.options(check.clone());
+        let sets = find(&RealFs, &followed(path, self.follow)?)?;
+        if out.is_some() && sets.len() > 1 {
+            let why = format!("{} has {} AOFs; name one for -o", path.display(), sets.len());
+            anyhow::bail!(Error::Usage(why));
+        }
+        let mut exit = Exit::Clean;
+        for set in &sets {
+            let plan = plan(&RealFs, set, &options)?;
+            let shown = set.path().unwrap_or(path);
+            if plan.parts.iter().any(|planned| planned.part.is_rdb) {
+                let why = "an RDB is not repaired yet by this version";
+                anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
+            }
+            let outcome = match (self.dry_run, plan.is_agreed()) {
+                (_, false) => Outcome::Refused,
+                (true, true) => Outcome::Planned,
+                (false, true) => {
+                    Outcome::Done(run(&RealFs, set, &plan, &options, &self.writing(out))?)
+                }
+            };
+            let repair = Repair { path: shown, plan: &plan, outcome };
+            report(&repair)?;
+            exit = exit.max(match &repair.outcome {
+                Outcome::Refused => Exit::Failed,
+                _ if repair.is_worth_a_look() => Exit::Look,
+                _ => Exit::Clean,
+            });
+            tell_of_stale_files(set, log);
+        }
+        Ok(exit)
+    }
+}
+
+/// Where a symbolic link points, if links are followed.
+fn followed(path: &Path, follow: bool) -> crate::error::Result<PathBuf> {
+    if !follow {
+        return Ok(path.to_owned());
+    }
+    RealFs.canonicalize(path).map_err(|err| Error::io(path, "follow", err))
+}
+
+/// Files of runs that were killed are told of, and never removed unasked.
+fn tell_of_stale_files(set: &Set, log: &Log) {
+    let Some(folder) = set.path().and_then(Path::parent) else { return };
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    for stale in temp::stale(&RealFs, folder).unwrap_or_default() {
+        let name = stale.path.display();
+        log.note(&format!("{name} was left by a run that was killed; nothing needs it"));
+    }
+}

@@ -1,0 +1,107 @@
+//! `rdbtool repair`: a sound file from a damaged one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Exit;
+use super::args::{Common, LimitArgs, NowArgs};
+use super::fix::FixArgs;
+use super::help::Page;
+use super::output::Output;
+use super::session::Log;
+use crate::error::Error;
+use crate::job::{check, check_aof};
+use crate::report::json;
+use crate::report::repair::text;
+use crate::report::repair_json::{self, RepairJson};
+
+/// Examples and exit status.
+pub(crate) const PAGE: Page = Page {
+    examples: &[
+        ("rdbtool repair --dry-run appendonlydir", "What would be done, and what would be lost?"),
+        (
+            "rdbtool repair --in-place appendonly.aof",
+            "Cut off its damaged end, which is kept as appendonly.aof.tail-OFFSET.",
+        ),
+        (
+            "rdbtool repair -o /restore/appendonlydir appendonlydir",
+            "A sound copy; nothing changes in the old folder.",
+        ),
+        (
+            "rdbtool repair --in-place --until 2026-11-22T14:00:00Z appendonlydir",
+            "Go back to before the FLUSHALL.",
+        ),
+    ],
+    exit: &[
+        ("0", "It is sound now, and nothing was lost, or nothing but NUL bytes."),
+        ("1", "It is sound now and something was lost, or something is wrong still; with --dry-run, \
+               there is something to repair."),
+        ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
+    ],
+    json: repair_json::FIELDS,
+};
+
+/// Make a sound AOF of a damaged one
+///
+/// Cuts an AOF where it is still sound: behind the last whole command that is in no open transaction. Bytes
+/// that are cut off in place are saved beside the file first, and nothing is ever deleted. Of a
+/// multi-part AOF the damaged part is repaired wherever it is; if whole parts behind it would be lost
+/// by that, it is not done unless that is agreed to.
+///
+/// Files are replaced so that a crash leaves the old or the new one, and not while a server has them open.
+#[derive(Debug, Args)]
+#[command(after_help = PAGE.after_help())]
+pub(crate) struct RepairArgs {
+    /// An AOF, the manifest of a multi-part one, its folder, or a server's data folder.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+
+    /// Change the AOF itself. Otherwise name a new file or folder with -o.
+    #[arg(long, conflicts_with = "output")]
+    in_place: bool,
+
+    #[command(flatten)]
+    fix: FixArgs,
+
+    #[command(flatten)]
+    now: NowArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl RepairArgs {
+    /// Repairs.
+    pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
+        let out = self.common.output.as_deref();
+        if out.is_none() && !self.in_place && !self.fix.dry_run {
+            let why = "say where to: -o OUT for a new file or folder, or --in-place; --dry-run only \
+                       tells what would be done";
+            anyhow::bail!(Error::Usage(why.to_owned()));
+        }
+        let rdb = check::Options {
+            limits: self.limits.limits(),
+            jobs: self.common.jobs(),
+            now_ms: self.now.ms(),
+            ..check::Options::default()
+        };
+        let check = check_aof::Options { rdb, ..check_aof::Options::default() };
+        let mut to = Output::open(None, &[])?;
+        let screen = to.screen(self.common.color);
+        let detail = self.common.detail(false);
+        let exit = self.fix.repair(&self.path, out, &check, log, |repair| {
+            if self.common.json {
+                json::line(&mut to, &RepairJson::new(repair))?;
+            } else {
+                text(&mut to, repair, detail, &screen)?;
+            }
+            Ok(())
+        })?;
+        to.finish()?;
+        Ok(exit)
+    }
+}

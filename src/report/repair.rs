@@ -1,0 +1,284 @@
+//! What a repair of an AOF says to people: first one line that tells what became of it, then part by part
+//! what is cut, why, and what is lost by it.
+//!
+//! ```text
+//! appendonly.aof: REPAIRED — 3.03 KiB kept, 120 B cut off; 2 commands on 1 key lost
+//!   cut at 0xc1f (3103): error aof-multi-open: expected EXEC, found a damaged end after 2 commands …
+//!   lost: 2 commands on 1 key: "user:17"
+//!   saved: appendonly.aof.tail-3103 (120 B)
+//! ```
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::escape::{path, quoted};
+use super::check::Detail;
+use super::facts;
+use super::screen::Screen;
+use super::size::{bytes, count, counted};
+use super::time::moment_s;
+use crate::finding::Finding;
+use crate::job::repair_aof::loss::Loss;
+use crate::job::repair_aof::plan::{CutAt, Fate, Part, Plan, Planned, Reason, Refusal, Role};
+use crate::job::repair_aof::run::Done;
+use crate::persist::target::Warning;
+
+/// How far a repair came.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It was only asked for.
+    Planned,
+    /// It was not done, for the reasons in the plan.
+    Refused,
+    /// It was done.
+    Done(Done),
+}
+
+/// A repair of one AOF.
+#[derive(Debug)]
+pub(crate) struct Repair<'a> {
+    /// The file or manifest.
+    pub(crate) path: &'a Path,
+    /// What was to be done.
+    pub(crate) plan: &'a Plan,
+    /// What was.
+    pub(crate) outcome: Outcome,
+}
+
+impl Repair<'_> {
+    /// The outcome in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Refused => "refused",
+            _ if self.plan.has_nothing_to_do() => "sound",
+            Outcome::Planned => "planned",
+            Outcome::Done(_) => "repaired",
+        }
+    }
+
+    /// Whether there is something to look at: a loss, or something wrong that is still there.
+    pub(crate) fn is_worth_a_look(&self) -> bool {
+        let planned = matches!(self.outcome, Outcome::Planned) && !self.plan.has_nothing_to_do();
+        planned || !self.plan.lost().is_nothing() || self.plan.left().next().is_some()
+    }
+}
+
+/// Why a repair is not done, in a sentence, and the option that allows it.
+pub(crate) fn refusal(refusal: &Refusal) -> (String, Option<&'static str>) {
+    const LOSS: Option<&str> = Some("--accept-loss");
+    match refusal {
+        Refusal::Everything => ("nothing would be left of it".to_owned(), LOSS),
+        Refusal::WholePart(part) => {
+            let text = format!(
+                "nothing would be left of {}, in which there are sound commands behind the damage",
+                path(part)
+            );
+            (text, LOSS)
+        }
+        Refusal::LaterParts(parts, lost) => {
+            let parts = counted(*parts as u64, "whole part");
+            let text = format!("{parts} behind the damage would be lost, with {}", commands(lost));
+            (text, LOSS)
+        }
+        Refusal::Base(part) => {
+            let text = format!(
+                "its base {} is damaged or missing, and nothing behind it means anything without it",
+                path(part)
+            );
+            (text, None)
+        }
+        Refusal::NothingBefore => ("nothing in it is from before that time".to_owned(), None),
+        Refusal::NoTimes => {
+            let text = "it has no timestamps: the server writes them with aof-timestamp-enabled yes";
+            (text.to_owned(), None)
+        }
+        Refusal::Limit(finding) => {
+            let at = facts::offset(finding.span.start);
+            let found = facts::expected_found(&finding.expected, &finding.found);
+            let text = format!("what is at {at} may well be sound, but is beyond a limit: {found}");
+            (text, Some("--max-string or --max-record"))
+        }
+    }
+}
+
+/// The text for one AOF.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn text(
+    out: &mut dyn Write,
+    repair: &Repair<'_>,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
+    headline(out, repair, screen)?;
+    for planned in &repair.plan.parts {
+        one_part(out, planned, detail, screen)?;
+    }
+    if let Outcome::Done(done) = &repair.outcome {
+        what_is_where(out, done, screen)?;
+    }
+    for (part, left) in repair.plan.left() {
+        let style = screen.severity(left.severity());
+        let name = path(&part.path);
+        let line = format!("  {style}still there{style:#} in {name}: {}", one_finding(left, screen));
+        screen.prose(out, 4, &line)?;
+    }
+    for reason in &repair.plan.refusals {
+        let (why, option) = refusal(reason);
+        let style = screen.error;
+        screen.prose(out, 4, &format!("  {style}not done:{style:#} {why}"))?;
+        if let Some(option) = option.filter(|_| detail > Detail::Quiet) {
+            let style = screen.strong;
+            screen.prose(out, 4, &format!("  {style}advice:{style:#} {option} allows it"))?;
+        }
+    }
+    Ok(())
+}
+
+fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Result<()> {
+    let plan = repair.plan;
+    let (word, style) = match repair.word() {
+        "refused" => ("REFUSED", screen.error),
+        "sound" => ("NOTHING TO REPAIR", screen.good),
+        "planned" => ("TO BE REPAIRED", screen.warning),
+        _ => ("REPAIRED", screen.good),
+    };
+    let kept = plan.parts.iter().map(|planned| kept(planned)).sum();
+    let commands_kept = counted(plan.kept_commands(), "command");
+    let mut line = format!(
+        "{}: {style}{word}{style:#} — {} kept, {commands_kept}",
+        path(repair.path),
+        bytes(kept)
+    );
+    let lost = plan.lost();
+    if lost.bytes > 0 {
+        let lost_text = if lost.only_nuls { "only NULs".to_owned() } else { commands(&lost) };
+        line.push_str(&format!("; {} lost: {lost_text}", bytes(lost.bytes)));
+    }
+    screen.prose(out, 2, &line)
+}
+
+fn kept(planned: &Planned) -> u64 {
+    match &planned.fate {
+        Fate::Stays => planned.part.size(),
+        Fate::IsCut(cut) => cut.offset,
+        Fate::IsDropped(..) => 0,
+    }
+}
+
+fn one_part(
+    out: &mut dyn Write,
+    planned: &Planned,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
+    let Planned { part, fate } = planned;
+    let of = if part.role == Role::Whole { String::new() } else { format!("{}: ", path(&part.path)) };
+    match fate {
+        Fate::Stays if part.role == Role::Whole || detail < Detail::Verbose => Ok(()),
+        Fate::Stays => screen.prose(out, 4, &format!("  {of}stays as it is")),
+        Fate::IsCut(CutAt { offset, reason, lost }) => {
+            let at = facts::offset(*offset);
+            let why = why(reason, screen);
+            screen.prose(out, 4, &format!("  {of}cut at {at}: {why}"))?;
+            names(out, lost, detail, screen)
+        }
+        Fate::IsDropped(reason, lost) => {
+            let why = why(reason, screen);
+            screen.prose(out, 4, &format!("  {of}left out: {why}"))?;
+            names(out, lost, detail, screen)
+        }
+    }
+}
+
+fn why(reason: &Reason, screen: &Screen) -> String {
+    match reason {
+        Reason::Damage(finding) => one_finding(finding, screen),
+        Reason::Later(seconds) => {
+            format!("what follows was written after {}", moment_s(*seconds))
+        }
+        Reason::Missing => "there is no such file".to_owned(),
+        Reason::AfterCut => "it is behind the cut".to_owned(),
+    }
+}
+
+fn one_finding(finding: &Finding, screen: &Screen) -> String {
+    let strong = screen.strong;
+    let at = facts::offset(finding.span.start);
+    let found = facts::expected_found(&finding.expected, &finding.found);
+    format!("{strong}{}{strong:#} at {at}: {found}", finding.code)
+}
+
+/// `21 commands on 20 keys`, `no whole command`.
+fn commands(lost: &Loss) -> String {
+    if lost.commands == 0 {
+        return "no whole command".to_owned();
+    }
+    let least = if lost.at_least { "at least " } else { "" };
+    let keys = counted(lost.keys, "key");
+    format!("{least}{} on {keys}", counted(lost.commands, "command"))
+}
+
+/// The keys that are lost, the first of them.
+fn names(out: &mut dyn Write, lost: &Loss, detail: Detail, screen: &Screen) -> io::Result<()> {
+    if lost.names.is_empty() || detail == Detail::Quiet {
+        return Ok(());
+    }
+    let shown: Vec<_> = lost.names.iter().map(|name| quoted(name).to_string()).collect();
+    let rest = lost.keys.saturating_sub(shown.len() as u64);
+    let more = if rest > 0 { format!(" and {} more", count(rest)) } else { String::new() };
+    screen.prose(out, 4, &format!("    keys: {}{more}", shown.join(", ")))
+}
+
+fn what_is_where(out: &mut dyn Write, done: &Done, screen: &Screen) -> io::Result<()> {
+    for cut in &done.cuts {
+        let (tail, len) = (path(&cut.tail), bytes(cut.tail_len));
+        screen.prose(out, 4, &format!("  saved: what was cut off is {tail}, {len}"))?;
+    }
+    for file in &done.written {
+        let (name, size) = (path(&file.path), bytes(file.size));
+        screen.prose(out, 4, &format!("  written: {name}, {size}"))?;
+    }
+    for name in &done.kept {
+        let line = format!("  kept, and no longer part of the AOF: {}", path(name));
+        screen.prose(out, 4, &line)?;
+    }
+    let backups = done.cuts.iter().filter_map(|cut| cut.backup.as_deref());
+    let backups = backups.chain(done.written.iter().filter_map(|file| file.backup.as_deref()));
+    for name in backups {
+        screen.prose(out, 4, &format!("  backup: {}", path(name)))?;
+    }
+    let warnings = done.cuts.iter().flat_map(|cut| &cut.warnings);
+    for warning in warnings.chain(done.written.iter().flat_map(|file| &file.warnings)) {
+        let style = screen.warning;
+        let text = warning_text(warning);
+        screen.prose(out, 4, &format!("  {style}warning:{style:#} {text}"))?;
+    }
+    Ok(())
+}
+
+/// A warning in a sentence.
+pub(crate) fn warning_text(warning: &Warning) -> String {
+    match warning {
+        Warning::HardLinks(links) => {
+            format!("the file has {}, which still are the old one", counted(*links, "other name"))
+        }
+        Warning::Held(holders) => {
+            let name = |holder: &crate::persist::fs::Holder| {
+                format!("{} ({})", quoted(holder.name.as_bytes()), holder.pid)
+            };
+            let names: Vec<_> = holders.iter().map(name).collect();
+            format!("held open by {}", names.join(", "))
+        }
+    }
+}
+
+/// The word for what a part is.
+pub(crate) fn role(part: &Part) -> &'static str {
+    match part.role {
+        Role::Whole => "whole",
+        Role::Base => "base",
+        Role::Incr => "incr",
+    }
+}

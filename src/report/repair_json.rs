@@ -1,0 +1,179 @@
+//! What a repair says to programs: one object an AOF.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::check_json::FindingJson;
+use super::json::Bytes;
+use super::repair::{Outcome, Repair, refusal, role, warning_text};
+use crate::job::repair_aof::loss::Loss;
+use crate::job::repair_aof::plan::{CutAt, Fate, Planned, Reason};
+use crate::job::repair_aof::run::Done;
+
+/// Fields, for the manual.
+pub(crate) const FIELDS: &[(&str, &str)] = &[
+    ("file", "The AOF, or its manifest."),
+    ("outcome", "sound (nothing to repair), planned (--dry-run), repaired or refused."),
+    (
+        "parts",
+        "Array of {file, role (whole, base, incr), size, fate (stays, cut, left-out)}; of one that is \
+         cut {offset}, and of one that is not as it was {reason (damage, later, missing, after-cut), \
+         finding, lost}.",
+    ),
+    ("kept_commands", "Commands that stay."),
+    (
+        "lost",
+        "{bytes, only_nuls, commands, keys, names, at_least}: what goes, over all parts. names are \
+         the first of the keys; at_least says that there may be more than was counted.",
+    ),
+    ("left", "Findings that a repair does not help, or only at a loss that was not agreed to."),
+    ("refusals", "Array of {why, allowed_by}: why it is not done, and the option that allows it."),
+    ("tails", "Files that hold what was cut off."),
+    ("written", "Files that were written."),
+    ("kept", "Files that are no part of the AOF any more."),
+    ("backups", "Files that hold the old ones."),
+    ("warnings", "Sentences."),
+];
+
+/// One object an AOF.
+#[derive(Debug, Serialize)]
+pub(crate) struct RepairJson<'a> {
+    file: Bytes<'a>,
+    outcome: &'static str,
+    parts: Vec<PartJson<'a>>,
+    kept_commands: u64,
+    lost: LossJson,
+    left: Vec<FindingJson<'a>>,
+    refusals: Vec<RefusalJson>,
+    tails: Vec<Bytes<'a>>,
+    written: Vec<Bytes<'a>>,
+    kept: Vec<Bytes<'a>>,
+    backups: Vec<Bytes<'a>>,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PartJson<'a> {
+    file: Bytes<'a>,
+    role: &'static str,
+    size: u64,
+    fate: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<FindingJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<LossJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct LossJson {
+    bytes: u64,
+    only_nuls: bool,
+    commands: u64,
+    keys: u64,
+    names: Vec<NameJson>,
+    at_least: bool,
+}
+
+/// A key's name that outlives what it was counted from.
+#[derive(Debug)]
+struct NameJson(Vec<u8>);
+
+impl Serialize for NameJson {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Bytes(&self.0).serialize(serializer)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct RefusalJson {
+    why: String,
+    allowed_by: Option<&'static str>,
+}
+
+impl<'a> RepairJson<'a> {
+    /// Of a repair.
+    pub(crate) fn new(repair: &'a Repair<'a>) -> Self {
+        let nothing = &const { Done { cuts: Vec::new(), written: Vec::new(), kept: Vec::new() } };
+        let done = match &repair.outcome {
+            Outcome::Done(done) => done,
+            Outcome::Planned | Outcome::Refused => nothing,
+        };
+        let cut_backups = done.cuts.iter().filter_map(|cut| cut.backup.as_deref());
+        let backups = done.written.iter().filter_map(|file| file.backup.as_deref());
+        let warnings = done.cuts.iter().flat_map(|cut| &cut.warnings);
+        let warnings = warnings.chain(done.written.iter().flat_map(|file| &file.warnings));
+        let why = repair.plan.refusals.iter().map(refusal);
+        RepairJson {
+            file: name(repair.path),
+            outcome: repair.word(),
+            parts: repair.plan.parts.iter().map(PartJson::new).collect(),
+            kept_commands: repair.plan.kept_commands(),
+            lost: LossJson::new(&repair.plan.lost()),
+            left: repair.plan.left().map(|(_, left)| FindingJson::new(left)).collect(),
+            refusals: why.map(|(why, allowed_by)| RefusalJson { why, allowed_by }).collect(),
+            tails: done.cuts.iter().map(|cut| name(&cut.tail)).collect(),
+            written: done.written.iter().map(|file| name(&file.path)).collect(),
+            kept: done.kept.iter().map(|path| name(path)).collect(),
+            backups: cut_backups.chain(backups).map(name).collect(),
+            warnings: warnings.map(warning_text).collect(),
+        }
+    }
+}
+
+fn name(path: &Path) -> Bytes<'_> {
+    Bytes(path.as_os_str().as_encoded_bytes())
+}
+
+impl<'a> PartJson<'a> {
+    fn new(planned: &'a Planned) -> Self {
+        let Planned { part, fate } = planned;
+        let (fate, offset, reason, lost) = match fate {
+            Fate::Stays => ("stays", None, None, None),
+            Fate::IsCut(CutAt { offset, reason, lost }) => {
+                ("cut", Some(*offset), Some(reason), Some(lost))
+            }
+            Fate::IsDropped(reason, lost) => ("left-out", None, Some(reason), Some(lost)),
+        };
+        let finding = match reason {
+            Some(Reason::Damage(finding)) => Some(FindingJson::new(finding)),
+            _ => None,
+        };
+        PartJson {
+            file: name(&part.path),
+            role: role(part),
+            size: part.size(),
+            fate,
+            offset,
+            reason: reason.map(word),
+            finding,
+            lost: lost.map(LossJson::new),
+        }
+    }
+}
+
+fn word(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Damage(_) => "damage",
+        Reason::Later(_) => "later",
+        Reason::Missing => "missing",
+        Reason::AfterCut => "after-cut",
+    }
+}
+
+impl LossJson {
+    fn new(loss: &Loss) -> LossJson {
+        LossJson {
+            bytes: loss.bytes,
+            only_nuls: loss.only_nuls,
+            commands: loss.commands,
+            keys: loss.keys,
+            names: loss.names.iter().cloned().map(NameJson).collect(),
+            at_least: loss.at_least,
+        }
+    }
+}

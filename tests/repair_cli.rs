@@ -1,0 +1,304 @@
+//! Repairing from the command line: exit statuses, what is said, what is left of the files; kills and
+//! failing system calls from outside.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+#[allow(dead_code)]
+#[path = "support/program.rs"]
+mod program;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use program::{Ran, rdbtool, testdata};
+use rdbtool::persist::sim::crash::Random;
+use tempfile::TempDir;
+
+/// A copy of a file or folder of the test data, to be changed.
+fn copy_of(name: &str) -> (TempDir, PathBuf) {
+    let dir = tempfile::Builder::new().prefix("repair").tempdir().unwrap();
+    let from = testdata(name);
+    let to = dir.path().join(from.file_name().unwrap());
+    if from.is_dir() {
+        fs::create_dir(&to).unwrap();
+        for entry in fs::read_dir(&from).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    } else {
+        fs::copy(&from, &to).unwrap();
+    }
+    (dir, to)
+}
+
+fn run(args: &[&str], path: &Path) -> Ran {
+    rdbtool(args.iter().map(OsStr::new).chain([path.as_os_str()]))
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn exit_status() {
+    // (sample, arguments, status)
+    let rows: &[(&str, &[&str], i32)] = &[
+        ("damaged/aof-ok.aof", &["repair", "--in-place"], 0),
+        ("damaged/aof-ok.aof", &["repair", "--dry-run"], 0),
+        ("damaged/aof-trunc-midcmd.aof", &["repair", "--in-place"], 1),
+        ("damaged/aof-trunc-midcmd.aof", &["repair", "--dry-run"], 1),
+        ("damaged/aof-trunc-midcmd.aof", &["repair"], 2),
+        ("damaged/aof-zerofill-tail.aof", &["repair", "--in-place"], 0),
+        ("damaged/aof-zerofill-mid.aof", &["repair", "--in-place"], 1),
+        ("damaged/mp-trunc-incr", &["repair", "--in-place"], 1),
+        ("damaged/mp-trunc-notlast", &["repair", "--in-place"], 2),
+        ("damaged/mp-trunc-notlast", &["repair", "--in-place", "--accept-loss"], 1),
+        ("damaged/mp-trunc-notlast", &["repair", "--in-place", "--keep-later"], 1),
+        ("damaged/mp-missing-incr", &["repair", "--in-place"], 2),
+        ("damaged/mp-missing-incr", &["repair", "--in-place", "--accept-loss"], 1),
+        ("damaged/mp-missing-base", &["repair", "--in-place", "--accept-loss"], 2),
+        ("damaged/mp-missing-manifest", &["repair", "--in-place"], 2),
+        ("damaged/mp-bad-manifest", &["repair", "--in-place"], 2),
+        // Cutting does not make a checksum right.
+        ("damaged/mp-base-badcrc", &["repair", "--in-place"], 1),
+        ("damaged/rdb-trunc-half.rdb", &["repair", "--in-place"], 2),
+        ("damaged/rdb-badcrc.rdb", &["repair", "--in-place"], 2),
+        ("damaged/rdb-dump-as-aofpreamble-trunc.aof", &["repair", "--in-place"], 1),
+        ("aof/redis-7.0.15-timestamps", &["repair", "--in-place", "--until", "1"], 2),
+    ];
+    for (sample, args, want) in rows {
+        let (_dir, path) = copy_of(sample);
+        let ran = run(args, &path);
+        assert_eq!(ran.code, Some(*want), "{args:?} {sample}\n{}{}", ran.stdout, ran.stderr);
+        // What is not done changes nothing.
+        if *want == 2 || args.contains(&"--dry-run") {
+            assert_same(&path, &testdata(sample));
+        }
+    }
+}
+
+fn assert_same(a: &Path, b: &Path) {
+    if b.is_dir() {
+        let files = |dir: &Path| {
+            let names = names(dir);
+            names.into_iter().filter(|name| dir.join(name).is_file()).collect::<Vec<_>>()
+        };
+        assert_eq!(files(a), files(b));
+        for name in files(b) {
+            assert_same(&a.join(&name), &b.join(&name));
+        }
+    } else {
+        assert!(fs::read(a).unwrap() == fs::read(b).unwrap(), "{} changed", a.display());
+    }
+}
+
+#[test]
+fn what_is_said_of_a_cut() {
+    let (dir, path) = copy_of("damaged/aof-trunc-in-multi.aof");
+    let ran = run(&["repair", "--in-place"], &path);
+    let said = ran.stdout.replace(&dir.path().display().to_string(), "DIR");
+    for part in [
+        "DIR/aof-trunc-in-multi.aof: REPAIRED — 3.03 KiB kept",
+        "cut at 0xc1f (3103): aof-multi-open",
+        "saved: what was cut off is DIR/aof-trunc-in-multi.aof.tail-3103, 120 B",
+        "keys: \"",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    assert_eq!(ran.stderr, "");
+    let again = run(&["repair", "--in-place"], &path);
+    assert!(again.stdout.contains("NOTHING TO REPAIR"), "{}", again.stdout);
+    assert_eq!(again.code, Some(0));
+}
+
+#[test]
+fn what_is_said_to_programs() {
+    let (dir, path) = copy_of("damaged/mp-trunc-notlast");
+    let ran = run(&["repair", "--in-place", "--json"], &path);
+    let json = &ran.json()[0];
+    assert_eq!((ran.code, json["outcome"].as_str()), (Some(2), Some("refused")));
+    assert_eq!(json["refusals"][0]["allowed_by"], "--accept-loss");
+    let ran = run(&["repair", "--in-place", "--json", "--accept-loss"], &path);
+    let json = &ran.json()[0];
+    assert_eq!(json["outcome"], "repaired");
+    let fates: Vec<_> = json["parts"].as_array().unwrap().iter().map(|p| p["fate"].clone()).collect();
+    assert_eq!(fates, ["stays", "cut", "left-out"]);
+    assert!(json["lost"]["commands"].as_u64() > Some(0));
+    let written = json["written"].as_array().unwrap();
+    assert!(written.iter().all(|name| Path::new(name.as_str().unwrap()).starts_with(dir.path())));
+    assert_eq!(written.len(), 2);
+}
+
+#[test]
+fn a_copy_and_a_backup() {
+    let (dir, path) = copy_of("damaged/aof-trunc-midcmd.aof");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let old = fs::read(&path).unwrap();
+    let out = dir.path().join("fixed.aof");
+    let ran = run(&["repair", "-o", out.to_str().unwrap()], &path);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(fs::read(&path).unwrap() == old);
+    assert_eq!(fs::read(&out).unwrap(), old[..3618]);
+    let same = run(&["repair", "-o", path.to_str().unwrap()], &path);
+    assert_eq!(same.code, Some(2));
+    assert!(same.stderr.contains("input"), "{}", same.stderr);
+    run(&["repair", "--in-place", "--backup"], &path);
+    let there = names(dir.path());
+    assert_eq!(there.len(), 4, "{there:?}");
+    let backup = there.iter().find(|name| name.contains(".bak-")).unwrap();
+    assert!(fs::read(dir.path().join(backup)).unwrap() == old);
+    for name in there.iter().filter(|name| *name != "fixed.aof") {
+        let mode = fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o640, "{name}");
+    }
+}
+
+#[test]
+fn a_part_stands_for_its_aof_and_a_data_folder_for_what_is_in_it() {
+    let (dir, folder) = copy_of("damaged/mp-trunc-notlast");
+    // The second part is damaged, the third one named: cutting only what is named would do nothing.
+    let ran = run(&["repair", "--dry-run"], &folder.join("appendonly.aof.3.incr.aof"));
+    assert!(ran.stdout.contains("appendonly.aof.manifest: REFUSED"), "{}", ran.stdout);
+    let ran = run(&["repair", "--dry-run"], dir.path());
+    assert!(ran.stdout.contains("appendonly.aof.manifest: REFUSED"), "{}", ran.stdout);
+}
+
+#[test]
+fn links_are_followed_only_on_request() {
+    let (dir, path) = copy_of("damaged/aof-trunc-midcmd.aof");
+    let link = dir.path().join("link.aof");
+    symlink(&path, &link).unwrap();
+    let ran = run(&["repair", "--in-place"], &link);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("symbolic link"), "{}", ran.stderr);
+    assert_eq!(run(&["repair", "--in-place", "--follow"], &link).code, Some(1));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 3618);
+}
+
+#[test]
+fn what_a_killed_run_left_is_told_of() {
+    let (dir, path) = copy_of("damaged/aof-ok.aof");
+    fs::write(dir.path().join(".rdbtool.0123456789abcdef.tmp"), b"left").unwrap();
+    let ran = run(&["repair", "--in-place"], &path);
+    assert!(ran.stderr.contains(".rdbtool.0123456789abcdef.tmp was left"), "{}", ran.stderr);
+    assert_eq!(names(dir.path()).len(), 2);
+}
+
+// Kills and errors from outside.
+
+/// An AOF of some megabytes with as much damaged tail, which takes a while to save.
+fn large() -> (Vec<u8>, usize) {
+    let mut bytes = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".to_vec();
+    for n in 0..20_000 {
+        let (key, value) = (format!("key:{n:06}"), "x".repeat(90));
+        bytes.extend(format!("*3\r\n$3\r\nSET\r\n$10\r\n{key}\r\n$90\r\n{value}\r\n").bytes());
+    }
+    let sound = bytes.len();
+    bytes.extend(vec![b'?'; 2 << 20]);
+    (bytes, sound)
+}
+
+/// Kills. RDBTOOL_KILLS asks for more.
+fn kills() -> u64 {
+    std::env::var("RDBTOOL_KILLS").map_or(300, |kills| kills.parse().unwrap())
+}
+
+fn spawn(path: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdbtool"));
+    command.args(["repair", "--in-place"]).arg(path);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_the_whole_file_or_both_parts() {
+    let (whole, sound) = large();
+    let dir = tempfile::Builder::new().prefix("repair").tempdir().unwrap();
+    let path = dir.path().join("a.aof");
+    fs::write(&path, &whole).unwrap();
+    let since = std::time::Instant::now();
+    assert!(spawn(&path).status().unwrap().code() == Some(1));
+    let usual = since.elapsed();
+    let mut random = Random::new(5);
+    let (mut old, mut new, mut killed) = (0, 0, 0);
+    for round in 0..kills() {
+        for name in names(dir.path()) {
+            fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        fs::write(&path, &whole).unwrap();
+        let mut child = spawn(&path).spawn().unwrap();
+        sleep(Duration::from_micros(random.below(usual.as_micros() as u64 * 5 / 4)));
+        child.kill().unwrap();
+        killed += u64::from(child.wait().unwrap().code().is_none());
+        let found = fs::read(&path).unwrap();
+        if found == whole {
+            old += 1;
+        } else {
+            new += 1;
+            let tail = fs::read(dir.path().join(format!("a.aof.tail-{sound}"))).unwrap_or_default();
+            assert!(found == whole[..sound] && tail == whole[sound..], "{round}: neither");
+        }
+    }
+    assert!(killed * 2 > kills() && old > 0 && new > 0, "{killed} killed, {old} old, {new} new");
+}
+
+/// Every write, fsync, rename and cut fails in turn, in the system and not in a model of it.
+#[test]
+fn a_failing_system_call_leaves_the_file_as_it_was() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        let told = "SKIP: no strace, so no system call was made to fail\n";
+        let _ = io::stderr().write_all(told.as_bytes());
+        return;
+    }
+    let old = fs::read(testdata("damaged/aof-trunc-midcmd.aof")).unwrap();
+    let calls = "openat,pwrite64,fsync,ftruncate,renameat,renameat2,fchmod";
+    let mut failed = 0;
+    for errno in ["ENOSPC", "EIO"] {
+        for call in calls.split(',') {
+            for when in 1..=60 {
+                let (dir, path) = copy_of("damaged/aof-trunc-midcmd.aof");
+                let output = Command::new("strace")
+                    .args(["-f", "-o", "/dev/null", "-e"])
+                    .arg(format!("inject={call}:error={errno}:when={when}"))
+                    .arg(env!("CARGO_BIN_EXE_rdbtool"))
+                    .args(["repair", "--in-place"])
+                    .arg(&path)
+                    .output()
+                    .unwrap();
+                let left = names(dir.path());
+                let found = fs::read(&path).unwrap();
+                let context = format!("{call} {when} {errno}: {output:?}\n{left:?}");
+                assert!(!left.iter().any(|name| name.starts_with(".rdbtool.")), "{context}");
+                match output.status.code() {
+                    // Beyond the last such call, or in one that nothing depends on.
+                    Some(1) => assert!(found == old[..3618], "{context}"),
+                    Some(2) => {
+                        failed += 1;
+                        let untouched = found == old && left.len() == 1;
+                        let cut = found == old[..3618] && left.len() == 2;
+                        assert!(untouched || cut, "{context}");
+                        let told = String::from_utf8_lossy(&output.stderr);
+                        assert!(told.contains("os error") && told.contains("/"), "{context}");
+                    }
+                    // The loader of programs fails before we begin.
+                    Some(127) | Some(101) if call == "openat" => assert!(found == old, "{context}"),
+                    _ => panic!("{context}"),
+                }
+                if output.status.code() == Some(1) && call != "openat" {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(failed > 10, "only {failed} calls failed");
+}
