@@ -131,7 +131,8 @@ fn what_is_said_to_programs() {
     let ran = run(&["repair", "--in-place", "--json", "--accept-loss"], &path);
     let json = &ran.json()[0];
     assert_eq!(json["outcome"], "repaired");
-    let fates: Vec<_> = json["parts"].as_array().unwrap().iter().map(|p| p["fate"].clone()).collect();
+    let fates: Vec<_> =
+        json["parts"].as_array().unwrap().iter().map(|p| p["fate"].clone()).collect();
     assert_eq!(fates, ["stays", "cut", "left-out"]);
     assert!(json["lost"]["commands"].as_u64() > Some(0));
     let written = json["written"].as_array().unwrap();

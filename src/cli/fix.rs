@@ -103,7 +103,8 @@ impl FixArgs {
         mut report: impl FnMut(&Repair<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Exit> {
         if !self.dry_run {
-            signals::install().map_err(|err| Error::io(path, "catch signals while writing", err))?;
+            signals::install()
+                .map_err(|err| Error::io(path, "catch signals while writing", err))?;
         }
         let options = self.options(check.clone());
         let sets = find(&RealFs, &followed(path, self.follow)?)?;

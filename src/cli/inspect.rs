@@ -9,7 +9,7 @@ use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs};
 use super::filter::FilterArgs;
 use super::help::{FAILED, Page};
-use super::session::{Format, Log, Session};
+use super::session::{Format, Log, Opened, Session};
 use crate::job::inspect::{Options, inspect_rdb};
 use crate::report::facts::File;
 use crate::report::inspect::{is_damaged, text};
@@ -99,7 +99,13 @@ impl InspectArgs {
         let mut first = true;
         session.each(
             format,
-            |source, input| inspect_rdb(source, input, &options),
+            |opened| match opened {
+                Opened::File(source, input) => inspect_rdb(source, input, &options),
+                Opened::Set(set, _) => Err(crate::error::Error::Usage(format!(
+                    "{}: an AOF of several files",
+                    set.manifest().display()
+                ))),
+            },
             |session, file, report| {
                 let file = File { filtered, ..*file };
                 let out = &mut session.out;

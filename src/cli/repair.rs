@@ -35,8 +35,11 @@ pub(crate) const PAGE: Page = Page {
     ],
     exit: &[
         ("0", "It is sound now, and nothing was lost, or nothing but NUL bytes."),
-        ("1", "It is sound now and something was lost, or something is wrong still; with --dry-run, \
-               there is something to repair."),
+        (
+            "1",
+            "It is sound now and something was lost, or something is wrong still; with --dry-run, \
+               there is something to repair.",
+        ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
     json: repair_json::FIELDS,

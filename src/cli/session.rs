@@ -209,7 +209,8 @@ impl<'a> Session<'a> {
         let progress = Progress::new(shown, path, size);
         let source = open(input, progress.watch())?;
         if format == Format::Detect && source.kind == FileKind::Manifest {
-            let why = "the manifest of an AOF has a name that ends with .manifest, beside its files";
+            let why =
+                "the manifest of an AOF has a name that ends with .manifest, beside its files";
             return self.other(path, directly, why);
         }
         let file = File { compression: source.compression, disk_size: source.size, ..plain };

@@ -167,7 +167,11 @@ fn commands(
     let mut file =
         AofFile::new(Chunks::new(reader, start, State::default(), forms, options.limits));
     let mut sums = Sums::default();
-    let make = || Inspector { options, open: options.filter.is_open(), tallies: Tallies::new(options.top) };
+    let make = || Inspector {
+        options,
+        open: options.filter.is_open(),
+        tallies: Tallies::new(options.top),
+    };
     let workers =
         pipeline::run(&mut file, options.jobs, make, |out: Out| sums.add(out)).map_err(failed)?;
     let mut tallies = Tallies::new(options.top);
@@ -382,8 +386,7 @@ impl Inspector<'_> {
         size: u64,
     ) -> bool {
         let takes = |key: &[u8]| {
-            let subject =
-                Subject { db: command.db, key, type_name: "", size, expire_at_ms: None };
+            let subject = Subject { db: command.db, key, type_name: "", size, expire_at_ms: None };
             self.options.filter.takes(subject, self.options.now_ms)
         };
         keys.map(takes).fold(false, |any, one| any | one)

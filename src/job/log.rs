@@ -174,8 +174,7 @@ fn wanted(command: &Command<'_>, options: &Options, size: u64) -> bool {
         return true;
     }
     let takes = |key: &[u8]| {
-        let subject =
-            Subject { db: command.db, key, type_name: "", size, expire_at_ms: None };
+        let subject = Subject { db: command.db, key, type_name: "", size, expire_at_ms: None };
         filter.takes(subject, 0)
     };
     keys(command).into_iter().any(takes)
@@ -253,7 +252,12 @@ mod tests {
         bytes
     }
 
-    fn lines(bytes: &[u8], options: &Options, wait: impl FnMut() -> bool, piece: usize) -> Vec<String> {
+    fn lines(
+        bytes: &[u8],
+        options: &Options,
+        wait: impl FnMut() -> bool,
+        piece: usize,
+    ) -> Vec<String> {
         let pieces = bytes.chunks(piece).flat_map(|piece| [piece.to_vec(), Vec::new()]).collect();
         let reader = Box::new(Pieces(pieces));
         let source = Source { reader, kind: FileKind::Aof, compression: None, size: None };
@@ -263,7 +267,11 @@ mod tests {
                 let args = entry.args.join(&b' ');
                 let open = if entry.in_transaction { "+" } else { "" };
                 let seconds = entry.seconds.unwrap_or(0);
-                lines.push(format!("{} {seconds}{open} {}", entry.db, String::from_utf8_lossy(&args)));
+                lines.push(format!(
+                    "{} {seconds}{open} {}",
+                    entry.db,
+                    String::from_utf8_lossy(&args)
+                ));
             }
             Ok(())
         })
@@ -271,8 +279,14 @@ mod tests {
         lines
     }
 
-    const ALL: [&str; 6] = ["0 100 SET a 1", "0 100+ MULTI", "0 100+ SELECT 3", "3 100+ DEL b c",
-        "3 100+ EXEC", "3 200 set d 2"];
+    const ALL: [&str; 6] = [
+        "0 100 SET a 1",
+        "0 100+ MULTI",
+        "0 100+ SELECT 3",
+        "3 100+ DEL b c",
+        "3 100+ EXEC",
+        "3 200 set d 2",
+    ];
 
     #[test]
     fn what_is_asked_for() {
@@ -282,12 +296,18 @@ mod tests {
             (options(), &[0, 1, 2, 3, 4, 5]),
             (Options { from: Some(Place::Time(200)), ..options() }, &[5]),
             (Options { to: Some(Place::Time(200)), ..options() }, &[0, 1, 2, 3, 4]),
-            (Options { from: Some(Place::Offset(10)), to: Some(Place::Offset(60)), ..options() }, &[1, 2]),
+            (
+                Options { from: Some(Place::Offset(10)), to: Some(Place::Offset(60)), ..options() },
+                &[1, 2],
+            ),
             (Options { commands: vec![b"SET".to_vec()], ..options() }, &[0, 5]),
             (Options { commands: vec![b"d*".to_vec()], ..options() }, &[3]),
             (Options { filter: filter("c"), ..options() }, &[3]),
             (Options { filter: filter("?"), ..options() }, &[0, 3, 5]),
-            (Options { filter: Filter { dbs: vec![3], ..Filter::default() }, ..options() }, &[3, 5]),
+            (
+                Options { filter: Filter { dbs: vec![3], ..Filter::default() }, ..options() },
+                &[3, 5],
+            ),
         ];
         for (options, want) in cases {
             let want: Vec<_> = want.iter().map(|index| ALL[*index]).collect();

@@ -160,7 +160,7 @@ fn end(
     screen: &Screen,
 ) -> io::Result<bool> {
     for target in targets {
-        one_target(out, target, detail, screen)?;
+        one_target(out, target, targets.len() > 1, detail, screen)?;
     }
     let advice = if detail > Detail::Quiet { advice } else { &[] };
     for line in advice {

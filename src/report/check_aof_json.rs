@@ -23,7 +23,10 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ),
     ("first_time, last_time", "Of an AOF: its first and last timestamp, Unix seconds, or null."),
     ("databases", "Of an AOF: array of {db, commands}, MULTI, EXEC and SELECT not counted."),
-    ("names", "Of an AOF: array of {name, count, offset}, which commands there are, and where first."),
+    (
+        "names",
+        "Of an AOF: array of {name, count, offset}, which commands there are, and where first.",
+    ),
     ("open_transaction", "Of an AOF: {offset, commands} of one that does not end, or null."),
     ("unread", "Of an AOF: {offset, len} of bytes that cannot be placed, or null."),
     ("preamble", "Of an AOF: the RDB it begins with, as an object of its own, or null."),
@@ -125,12 +128,9 @@ impl<'a> Body<'a> {
             last_time: report.timestamps.map(|(_, last)| last),
             databases: databases.map(|(&db, &commands)| DbJson { db, commands }).collect(),
             names: names.collect(),
-            open_transaction: open.map(|multi| MultiJson {
-                offset: multi.offset,
-                commands: multi.commands,
-            }),
-            unread: unread
-                .map(|span| SpanJson { offset: span.start, len: span.end - span.start }),
+            open_transaction: open
+                .map(|multi| MultiJson { offset: multi.offset, commands: multi.commands }),
+            unread: unread.map(|span| SpanJson { offset: span.start, len: span.end - span.start }),
             preamble: report.preamble.as_ref().map(|rdb| CheckJson::new(file, rdb, &[])),
             findings: report.findings.iter().map(FindingJson::new).collect(),
             dropped: report.dropped,

@@ -11,8 +11,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::escape::{path, quoted};
 use super::check::Detail;
+use super::escape::{path, quoted};
 use super::facts;
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
@@ -89,7 +89,8 @@ pub(crate) fn refusal(refusal: &Refusal) -> (String, Option<&'static str>) {
         }
         Refusal::NothingBefore => ("nothing in it is from before that time".to_owned(), None),
         Refusal::NoTimes => {
-            let text = "it has no timestamps: the server writes them with aof-timestamp-enabled yes";
+            let text =
+                "it has no timestamps: the server writes them with aof-timestamp-enabled yes";
             (text.to_owned(), None)
         }
         Refusal::Limit(finding) => {
@@ -121,7 +122,8 @@ pub(crate) fn text(
     for (part, left) in repair.plan.left() {
         let style = screen.severity(left.severity());
         let name = path(&part.path);
-        let line = format!("  {style}still there{style:#} in {name}: {}", one_finding(left, screen));
+        let line =
+            format!("  {style}still there{style:#} in {name}: {}", one_finding(left, screen));
         screen.prose(out, 4, &line)?;
     }
     for reason in &repair.plan.refusals {
@@ -174,7 +176,8 @@ fn one_part(
     screen: &Screen,
 ) -> io::Result<()> {
     let Planned { part, fate } = planned;
-    let of = if part.role == Role::Whole { String::new() } else { format!("{}: ", path(&part.path)) };
+    let of =
+        if part.role == Role::Whole { String::new() } else { format!("{}: ", path(&part.path)) };
     match fate {
         Fate::Stays if part.role == Role::Whole || detail < Detail::Verbose => Ok(()),
         Fate::Stays => screen.prose(out, 4, &format!("  {of}stays as it is")),

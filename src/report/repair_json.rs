@@ -98,10 +98,10 @@ struct RefusalJson {
 impl<'a> RepairJson<'a> {
     /// Of a repair.
     pub(crate) fn new(repair: &'a Repair<'a>) -> Self {
-        let nothing = &const { Done { cuts: Vec::new(), written: Vec::new(), kept: Vec::new() } };
+        static NOTHING: Done = Done { cuts: Vec::new(), written: Vec::new(), kept: Vec::new() };
         let done = match &repair.outcome {
             Outcome::Done(done) => done,
-            Outcome::Planned | Outcome::Refused => nothing,
+            Outcome::Planned | Outcome::Refused => &NOTHING,
         };
         let cut_backups = done.cuts.iter().filter_map(|cut| cut.backup.as_deref());
         let backups = done.written.iter().filter_map(|file| file.backup.as_deref());

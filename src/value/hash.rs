@@ -399,7 +399,8 @@ mod tests {
                         let now_ms = rng.i64(..50);
                         let mut gone = hash.remove_expired(now_ms);
                         gone.sort();
-                        let dead = |field: &(Vec<u8>, Option<i64>)| field.1.is_some_and(|at| at < now_ms);
+                        let dead =
+                            |field: &(Vec<u8>, Option<i64>)| field.1.is_some_and(|at| at < now_ms);
                         let mut want = model.iter().filter(|(_, field)| dead(field));
                         assert!(gone.iter().eq(want.by_ref().map(|(name, _)| name)));
                         model.retain(|_, field| !dead(field));

@@ -70,7 +70,11 @@ mod tests {
     #[test]
     fn name_and_version_are_in_the_id() {
         let id = b"ReJSON-RL".iter().fold(0u64, |id, letter| {
-            id << 6 | LETTERS.iter().position(|l| l == letter).unwrap_or(0) as u64
+            id << 6
+                | b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                    .iter()
+                    .position(|l| l == letter)
+                    .unwrap_or(0) as u64
         });
         let module = Module::new(id << 10 | 3, *b"\0");
         assert_eq!((module.type_name(), module.version()), ("ReJSON-RL", 3));

@@ -20,8 +20,8 @@ mod geo;
 mod hash;
 mod hll;
 mod list;
-mod payload;
 mod packed;
+mod payload;
 #[path = "../support/servers.rs"]
 mod servers;
 mod set;

@@ -34,8 +34,12 @@ mod tests {
         let names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         let words = TEMPLATE.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
         let starts = ["aof-", "manifest-", "start-"];
-        let settings = ["aof-load-truncated", "aof-use-rdb-preamble", "aof-timestamp-enabled",
-            "aof-load-corrupt-tail-max-size"];
+        let settings = [
+            "aof-load-truncated",
+            "aof-use-rdb-preamble",
+            "aof-timestamp-enabled",
+            "aof-load-corrupt-tail-max-size",
+        ];
         for word in words.filter(|word| starts.iter().any(|start| word.starts_with(start))) {
             assert!(names.contains(&word) || settings.contains(&word), "{word}");
         }
