@@ -121,11 +121,11 @@ impl Estimate {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::job::distinct::key_hash;
 
     fn dropped(ops: impl Iterator<Item = (u64, Effect, u64)>) -> f64 {
         let mut estimate = Estimate::default();
-        // Keys are spread as hashes are.
-        let hash = |key: u64| (key + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = |key: u64| key_hash(0, &key.to_le_bytes());
         ops.for_each(|(key, effect, bytes)| estimate.add(Op { key: hash(key), effect, bytes }));
         estimate.dropped().unwrap()
     }
