@@ -22,10 +22,10 @@ use crate::limits::DATABASES;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report;
 use crate::report::check::{Detail, Summary};
-use crate::report::check_aof_json::{AofJson, SetJson};
+use crate::report::check_aof_json::{self, AofJson, SetJson};
 use crate::report::check_json::{self, CheckJson};
 use crate::report::facts::File;
-use crate::report::json;
+use crate::report::{facts_json, json, startup};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -62,7 +62,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         FAILED,
     ],
-    json: check_json::FIELDS,
+    json: &[facts_json::FIELDS, check_json::FIELDS, check_aof_json::FIELDS, startup::FIELDS],
 };
 
 /// Say whether a file is sound, and if not, where and why

@@ -9,8 +9,8 @@ pub(crate) struct Page {
     pub(crate) examples: &'static [(&'static str, &'static str)],
     /// Exit statuses and what they mean.
     pub(crate) exit: &'static [(&'static str, &'static str)],
-    /// Fields of `--json` beside those of every report; the man page lists them.
-    pub(crate) json: &'static [(&'static str, &'static str)],
+    /// Tables of the fields of `--json`; the man page lists them.
+    pub(crate) json: &'static [&'static [(&'static str, &'static str)]],
 }
 
 impl Page {
@@ -61,6 +61,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),
         ["aof"] => Some(&super::aof::PAGE),
+        ["aof", "log"] => Some(&super::aof_log::PAGE),
         ["rdb" | "aof", verb] => page(&[verb]),
         _ => None,
     }

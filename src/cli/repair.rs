@@ -42,7 +42,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
-    json: repair_json::FIELDS,
+    json: &[repair_json::FIELDS],
 };
 
 /// Make a sound AOF of a damaged one

@@ -161,7 +161,8 @@ fn one<E: FnMut(Line<'_>) -> ControlFlow<()>>(
                 }
                 // As a rule the cut took what was no whole command, and all is known as before.
                 let is_known = len == outcome.end;
-                state = if is_known { outcome.state } else { State { multi: None, ..outcome.state } };
+                state =
+                    if is_known { outcome.state } else { State { multi: None, ..outcome.state } };
                 offset = len;
             }
             Some(End::Damage) | None => {

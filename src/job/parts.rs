@@ -23,7 +23,10 @@ pub fn open_set(path: &SetPath) -> Result<Set> {
         (_, Some(_)) => "a server does not take it; rdbtool check says why",
         (Some(_), None) => return Ok(set),
     };
-    Err(Error::Usage(format!("{}: {why}; files can be named one by one", path.manifest().display())))
+    Err(Error::Usage(format!(
+        "{}: {why}; files can be named one by one",
+        path.manifest().display()
+    )))
 }
 
 /// Opens one of the files. `watch` is told how many of its bytes were read.

@@ -22,9 +22,12 @@ use crate::record::{Command, Event};
 /// Bytes of a key's name by which keys are told apart in the list of busy ones.
 const KEY_LEN: usize = 1024;
 
-/// A database and a key as one name.
-fn key_id(db: u64, key: &[u8]) -> Vec<u8> {
-    [&db.to_be_bytes(), key.get(..KEY_LEN).unwrap_or(key)].concat()
+/// A database and a key as one name, in a buffer that is used again.
+fn key_id<'b>(db: u64, key: &[u8], buf: &'b mut Vec<u8>) -> &'b [u8] {
+    buf.clear();
+    buf.extend_from_slice(&db.to_be_bytes());
+    buf.extend_from_slice(key.get(..KEY_LEN).unwrap_or(key));
+    buf
 }
 
 /// The database and key of such a name.
@@ -90,13 +93,15 @@ pub(super) struct Inspector<'o> {
     part: usize,
     /// Bytes of the files before.
     before: u64,
+    id: Vec<u8>,
     pub(super) tallies: Tallies,
 }
 
 impl<'o> Inspector<'o> {
     pub(super) fn new(options: &'o inspect::Options, part: usize, before: u64) -> Self {
         let open = options.filter.is_open();
-        Inspector { options, open, part, before, tallies: Tallies::new(options.top) }
+        let tallies = Tallies::new(options.top);
+        Inspector { options, open, part, before, id: Vec::new(), tallies }
     }
 }
 
@@ -225,7 +230,7 @@ impl Inspector<'_> {
         for key in keys {
             let hash = key_hash(db, key);
             self.tallies.keys.add(hash);
-            out.keys.add(&key_id(db, key), &CommandTally::one(share));
+            out.keys.add(key_id(db, key, &mut self.id), &CommandTally::one(share));
             if let Some(effect) = effect {
                 out.ops.push(Op { key: hash, effect, bytes: share });
             }
