@@ -278,10 +278,6 @@ impl<'o> Totals<'o> {
         for (row, tally) in tallies.names.into_values() {
             names.add(row.name.as_bytes(), &tally);
         }
-        // MULTI, EXEC and SELECT are gone as well.
-        let all = tallies.commands.bytes.max(1) as f64;
-        let keyless = sums.keyless as f64 / all;
-        let dropped = sums.estimate.dropped().map(|share| keyless + (1.0 - keyless) * share);
         Report {
             parts,
             commands: tallies.commands,
@@ -293,7 +289,7 @@ impl<'o> Totals<'o> {
             busy_keys: sums.busy_keys,
             biggest: tallies.biggest,
             rate: sums.rate,
-            dropped,
+            dropped: sums.estimate.dropped(),
         }
     }
 }
@@ -305,7 +301,6 @@ struct Sums {
     busy_keys: Bounded<CommandTally>,
     rate: Rate,
     estimate: Estimate,
-    keyless: u64,
 }
 
 impl Sums {
@@ -313,7 +308,6 @@ impl Sums {
         self.names.merge(out.names);
         self.busy_keys.merge(out.keys);
         out.moments.into_iter().for_each(|moment| self.rate.add(moment));
-        out.ops.into_iter().for_each(|op| self.estimate.add(op));
-        self.keyless += out.keyless;
+        self.estimate.add(&out.ops);
     }
 }

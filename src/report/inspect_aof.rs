@@ -205,7 +205,7 @@ fn names(out: &mut dyn Write, report: &Report, top: usize, screen: &Screen) -> i
 }
 
 /// Different commands that are listed at least.
-const KNOWN: usize = 40;
+const KNOWN: usize = 20;
 
 fn busy(out: &mut dyn Write, report: &Report, top: usize, screen: &Screen) -> io::Result<()> {
     let all = report.commands.bytes;

@@ -49,8 +49,8 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "dropped_estimate",
-        "Of an AOF: the share of command_bytes, from 0 to 1, that a rewrite would drop: an estimate, \
-         rather too low; null where no command has a key.",
+        "Of an AOF: the share of command_bytes, from 0 to 1, that a rewrite would drop: an estimate; \
+         null where no command has a key.",
     ),
     (
         "preamble",

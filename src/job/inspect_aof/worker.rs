@@ -15,7 +15,7 @@ use crate::job::filter::Subject;
 use crate::job::inspect;
 use crate::job::pipeline::Worker;
 use crate::job::rate::Moment;
-use crate::job::rewrite_estimate::{Effect, Op, effect, is_followed};
+use crate::job::rewrite_estimate::Ops;
 use crate::job::tally::{Amount, Bounded, Name, Top};
 use crate::record::{Command, Event};
 
@@ -81,9 +81,7 @@ pub(super) struct Out {
     pub(super) names: Bounded<CommandTally>,
     pub(super) keys: Bounded<CommandTally>,
     pub(super) moments: Vec<Moment>,
-    pub(super) ops: Vec<Op>,
-    /// Bytes of commands without a key.
-    pub(super) keyless: u64,
+    pub(super) ops: Ops,
 }
 
 /// Counts commands.
@@ -192,7 +190,8 @@ impl Inspector<'_> {
             part: self.part,
             offset,
         });
-        self.keys(command.db, row, keys(), bytes, out);
+        out.ops.command(command.db, row, command.args, positions, bytes);
+        self.keys(command.db, keys(), bytes, out);
         true
     }
 
@@ -212,28 +211,14 @@ impl Inspector<'_> {
     fn keys<'k>(
         &mut self,
         db: u64,
-        row: Option<&Row>,
         keys: impl Iterator<Item = &'k [u8]> + Clone,
         bytes: u64,
         out: &mut Out,
     ) {
-        let count = keys.clone().count() as u64;
-        let effect = row.filter(|row| is_followed(row)).map(effect);
-        if effect == Some(Effect::RemovesAll) {
-            out.ops.push(Op { key: 0, effect: Effect::RemovesAll, bytes });
-        }
-        if count == 0 {
-            out.keyless += bytes;
-            return;
-        }
-        let share = bytes / count;
+        let share = CommandTally::one(bytes / keys.clone().count().max(1) as u64);
         for key in keys {
-            let hash = key_hash(db, key);
-            self.tallies.keys.add(hash);
-            out.keys.add(key_id(db, key, &mut self.id), &CommandTally::one(share));
-            if let Some(effect) = effect {
-                out.ops.push(Op { key: hash, effect, bytes: share });
-            }
+            self.tallies.keys.add(key_hash(db, key));
+            out.keys.add(key_id(db, key, &mut self.id), &share);
         }
     }
 }
