@@ -21,6 +21,7 @@ pub mod until;
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -251,7 +252,8 @@ impl Look<'_> {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let lost = self.options.counting().count(&self.file, bytes).map_err(self.failed())?;
+        let counting = self.options.counting();
+        let lost = lost(&counting, &self.file, &self.part, bytes).map_err(self.failed())?;
         Ok(Some(CutAt { offset, reason, lost }))
     }
 
@@ -311,8 +313,24 @@ fn whole(fs: &dyn Fs, part: &Part, counting: &Counting) -> Result<Loss> {
     let failed = |err| Error::io(&part.path, "read", err);
     let (dir, name) = fs::open_parent(fs, &part.path)?;
     let file = dir.open(&name, Access::Read).map_err(failed)?;
-    let lost = counting.count(&file, part.start..seen.size).map_err(failed)?;
-    Ok(Loss { bytes: seen.size, keys: lost.keys + part.keys, ..lost })
+    lost(counting, &file, part, 0..seen.size).map_err(failed)
+}
+
+/// What is in some bytes of a part, from somewhere to its end. A preamble is lost as a whole, all of its
+/// keys: no part of it means anything to a server.
+fn lost(
+    counting: &Counting,
+    file: &Arc<dyn File>,
+    part: &Part,
+    bytes: Range<u64>,
+) -> std::io::Result<Loss> {
+    let commands = bytes.start.max(part.start)..bytes.end;
+    let lost = counting.count(file, commands)?;
+    if bytes.start >= part.start {
+        return Ok(lost);
+    }
+    let keys = lost.keys + part.keys;
+    Ok(Loss { bytes: bytes.end - bytes.start, only_nuls: false, keys, ..lost })
 }
 
 /// A file as something to be checked.
