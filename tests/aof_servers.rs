@@ -68,8 +68,7 @@ fn lives_through(server: &'static ServerBinary, aof: &[u8]) -> Outcome {
     let keys = first.dbsize();
     first.command(&["SET", "later", "1"]);
     let files = first.shut_down().unwrap().into_iter();
-    let files: Vec<_> =
-        files.filter(|(name, _)| name.starts_with("appendonly")).collect();
+    let files: Vec<_> = files.filter(|(name, _)| name.starts_with("appendonly")).collect();
     assert!(!files.is_empty(), "{} left no AOF", server.name);
     let again = Setup { files, ..setup(server, b"") };
     let Ok(mut second) = Server::start(server, &again) else { return Outcome::RefusedNext };

@@ -63,6 +63,8 @@ pub struct Report {
     /// Where the file may be cut to leave what is sound: behind the last sound command that is in no
     /// open transaction.
     pub valid_up_to: u64,
+    /// Lines up to there, as check-aof counts them: a header and two for each argument of a command.
+    pub valid_lines: u64,
     /// Commands, those of transactions and MULTI, EXEC and SELECT counted.
     pub commands: u64,
     /// Transactions that end.
@@ -179,6 +181,7 @@ fn hidden(preamble: check::Report) -> Report {
         size: preamble.outcome.size,
         preamble: Some(preamble),
         valid_up_to: 0,
+        valid_lines: 0,
         commands: 0,
         transactions: 0,
         annotations: 0,
@@ -236,6 +239,7 @@ fn commands(
         preamble,
         size: outcome.size,
         valid_up_to: sums.valid_up_to,
+        valid_lines: sums.valid_lines,
         commands: sums.commands,
         transactions: sums.transactions,
         annotations: sums.annotations,
@@ -252,6 +256,8 @@ fn commands(
 #[derive(Default)]
 struct Sums {
     valid_up_to: u64,
+    valid_lines: u64,
+    lines: u64,
     ended: bool,
     commands: u64,
     transactions: u64,
@@ -262,9 +268,13 @@ struct Sums {
 impl Sums {
     fn add(&mut self, out: &Out) {
         if !self.ended {
-            self.valid_up_to = out.sound.unwrap_or(self.valid_up_to);
+            if let Some((end, lines)) = out.sound {
+                self.valid_up_to = end;
+                self.valid_lines = self.lines + lines;
+            }
             self.ended = out.ended;
         }
+        self.lines += out.lines;
         self.commands += out.commands;
         self.transactions += out.transactions;
         self.annotations += out.annotations;

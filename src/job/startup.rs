@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::aof::folder::Folder;
 pub use crate::aof::settings::Settings;
-use crate::aof::startup::{guess, plan};
 pub use crate::aof::startup::{Load, Plan};
+use crate::aof::startup::{guess, plan};
 use crate::error::{Error, Result};
 use crate::finding::Severity;
 

@@ -25,8 +25,11 @@ pub(super) struct Out {
     pub(super) transactions: u64,
     pub(super) annotations: u64,
     pub(super) timestamps: Option<(i64, i64)>,
-    /// Behind the last record in no transaction and before the first finding that ends what is valid.
-    pub(super) sound: Option<u64>,
+    /// Lines of commands.
+    pub(super) lines: u64,
+    /// Behind the last record in no transaction and before the first finding that ends what is valid, and
+    /// the lines up to there.
+    pub(super) sound: Option<(u64, u64)>,
     pub(super) ended: bool,
 }
 
@@ -59,6 +62,7 @@ impl Worker<Chunk> for Checker<'_> {
             match (&item.record.event, item.means) {
                 (Event::Command(command), Means::Command(step)) => {
                     out.commands += 1;
+                    out.lines += 1 + 2 * command.args.len() as u64;
                     if command.db != db {
                         *self.databases.entry(db).or_insert(0) += std::mem::take(&mut on_db);
                         db = command.db;
@@ -148,7 +152,7 @@ impl Checker<'_> {
             }
         }
         if !out.ended && item.state.multi.is_none() {
-            out.sound = Some(item.record.span.end);
+            out.sound = Some((item.record.span.end, out.lines));
         }
     }
 }
