@@ -617,6 +617,40 @@ fn what_is_lost_is_counted_behind_the_damage_too() {
     assert_eq!(plan.kept_commands(), 1);
 }
 
+/// A cut inside a preamble takes all of it, however many of its keys come before the cut: its keys are
+/// lost, and all commands behind it.
+#[test]
+fn a_cut_inside_a_preamble_loses_all_of_it() {
+    let whole = read("aof/redis-4.0.14-preamble/appendonly.aof");
+    let start = preamble(&whole);
+    // A preamble that was written after the time asked for goes, as a whole.
+    let fs = with_file(&whole);
+    let plan = plan(&fs, &Set::file(Path::new(AOF)), &until(1)).unwrap();
+    let lost = plan.lost();
+    let counted = |bytes: &[u8]| {
+        let (mut at, mut count) = (start, 0);
+        while let Some((_, next)) = command(bytes, at) {
+            (at, count) = (next, count + 1);
+        }
+        count
+    };
+    assert_eq!((lost.bytes, lost.only_nuls), (whole.len() as u64, false));
+    assert_eq!((lost.preamble_keys, lost.commands), (209, counted(&whole)));
+    assert!(!lost.is_nothing());
+    // One that is cut short is lost with the keys that can be read in it.
+    let fs = with_file(&whole[..start / 2]);
+    let (plan, _) = in_place(&fs, &accepting_loss()).unwrap();
+    let lost = plan.lost();
+    assert_eq!((lost.bytes, lost.commands), (start as u64 / 2, 0));
+    assert!((1..209).contains(&lost.preamble_keys), "{lost:?}");
+    // NULs behind a sound preamble are still only NULs.
+    let nuls = [&whole[..start], &[0; 4096]].concat();
+    let (plan, _) = in_place(&with_file(&nuls), &options()).unwrap();
+    let lost = plan.lost();
+    assert_eq!((lost.bytes, lost.preamble_keys, lost.only_nuls), (4096, 0, true));
+    assert!(lost.is_nothing());
+}
+
 #[test]
 fn the_damaged_samples() {
     // (file, bytes kept); the cut files are those that servers refuse.

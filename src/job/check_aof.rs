@@ -113,6 +113,11 @@ impl Report {
         cut || (self.damage().is_none() && self.open_multi().is_some())
     }
 
+    /// Whether what cannot be read is a cut command or NULs, up to the end of the file.
+    pub fn ends_in_damage(&self) -> bool {
+        matches!(self.damage(), Some(Kind::Cut { .. } | Kind::NulTail(_)))
+    }
+
     /// Bytes that were not looked at, because nothing in them can be placed.
     pub fn unread(&self) -> Option<Range<u64>> {
         let from = match &self.outcome {

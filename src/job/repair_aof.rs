@@ -142,6 +142,11 @@ fn ends_knowing(code: Code) -> bool {
     ends_reading(code) || matches!(code, Code::AofUnknownCommand | Code::AofArity)
 }
 
+/// Whether a cut before it is made only when nothing sound is lost by it, or any loss is agreed to.
+pub fn is_cut_on_request(code: Code) -> bool {
+    ends_knowing(code) && !ends_reading(code)
+}
+
 /// What stops us and not the file.
 fn is_limit(code: Code) -> bool {
     matches!(code, Code::RecordLimit | Code::StringLimit)
@@ -271,7 +276,7 @@ impl Look<'_> {
 
     /// Where commands end that we know, if nothing is lost behind that or the loss is agreed to.
     fn unknown(&self, report: &Report) -> Result<Option<CutAt>> {
-        let is_unknown = |f: &&Finding| ends_knowing(f.code) && !ends_reading(f.code);
+        let is_unknown = |f: &&Finding| is_cut_on_request(f.code);
         let Some(why) = findings(report).find(is_unknown).cloned() else { return Ok(None) };
         let at = self.check(ends_knowing)?.valid_up_to;
         let cut = self.cut(at, Reason::Damage(why))?;
@@ -329,8 +334,8 @@ fn lost(
     if bytes.start >= part.start {
         return Ok(lost);
     }
-    let keys = lost.keys + part.keys;
-    Ok(Loss { bytes: bytes.end - bytes.start, only_nuls: false, keys, ..lost })
+    let preamble_keys = part.keys;
+    Ok(Loss { bytes: bytes.end - bytes.start, only_nuls: false, preamble_keys, ..lost })
 }
 
 /// A file as something to be checked.

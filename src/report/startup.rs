@@ -60,6 +60,7 @@ pub(crate) fn text(
 /// Fields, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("format", "startup for a server's folder, with --config or --appendonly."),
+    ("append_only", "Of a server's folder: whether the server has `appendonly yes`."),
     ("loads", "Of a server's folder: array of {file, as}, what a server loads, in order."),
     ("ignores", "Of a server's folder: array of {file, why}."),
     ("refuses", "Of a server's folder: why the server does not start; empty when it does."),
