@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use roff::{Roff, bold, italic, roman};
 
 use crate::cli::help::{self, Page};
-use crate::cli::{command, redis_check_rdb};
+use crate::cli::{command, redis_check_aof, redis_check_rdb};
 use crate::finding::Code;
 
 /// All pages of section 1.
@@ -57,7 +57,7 @@ fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     man.render_options_section(&mut out)?;
     let mut roff = Roff::new();
     if names.is_empty() {
-        other_name(&mut roff);
+        other_names(&mut roff);
     }
     if names == ["check"] {
         findings(&mut roff);
@@ -95,9 +95,11 @@ fn verbs(app: &Command) -> Roff {
     roff
 }
 
-fn other_name(roff: &mut Roff) {
-    roff.control("SH", ["ITS OTHER NAME"]);
+fn other_names(roff: &mut Roff) {
+    roff.control("SH", ["ITS OTHER NAMES"]);
     roff.text([roman(redis_check_rdb::ABOUT)]);
+    roff.control("PP", []);
+    roff.text([roman(redis_check_aof::ABOUT)]);
 }
 
 fn findings(roff: &mut Roff) {
@@ -142,6 +144,7 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool(1)",
         "rdbtool-check(1)",
         "rdbtool-inspect(1)",
+        "rdbtool-repair(1)",
         "rdbtool-aof-log(1)",
         "rdb(5)",
         "aof(5)",
