@@ -160,11 +160,9 @@ impl AofLogArgs {
         };
         session.each(Format::Aof, opened, |session, file, subject| {
             let style = Style { json: self.common.json, full: self.full, screen: &session.screen };
-            let mut lines =
-                Lines { out: &mut session.out, style, path: file.path.into(), failed: None };
-            if several && matches!(subject, Subject::File(..)) {
-                let _ = lines.write(&Line::File(file.path));
-            }
+            let is_new = several && matches!(subject, Subject::File(..));
+            let (out, path) = (&mut session.out, file.path.into());
+            let lines = Lines { out, style, path, is_new, failed: None };
             let lines = RefCell::new(lines);
             let is_dump = matches!(subject, Subject::Dump);
             let seen = self.log(subject, &options, &lines);
@@ -241,15 +239,24 @@ struct Lines<'l> {
     style: Style<'l>,
     /// The file that they are about.
     path: PathBuf,
+    /// Nothing of it was told yet, nor its name.
+    is_new: bool,
     failed: Option<io::Error>,
 }
 
 impl Lines<'_> {
     fn write(&mut self, line: &Line<'_>) -> ControlFlow<()> {
         if let Line::File(path) = line {
+            // Its name is told when there is something of it.
             self.path = path.to_path_buf();
+            self.is_new = true;
+            return ControlFlow::Continue(());
         }
-        match log::line(self.out, &self.path, line, &self.style) {
+        let heading = match std::mem::take(&mut self.is_new) {
+            true => log::line(self.out, &self.path, &Line::File(&self.path), &self.style),
+            false => Ok(()),
+        };
+        match heading.and_then(|()| log::line(self.out, &self.path, line, &self.style)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(err) => {
                 self.failed = Some(err);

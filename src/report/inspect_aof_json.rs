@@ -32,7 +32,7 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "biggest_commands",
-        "Of an AOF: array of {db, name, key, args, bytes, offset, file}, most bytes first; key is null \
+        "Of an AOF: array of {db, name, key, args, bytes, offset, file}, most bytes first; without key \
          where there is none, file that of the offset.",
     ),
     ("first_time", "Of an AOF: its first timestamp, in Unix seconds, or null."),
