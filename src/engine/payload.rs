@@ -12,10 +12,10 @@ pub trait Payloads: Debug + Send + Sync {
     ///
     /// # Errors
     /// When version or checksum are wrong, or it holds something else; as a server words them.
-    fn functions(&self, payload: &[u8], newest: u16) -> Result<Vec<Vec<u8>>, Failure>;
+    fn unpack_functions(&self, payload: &[u8], newest: u16) -> Result<Vec<Vec<u8>>, Failure>;
 
     /// The payload that holds these codes, for servers of this RDB version.
-    fn from_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8>;
+    fn pack_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8>;
 }
 
 /// No payloads: what an engine has that nobody gave anything else.
@@ -28,11 +28,11 @@ impl NoPayloads {
 }
 
 impl Payloads for NoPayloads {
-    fn functions(&self, _: &[u8], _: u16) -> Result<Vec<Vec<u8>>, Failure> {
+    fn unpack_functions(&self, _: &[u8], _: u16) -> Result<Vec<Vec<u8>>, Failure> {
         Err(Failure::new(NoPayloads::REFUSED))
     }
 
-    fn from_functions(&self, _: &[&[u8]], _: u16) -> Vec<u8> {
+    fn pack_functions(&self, _: &[&[u8]], _: u16) -> Vec<u8> {
         Vec::new()
     }
 }

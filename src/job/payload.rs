@@ -18,7 +18,7 @@ const FOOTER: usize = 10;
 pub struct RdbPayloads;
 
 impl Payloads for RdbPayloads {
-    fn functions(&self, payload: &[u8], newest: u16) -> Result<Vec<Vec<u8>>, Failure> {
+    fn unpack_functions(&self, payload: &[u8], newest: u16) -> Result<Vec<Vec<u8>>, Failure> {
         let wrong = || Failure::new("ERR DUMP payload version or checksum are wrong");
         let (mut rest, footer) =
             payload.len().checked_sub(FOOTER).map(|at| payload.split_at(at)).ok_or_else(wrong)?;
@@ -42,7 +42,7 @@ impl Payloads for RdbPayloads {
         Ok(codes)
     }
 
-    fn from_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8> {
+    fn pack_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8> {
         let mut payload = Vec::new();
         for code in codes {
             payload.push(FUNCTION2);
@@ -73,17 +73,17 @@ mod tests {
             .step_by(2)
             .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
             .collect();
-        let codes = RdbPayloads.functions(&payload, 14).unwrap();
+        let codes = RdbPayloads.unpack_functions(&payload, 14).unwrap();
         assert_eq!(Shebang::parse(&codes[0]).unwrap().name, b"mylib");
-        assert!(RdbPayloads.functions(&payload, 13).is_err(), "too new");
+        assert!(RdbPayloads.unpack_functions(&payload, 13).is_err(), "too new");
         for at in 0..payload.len() {
             let mut damaged = payload.clone();
             damaged[at] ^= 1;
-            assert!(RdbPayloads.functions(&damaged, 14).is_err(), "byte {at}");
-            assert!(RdbPayloads.functions(&payload[..at], 14).is_err(), "cut at {at}");
+            assert!(RdbPayloads.unpack_functions(&damaged, 14).is_err(), "byte {at}");
+            assert!(RdbPayloads.unpack_functions(&payload[..at], 14).is_err(), "cut at {at}");
         }
         let ours =
-            RdbPayloads.from_functions(&codes.iter().map(Vec::as_slice).collect::<Vec<_>>(), 14);
-        assert_eq!(RdbPayloads.functions(&ours, 14).unwrap(), codes);
+            RdbPayloads.pack_functions(&codes.iter().map(Vec::as_slice).collect::<Vec<_>>(), 14);
+        assert_eq!(RdbPayloads.unpack_functions(&ours, 14).unwrap(), codes);
     }
 }

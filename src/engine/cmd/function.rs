@@ -90,7 +90,7 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         _ => return Err(Failure::subcommand_syntax("function", argv[1])),
     }
     let payloads = ctx.engine.config().payloads;
-    let codes = payloads.functions(argv[2], ctx.release().rdb_version())?;
+    let codes = payloads.unpack_functions(argv[2], ctx.release().rdb_version())?;
     ctx.check_memory(codes.iter().map(Vec::len).sum())?;
     let mut names = Vec::new();
     for code in &codes {
@@ -114,7 +114,7 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 fn dump(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
     let version = ctx.release().rdb_version();
     let codes: Vec<_> = ctx.engine.functions().map(|(_, code)| code).collect();
-    Ok(Reply::Bulk(ctx.engine.config().payloads.from_functions(&codes, version)))
+    Ok(Reply::Bulk(ctx.engine.config().payloads.pack_functions(&codes, version)))
 }
 
 /// `FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]`
