@@ -15,6 +15,7 @@ pub mod inspect_aof;
 pub mod load;
 pub mod log;
 pub mod parts;
+pub mod payload;
 pub mod pipeline;
 pub mod rate;
 pub mod rdb_facts;
