@@ -14,7 +14,10 @@ mod ops;
 use hashbrown::HashMap;
 
 pub use ops::Ops;
-use ops::{Effect, Op, bulk};
+use ops::{Effect, FUNCTIONS, Op, bulk};
+
+/// Databases that are emptied each by itself; those beyond are together.
+const DATABASES: usize = 64;
 
 /// Keys that are followed.
 const KEYS: usize = 1 << 16;
@@ -142,7 +145,10 @@ fn is_sampled(hash: u64, level: u32) -> bool {
 /// A key that is followed.
 #[derive(Debug, Clone, Default)]
 struct Key {
-    db: u64,
+    /// Its database, as far as they are told apart; `None` of function libraries, which are in none.
+    db: Option<usize>,
+    /// How many times databases had been emptied when it was last touched.
+    time: u64,
     /// Bytes of its name in a command.
     name: u64,
     live: Live,
@@ -158,6 +164,9 @@ pub struct Estimate {
     level: u32,
     /// Elements of all keys.
     elements: usize,
+    /// How many times databases were emptied, and when each was last: keys find out when they are touched.
+    time: u64,
+    emptied: Vec<u64>,
     /// Bytes of commands without a key, and of all.
     keyless: u64,
     bytes: u64,
@@ -178,10 +187,7 @@ impl Estimate {
 
     fn one(&mut self, op: &Op, elements: &[(u64, u64)]) {
         if let Effect::RemovesAll(db) = op.effect {
-            let gone = self.keys.values_mut().filter(|key| db.is_none_or(|db| key.db == db));
-            // Function libraries stay.
-            gone.filter(|key| key.name > 0).for_each(|key| key.live = Live::Nothing);
-            self.elements = self.keys.values().map(|key| key.live.elements()).sum();
+            self.empty(db);
             self.keyless += op.bytes;
             return;
         }
@@ -193,21 +199,39 @@ impl Estimate {
             return;
         }
         let key = self.keys.entry(op.key).or_default();
-        (key.db, key.name) = (op.db, op.name);
-        key.seen += op.bytes;
         let before = key.live.elements();
+        key.find_out(&self.emptied);
+        (key.db, key.name, key.time) = (database(op.db), op.name, self.time);
+        key.seen += op.bytes;
         key.change(op.effect, elements, source);
         self.elements = self.elements + key.live.elements() - before;
         while self.keys.len() > KEYS || self.elements > ELEMENTS {
             self.level += 1;
             self.keys.retain(|key, _| is_sampled(*key, self.level));
+            self.keys.values_mut().for_each(|key| key.find_out(&self.emptied));
             self.elements = self.keys.values().map(|key| key.live.elements()).sum();
+        }
+    }
+
+    /// Empties a database, or all.
+    fn empty(&mut self, db: Option<u64>) {
+        self.time += 1;
+        self.emptied.resize(DATABASES, 0);
+        match db.map(database) {
+            Some(db) => {
+                let emptied = db.and_then(|db| self.emptied.get_mut(db));
+                emptied.into_iter().for_each(|time| *time = self.time);
+            }
+            None => self.emptied.fill(self.time),
         }
     }
 
     /// What another key holds, if it is followed.
     fn source(&mut self, from: u64, moved: bool) -> Option<Live> {
         let key = self.keys.get_mut(&from)?;
+        let before = key.live.elements();
+        key.find_out(&self.emptied);
+        self.elements -= before - key.live.elements();
         if !moved {
             return Some(key.live.clone());
         }
@@ -218,7 +242,8 @@ impl Estimate {
     /// The share of the bytes of commands that a rewrite would drop; `None` without any on keys.
     pub fn dropped(&self) -> Option<f64> {
         let seen: u64 = self.keys.values().map(|key| key.seen).sum();
-        let left: u64 = self.keys.values().map(Key::rewritten).sum();
+        let is_there = |key: &&Key| !key.is_emptied(&self.emptied);
+        let left: u64 = self.keys.values().filter(is_there).map(Key::rewritten).sum();
         let share = 1.0 - left as f64 / seen as f64;
         // What has no key (MULTI, EXEC, SELECT) is gone as well.
         let keyless = self.keyless as f64 / self.bytes.max(1) as f64;
@@ -226,7 +251,24 @@ impl Estimate {
     }
 }
 
+/// The number under which a database is told apart.
+fn database(db: u64) -> Option<usize> {
+    (db != FUNCTIONS).then(|| usize::try_from(db).unwrap_or(DATABASES).min(DATABASES - 1))
+}
+
 impl Key {
+    /// Whether its database was emptied since it was touched.
+    fn is_emptied(&self, emptied: &[u64]) -> bool {
+        self.db.and_then(|db| emptied.get(db)).is_some_and(|time| *time > self.time)
+    }
+
+    fn find_out(&mut self, emptied: &[u64]) {
+        if self.is_emptied(emptied) {
+            self.live = Live::Nothing;
+            self.expires = false;
+        }
+    }
+
     fn rewritten(&self) -> u64 {
         let expire = if self.expires { EXPIRE + self.name } else { 0 };
         match self.live {
@@ -322,6 +364,8 @@ mod tests {
             (&["RPUSH l a b c d", "LTRIM l 1 -1", "LTRIM l 0 -3"], &["RPUSH l a"]),
             (&["RPUSH l a b", "LPOP l 2"], &[]),
             (&["XADD x 1-1 f v", "XADD x 1-2 f v", "XTRIM x MAXLEN = 1"], &["XADD x 1-1 f v"]),
+            (&["SET a 12", "FLUSHDB", "APPEND a 3456", "FLUSHALL", "SET a 1"], &["SET a 1"]),
+            (&["SET a 12", "FLUSHDB"], &[]),
             (&["SET a 12", "RENAME a b"], &["SET b 12"]),
             (&["SADD a 12 13", "COPY a b"], &["SADD a 12 13", "SADD b 12 13"]),
             (&["MSET a 1 b 2", "SET a 3"], &["SET b 2", "SET a 3"]),

@@ -63,7 +63,7 @@ pub struct Ops {
 }
 
 /// Stands for the database of function libraries.
-const FUNCTIONS: u64 = u64::MAX;
+pub(super) const FUNCTIONS: u64 = u64::MAX;
 
 /// Bytes of an argument: `$3\r\nfoo\r\n`.
 pub(super) fn bulk(len: usize) -> u64 {
@@ -311,12 +311,11 @@ impl Noted<'_, '_> {
     fn library(&mut self) {
         let code = self.args.last().copied().unwrap_or_default();
         let head = code.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let (db, bytes) = (self.db, self.share);
         self.ops.ops.push(Op {
             key: key_hash(FUNCTIONS, head),
-            db,
+            db: FUNCTIONS,
             name: 0,
-            bytes,
+            bytes: self.share,
             effect: Effect::Replaces(bulk(code.len()), false),
             elements: 0,
         });
