@@ -313,6 +313,21 @@ fn must_live_on(server: &'static servers::ServerBinary, fs: &MemFs, digest: Opti
     assert_eq!(second.digest(), digest, "{}", second.log());
 }
 
+/// The same for files cut anywhere: plain, with a preamble, and full of transactions.
+#[test]
+fn a_server_lives_with_what_is_left_of_any_cut() {
+    let Some(server) = servers::named("redis-7.0.15") else { return };
+    let mut random = Random::new(23);
+    for (name, whole, start) in samples() {
+        for _ in 0..4 {
+            let at = start + 200 + random.below((whole.len() - start - 200) as u64) as usize;
+            let fs = with_file(&whole[..at]);
+            in_place(&fs, &options()).unwrap_or_else(|err| panic!("{name} cut at {at}: {err}"));
+            must_live_on(server, &fs, None);
+        }
+    }
+}
+
 /// The defect that this is about first of all: a transaction cut off, the server started, more written,
 /// and all of that lost at the next start (RELIABILITY 0.1). With the repair in between it is not.
 #[test]

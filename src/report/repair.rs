@@ -173,7 +173,7 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
         "planned" => ("TO BE REPAIRED", screen.warning),
         _ => ("REPAIRED", screen.good),
     };
-    let kept = plan.parts.iter().map(|planned| kept(planned)).sum();
+    let kept = plan.parts.iter().map(kept).sum();
     let commands_kept = counted(plan.kept_commands(), "command");
     let (stays, goes) = match repair.outcome {
         Outcome::Done(_) => ("kept", "lost"),
