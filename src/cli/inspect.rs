@@ -57,8 +57,9 @@ pub(crate) const PAGE: Page = Page {
 /// running a command; that of keys is within two percent. The files of an AOF that a manifest names
 /// are taken together. Of an RDB that an AOF begins with it tells what it tells of any RDB.
 ///
-/// The conditions on keys choose the commands that have such a key. The size is that of the command;
-/// commands have neither type nor expire, so --type chooses none of them.
+/// The conditions on keys choose the commands that have such a key; a command without a key passes if no
+/// key is asked for. The size is that of the command; commands have neither type nor expire, so --type
+/// chooses none of them.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct InspectArgs {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::commands::{Known, look};
-use super::filter::{Filter, Subject};
+use super::filter::Filter;
 use super::parts::{open_part, open_set};
 use super::rdb_file::RdbFile;
 use super::subject::SetPath;
@@ -288,14 +288,7 @@ fn wanted(command: &Command<'_>, options: &Options, size: u64) -> bool {
     if !commands.is_empty() && !commands.iter().any(named) {
         return false;
     }
-    if filter.is_open() {
-        return true;
-    }
-    let takes = |key: &[u8]| {
-        let subject = Subject { db: command.db, key, type_name: "", size, expire_at_ms: None };
-        filter.takes(subject, 0)
-    };
-    keys(command).into_iter().any(takes)
+    filter.is_open() || filter.takes_command(command.db, keys(command).into_iter(), size)
 }
 
 /// The keys of a command. Of one that is not known its first argument is taken for one.
@@ -407,7 +400,7 @@ mod tests {
             (Options { filter: filter("?"), ..options() }, &[0, 3, 5]),
             (
                 Options { filter: Filter { dbs: vec![3], ..Filter::default() }, ..options() },
-                &[3, 5],
+                &[3, 4, 5],
             ),
         ];
         for (options, want) in cases {

@@ -11,7 +11,6 @@ use crate::aof::state::Step;
 use crate::engine::command::Command as Row;
 use crate::job::commands::{Known, look};
 use crate::job::distinct::{Distinct, key_hash};
-use crate::job::filter::Subject;
 use crate::job::inspect;
 use crate::job::pipeline::Worker;
 use crate::job::rate::Moment;
@@ -166,7 +165,7 @@ impl Inspector<'_> {
             None => &[1],
         };
         let keys = || positions.iter().filter_map(|at| command.args.get(*at).copied());
-        if !self.open && !self.wanted(command, keys(), bytes) {
+        if !self.open && !self.options.filter.takes_command(command.db, keys(), bytes) {
             return false;
         }
         let one = CommandTally::one(bytes);
@@ -193,19 +192,6 @@ impl Inspector<'_> {
         out.ops.command(command.db, row, command.args, positions, bytes);
         self.keys(command.db, keys(), bytes, out);
         true
-    }
-
-    fn wanted<'k>(
-        &self,
-        command: &Command<'_>,
-        keys: impl Iterator<Item = &'k [u8]>,
-        size: u64,
-    ) -> bool {
-        let takes = |key: &[u8]| {
-            let subject = Subject { db: command.db, key, type_name: "", size, expire_at_ms: None };
-            self.options.filter.takes(subject, self.options.now_ms)
-        };
-        keys.map(takes).fold(false, |any, one| any | one)
     }
 
     fn keys<'k>(
