@@ -227,11 +227,11 @@ impl Noted<'_, '_> {
                 let count = self.number(2).unsigned_abs().max(1);
                 self.key(1, Pops(count), 0);
             }
-            "zremrangebyrank" => self.range(|len| Pops(len)),
+            "zremrangebyrank" => self.range(Pops),
             "ltrim" => match (self.number(2), self.number(3)) {
                 (0, last @ ..0) => self.key(1, Pops(last.unsigned_abs() - 1), 0),
                 (first @ 0.., -1) => self.key(1, Pops(first.unsigned_abs()), 0),
-                _ => self.range(|len| Keeps(len)),
+                _ => self.range(Keeps),
             },
             "xadd" => {
                 self.ops.elements.push((0, self.share));
