@@ -120,7 +120,9 @@ fn place(text: &str) -> std::result::Result<Place, String> {
         Some(number) => {
             number.parse().map_err(|_| "expected a Unix time in s after the @".to_owned())
         }
-        None if text.contains('-') => time_ms(text).map(|ms| ms.div_euclid(1000)),
+        None if text.trim_start_matches('-').contains('-') => {
+            time_ms(text).map(|ms| ms.div_euclid(1000))
+        }
         None => Err(String::new()),
     };
     seconds.map(Place::Time).map_err(|_| {

@@ -375,10 +375,10 @@ mod tests {
 
     const ALL: [&str; 6] = [
         "0 100 SET a 1",
-        "0 100+37 MULTI",
-        "0 100+37  SELECT 3",
-        "3 100+37  DEL b c",
-        "3 100+37 EXEC",
+        "0 100+36 MULTI",
+        "0 100+36  SELECT 3",
+        "3 100+36  DEL b c",
+        "3 100+36 EXEC",
         "3 200 set d 2",
     ];
 

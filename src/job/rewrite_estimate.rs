@@ -363,7 +363,6 @@ mod tests {
             (&["RPUSH l a b c d", "LTRIM l 0 1"], &["RPUSH l a b"]),
             (&["RPUSH l a b c d", "LTRIM l 1 -1", "LTRIM l 0 -3"], &["RPUSH l a"]),
             (&["RPUSH l a b", "LPOP l 2"], &[]),
-            (&["XADD x 1-1 f v", "XADD x 1-2 f v", "XTRIM x MAXLEN = 1"], &["XADD x 1-1 f v"]),
             (&["SET a 12", "FLUSHDB", "APPEND a 3456", "FLUSHALL", "SET a 1"], &["SET a 1"]),
             (&["SET a 12", "FLUSHDB"], &[]),
             (&["SET a 12", "RENAME a b"], &["SET b 12"]),
@@ -377,6 +376,14 @@ mod tests {
             // Names of commands are taken for four letters long.
             assert!((got - want).abs() <= 3.0, "{commands:?}: {got} for {want}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_is_trimmed() {
+        let left = left(&["XADD x 1-1 f v", "XADD x 1-2 f v", "XTRIM x MAXLEN = 1"]);
+        // Every entry is a command of its own, of 44 bytes; that the head of one more is counted for every
+        // 64 of them does not matter.
+        assert!((left - 44.0 - 21.0).abs() < 1.0, "{left}");
     }
 
     #[test]
