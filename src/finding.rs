@@ -297,6 +297,15 @@ impl Finding {
 /// Bytes that are kept of a piece of the file in a message.
 const SHOWN: usize = 64;
 
+/// The noun for so many: `key`, `keys`, `library`, `libraries`.
+pub fn plural(n: u64, noun: &str) -> String {
+    match (n, noun.strip_suffix('y')) {
+        (1, _) => noun.to_owned(),
+        (_, Some(stem)) if !noun.ends_with("ey") => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    }
+}
+
 /// A piece of the file for a message: quoted, escaped, and cut short where it is long.
 pub fn shown(text: &[u8]) -> String {
     match text.get(..SHOWN) {
