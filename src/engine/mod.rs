@@ -29,6 +29,7 @@ pub mod functions;
 pub mod geohash;
 pub mod keyspace;
 pub mod longdouble;
+pub mod payload;
 mod release;
 mod reply;
 mod session;
@@ -61,6 +62,8 @@ pub struct Config {
     pub packed: PackedLimits,
     /// The server to behave as, where servers differ.
     pub release: Release,
+    /// What knows DUMP payloads; without it DUMP and RESTORE are errors.
+    pub payloads: Option<&'static dyn payload::Payloads>,
     /// Seed of what is random (RANDOMKEY, SPOP …), so that a run can be repeated.
     pub seed: u64,
 }
@@ -73,6 +76,7 @@ impl Default for Config {
             max_string: 512 << 20,
             packed: PackedLimits::DEFAULT,
             release: Release::NEWEST,
+            payloads: None,
             seed: 0,
         }
     }

@@ -8,6 +8,7 @@ pub mod array;
 mod bytes;
 pub mod dict;
 pub mod digest;
+mod elements;
 mod hash;
 pub mod hll;
 mod intset;

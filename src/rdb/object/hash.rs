@@ -283,12 +283,9 @@ impl Draft {
         };
         let packed = pen.packs(fits);
         if let Some(min) = self.expires.iter().flatten().min().copied() {
-            if let Some(row) = pen.target.row(if packed { &[25] } else { &[24, 22] }) {
-                self.write_expiring(row, min, pen, out);
-                return Ok(row);
-            }
-            // Valkey has no packed hash with expire times.
-            if let Some(row) = pen.target.row(&[22]) {
+            // Valkey (22) has no packed hash with expire times.
+            let rows: &[u8] = if packed { &[25, 22] } else { &[24, 22] };
+            if let Some(row) = pen.target.row(rows) {
                 self.write_expiring(row, min, pen, out);
                 return Ok(row);
             }
