@@ -8,7 +8,8 @@ use crate::value::{PackedLimits, Value};
 
 /// Writes and reads payloads.
 pub trait Payloads: Debug + Sync {
-    /// The payload that a server of this release makes of a value; `None` for what it cannot hold.
+    /// The payload that a server of this release makes of a value, which leaves out what that server does
+    /// not know of values of the type; `None` for a type that it does not have.
     fn dump(&self, value: &Value, release: Release) -> Option<Vec<u8>>;
 
     /// The value in a payload, for a server of this release.
