@@ -34,6 +34,10 @@ pub(crate) const ALL: Page = Page {
         ("rdbtool inspect dump.rdb", "What is in this dump?"),
         ("rdbtool check /backups", "Are all of these dumps sound?"),
         ("rdbtool check --target valkey-9.1 dump.rdb", "Would that server load this one?"),
+        (
+            "rdbtool convert --target valkey-9.1 dump.rdb -o new.rdb",
+            "Make a file of it that this server loads.",
+        ),
         ("ssh db1 cat /var/lib/redis/dump.rdb | rdbtool check -", "Check without a copy."),
     ],
     exit: &[
@@ -57,6 +61,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
     match verb {
         [] => Some(&ALL),
         ["check"] => Some(&super::check::PAGE),
+        ["convert"] => Some(&super::convert::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),

@@ -6,6 +6,7 @@
 
 mod args;
 mod check;
+mod convert;
 mod filter;
 mod fix;
 mod generate;
@@ -72,6 +73,7 @@ verbs! {
     Inspect inspect::InspectArgs;
     Check check::CheckArgs;
     Repair repair::RepairArgs;
+    Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;
     Generate generate::GenerateArgs, hide;
 }

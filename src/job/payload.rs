@@ -7,10 +7,11 @@
 //! Here and not in the engine, which knows no file formats, and not in `rdb`, which knows no values.
 
 use super::load::Build;
+use super::target::refuses;
 use crate::encoding::crc64::crc64;
 use crate::engine::payload::{Payloads, Refused};
 use crate::engine::{Family, Release};
-use crate::finding::Severity;
+use crate::finding::{Code, Finding, Severity};
 use crate::limits::Limits;
 use crate::rdb::encode::{Encoder, Form};
 use crate::rdb::header::Dialect;
@@ -65,10 +66,19 @@ impl Payloads for RdbPayloads {
         let mut walker = Walker::new(true, Limits::default());
         let mut build = Build::new(row, *limits);
         walker.value(row, value, 0, &mut build);
-        if walker.findings.iter().any(|finding| finding.severity() == Severity::Error) {
+        if walker.findings.iter().any(|finding| keeps_out(finding, target.release)) {
             return Err(Refused::Data);
         }
         build.finish().ok_or(Refused::Data)
+    }
+}
+
+/// Whether a value with this finding does not get in. What is damaged does not, whatever the server would
+/// do with it; counters that do not add up do where the server does not look at them.
+fn keeps_out(finding: &Finding, server: &versions::Release) -> bool {
+    match finding.code {
+        Code::StreamEntriesAdded | Code::GroupEntriesRead => refuses(server, finding),
+        _ => finding.severity() == Severity::Error,
     }
 }
 

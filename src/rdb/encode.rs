@@ -5,9 +5,10 @@
 //! A value keeps its form where the target has it: what was packed stays packed, a table stays a table. A
 //! value without a form of its own is packed within the usual limits.
 
+use super::length::length;
 use super::loss::Loss;
-use super::object::{array, hash, list, module, set, stream_write, string, zset};
-use super::string::Strings;
+use super::object::{array, hash, list, module, set, stream_write, string as text, zset};
+use super::string::{Strings, string};
 use super::target::Target;
 use super::types::{DataType, RdbType};
 use crate::element::{Element, Str, Visit};
@@ -34,6 +35,8 @@ pub struct Pen {
     pub limits: PackedLimits,
     /// What the target cannot hold of the value at hand.
     pub losses: Vec<Loss>,
+    /// Added to expire times of fields, in ms.
+    pub shift_ttl_ms: i64,
     form: Form,
     /// The row that the value comes from.
     source: Option<&'static RdbType>,
@@ -147,13 +150,45 @@ impl Texts {
     }
 }
 
+/// Bytes of the longest listpack in a payload of this row, at most: what decides whether an entry of which
+/// servers disagree about the back length can be in it.
+pub fn longest_listpack(row: &RdbType, payload: &[u8]) -> u64 {
+    let text = |at| text_at(at).map_or(0, |(_, len)| len);
+    let whole = payload.len() as u64;
+    match (row.encoding, row.code) {
+        ("listpack", _) => text(payload),
+        ("listpackex", 25) => payload.get(8..).map_or(0, text),
+        ("listpackex", _) => text(payload),
+        // Nodes of a quicklist follow a container, those of a stream an id.
+        (_, 18) => longest_node(payload, |at| length(at).ok().map(|(rest, _)| rest)).unwrap_or(whole),
+        ("stream", _) => longest_node(payload, |at| Some(text_at(at)?.0)).unwrap_or(whole),
+        _ => 0,
+    }
+}
+
+/// A string: what follows it, and its length.
+fn text_at(at: &[u8]) -> Option<(&[u8], u64)> {
+    string(at).ok().map(|(rest, text)| (rest, text.len()))
+}
+
+fn longest_node(payload: &[u8], before: impl Fn(&[u8]) -> Option<&[u8]>) -> Option<u64> {
+    let (mut rest, nodes) = length(payload).ok()?;
+    let mut longest = 0;
+    for _ in 0..nodes {
+        let (after, len) = text_at(before(rest)?)?;
+        longest = longest.max(len);
+        rest = after;
+    }
+    Some(longest)
+}
+
 /// Encodes values, one after the other: [`Encoder::begin`], the elements, [`Encoder::finish`].
 #[derive(Debug)]
 pub struct Encoder {
     /// What all values share.
     pub pen: Pen,
     data: DataType,
-    text: string::Draft,
+    text: text::Draft,
     list: list::Draft,
     set: set::Draft,
     zset: zset::Draft,
@@ -187,6 +222,7 @@ impl Encoder {
             strings: Strings::new(compress),
             limits,
             losses: Vec::new(),
+            shift_ttl_ms: 0,
             form: Form::ByLimits,
             source: None,
             packed: false,
@@ -195,7 +231,7 @@ impl Encoder {
         Encoder {
             pen,
             data: DataType::String,
-            text: string::Draft::default(),
+            text: text::Draft::default(),
             list: list::Draft::default(),
             set: set::Draft::default(),
             zset: zset::Draft::default(),

@@ -14,3 +14,4 @@ pub mod target;
 pub mod types;
 pub mod versions;
 pub mod walk;
+pub mod writer;

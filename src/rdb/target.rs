@@ -38,6 +38,19 @@ impl Target {
         format!("{magic}{:0width$}", self.version, width = Header::LEN - magic.len())
     }
 
+    /// Whether it is a Redis.
+    pub fn is_redis(self) -> bool {
+        self.release.dialect == Dialect::Redis
+    }
+
+    /// The AUX field in which its servers state their version, and that version.
+    pub fn server_version(self) -> (&'static str, String) {
+        let (major, minor) = self.release.version();
+        let own = !self.is_redis() && major >= 8;
+        let name = if own { "valkey-ver" } else { "redis-ver" };
+        (name, format!("{major}.{minor}.0"))
+    }
+
     /// Whether it reads something that came with an RDB version, for a dialect.
     pub fn knows(self, since: u16, dialects: Dialects) -> bool {
         since <= self.version && self.release.knows(since, dialects)

@@ -282,6 +282,9 @@ impl Draft {
                 && self.texts.iter().all(|text| text.len() <= limits.hash_value)
         };
         let packed = pen.packs(fits);
+        for at in self.expires.iter_mut().flatten() {
+            *at = at.saturating_add(pen.shift_ttl_ms).clamp(0, EXPIRE_MAX_MS);
+        }
         if let Some(min) = self.expires.iter().flatten().min().copied() {
             // Valkey (22) has no packed hash with expire times.
             let rows: &[u8] = if packed { &[25, 22] } else { &[24, 22] };
