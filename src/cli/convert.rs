@@ -102,7 +102,7 @@ pub(crate) struct ConvertArgs {
     drop_expired: bool,
 
     /// Move every expire time, those of hash fields too: 7d, -90m, 250ms.
-    #[arg(long, value_name = "TIME", value_parser = duration_ms, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration_ms, allow_hyphen_values = true)]
     shift_ttl: Option<i64>,
 
     /// List every loss.
@@ -185,7 +185,7 @@ impl ConvertArgs {
             return self.tell(&mut io::stderr(), &to, target, &report, written, log);
         }
         signals::install().map_err(|err| Error::io(&to, "catch signals while writing", err))?;
-        let how = target::Options { mode: None, ..target::Options::default() };
+        let how = target::Options::default();
         let converted = to_file(&RealFs, (source, &input), &to, &options, self.lossy, how)?;
         let mut out = Output::open(None, &[])?;
         let written = converted.written.is_some();

@@ -80,10 +80,11 @@ impl Target {
         if self.version < 6 { Encodings::Old } else { Encodings::All }
     }
 
-    /// Appends a score as it writes it into packed sorted sets and commands: a whole number plainly (-0
-    /// becomes 0), else up to 7.0 as `%.17g`, since 7.2 with the digits of Grisu2.
+    /// Appends a score as it writes it into packed sorted sets and commands: a whole number plainly, else
+    /// up to 7.0 as `%.17g`, since 7.2 with the digits of Grisu2. Of -0, which 7.0 and later make 0 when
+    /// they pack it themselves and read as what it is, the sign is kept.
     pub fn score_text(self, score: f64, out: &mut Vec<u8>) {
-        match whole(score) {
+        match whole(score).filter(|_| score != 0.0 || score.is_sign_positive()) {
             Some(whole) => write_i64(whole, out),
             None if self.release.has_redis(7, 2) => double_grisu(score, out),
             None => double_17g(score, out),

@@ -126,11 +126,10 @@ impl Draft {
     fn group(&self, group: &Group, layout: Layout, pen: &mut Pen, out: &mut Vec<u8>) {
         pen.strings.write(self.text(&group.name), out);
         write_id(group.last_id, out);
-        // -1, which is unknown, is written as 2^64-1.
-        let read = group.entries_read.unwrap_or(-1);
         if layout.counters {
-            write_length(read as u64, out);
-        } else if read >= 0 {
+            // -1, which is unknown, is written as 2^64-1.
+            write_length(group.entries_read.unwrap_or(-1) as u64, out);
+        } else if group.entries_read.is_some() {
             pen.lose(Loss::StreamCounters);
         }
         let owned = self.pending(group, layout, pen);

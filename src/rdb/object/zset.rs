@@ -178,11 +178,9 @@ impl Draft {
     /// None: the result is that of all drafts.
     pub fn write(&mut self, pen: &mut Pen, out: &mut Vec<u8>) -> Result<&'static RdbType, Loss> {
         let order = self.order();
-        // A table keeps the sign of -0, packed bytes do not.
         let fits = |limits: &PackedLimits| {
             self.members.len() <= limits.zset_entries
                 && self.members.iter().all(|member| member.len() <= limits.zset_value)
-                && !self.scores.iter().any(|score| *score == 0.0 && score.is_sign_negative())
         };
         let packed = pen.packs(fits);
         if let Some(row) = pen.target.row(&[17, 12]).filter(|_| packed) {
