@@ -67,7 +67,7 @@ fn restored_by_servers() {
                 }
                 let style = release.digest_style(golden::LONG_AFTER_MS);
                 let want = of_value(key.value, false, style).to_string();
-                let Some(payload) = PAYLOADS.dump(key.value, release) else {
+                let Ok(payload) = PAYLOADS.dump(key.value, release) else {
                     let kind = key.value.encoding();
                     wrong.push(format!("{}: no payload of {kind}", path.display()));
                     continue;

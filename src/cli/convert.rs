@@ -16,13 +16,14 @@ use crate::error::Error;
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, open};
 use crate::job::convert::write::{to_file, to_stream};
-use crate::job::convert::{Options, Report};
+use crate::job::convert::Options;
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target};
 use crate::rdb::target::Target;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report::convert::{Conversion, text};
 use crate::report::convert_json::{self, ConvertJson};
+use crate::report::facts::File;
 use crate::report::json;
 
 /// Examples and exit status.
@@ -172,9 +173,14 @@ impl ConvertArgs {
             false => Input::File(self.path.clone()),
         };
         let source = open(&input, |_| {})?;
+        let (compression, disk_size) = (source.compression, source.size);
+        let filtered = !options.filter.is_open();
+        let file = File { path: &self.path, compression, disk_size, filtered };
         if source.kind != FileKind::Rdb {
             let name = self.path.display();
-            anyhow::bail!(Error::Usage(format!("{name} is no RDB; of AOFs this version makes none")));
+            anyhow::bail!(Error::Usage(format!(
+                "{name} is no RDB; of AOFs this version makes none"
+            )));
         }
         let Form::Rdb = self.to;
         if to == Path::new("-") {
@@ -182,14 +188,16 @@ impl ConvertArgs {
             let report = to_stream((source, &input), &mut out, &options, self.lossy)?;
             out.flush()?;
             let written = report.is_agreed(self.lossy);
-            return self.tell(&mut io::stderr(), &to, target, &report, written, log);
+            let conversion = Conversion { file, to: &to, target, report: &report, written };
+            return self.tell(&mut io::stderr(), &conversion, log);
         }
         signals::install().map_err(|err| Error::io(&to, "catch signals while writing", err))?;
         let how = target::Options::default();
         let converted = to_file(&RealFs, (source, &input), &to, &options, self.lossy, how)?;
         let mut out = Output::open(None, &[])?;
-        let written = converted.written.is_some();
-        let exit = self.tell(&mut out, &to, target, &converted.report, written, log)?;
+        let (report, written) = (&converted.report, converted.written.is_some());
+        let conversion = Conversion { file, to: &to, target, report, written };
+        let exit = self.tell(&mut out, &conversion, log)?;
         out.finish()?;
         Ok(exit)
     }
@@ -212,21 +220,21 @@ impl ConvertArgs {
     fn tell(
         &self,
         out: &mut dyn Write,
-        to: &Path,
-        target: Target,
-        report: &Report,
-        written: bool,
+        conversion: &Conversion<'_>,
         log: &Log,
     ) -> anyhow::Result<Exit> {
-        let conversion = Conversion { from: &self.path, to, target, report, written };
         if self.common.json {
-            json::line(out, &ConvertJson::new(&conversion))?;
-        } else if !self.common.quiet || !written {
+            json::line(out, &ConvertJson::new(conversion))?;
+        } else if !self.common.quiet || !conversion.written {
             let screen = Output::open(None, &[])?.screen(self.common.color);
-            text(out, &conversion, self.common.detail(self.verbose), &screen)?;
+            text(out, conversion, self.common.detail(self.verbose), &screen)?;
         }
+        let report = conversion.report;
         if !report.damage.is_empty() {
-            log.note("the source is damaged; see what check says of it, or take a file cut short with --tolerate tail");
+            log.note(
+                "the source is damaged; see what check says of it, or take a file that is cut short \
+                 with --tolerate tail",
+            );
             return Ok(Exit::Failed);
         }
         Ok(if report.losses.is_empty() { Exit::Clean } else { Exit::Look })

@@ -4,6 +4,7 @@
 //! Exit status, the same for every verb: 0 done and clean, 1 done and there is something to look at,
 //! 2 could not do it. 70 is a bug of ours.
 
+mod aof;
 mod args;
 mod check;
 mod convert;
@@ -75,6 +76,7 @@ verbs! {
     Repair repair::RepairArgs;
     Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;
+    Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;
 }
 

@@ -11,6 +11,7 @@ pub mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
+use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::Facts;
@@ -148,7 +149,12 @@ pub fn convert_rdb(
     for worker in workers {
         facts.merge(worker.facts);
     }
-    let (outcome, _) = file.finish().map_err(failed)?;
+    let (outcome, tail) = file.finish().map_err(failed)?;
+    if let Behind::Commands(_) = Behind::of(&facts, &outcome, &tail) {
+        let name = input.path().display();
+        let why = "an AOF, of which the RDB is only the start; this version converts RDB files";
+        return Err(Error::Usage(format!("{name} is {why}")));
+    }
     let finished = match write_error {
         Some(err) => Err(err),
         None => assembly.end(),
@@ -404,7 +410,9 @@ impl<'o> Converter<'o> {
                 let mut text = Vec::new();
                 let name = key.bytes(&mut text).unwrap_or_default();
                 match aux_fate(name) {
-                    AuxFate::Goes => writer::aux(target, &mut pen.strings, *key, *value, out.beside()),
+                    AuxFate::Goes => {
+                        writer::aux(target, &mut pen.strings, *key, *value, out.beside())
+                    }
                     AuxFate::IsNewlySaid => {}
                     AuxFate::Stays => drop(out.aux_left_out.insert(name.to_vec())),
                 }
@@ -467,8 +475,14 @@ fn aux_fate(name: &[u8]) -> AuxFate {
         b"redis-ver" | b"valkey-ver" | b"redis-bits" => AuxFate::IsNewlySaid,
         // The new file is not the start of an AOF, its place in a replication stream is not known, and
         // what a cluster's slots hold may be something else.
-        b"aof-preamble" | b"aof-base" | b"repl-stream-db" | b"repl-id" | b"repl-offset"
-        | b"slot-info" | b"cluster-asm-task" | b"cluster-slot-states" => AuxFate::Stays,
+        b"aof-preamble"
+        | b"aof-base"
+        | b"repl-stream-db"
+        | b"repl-id"
+        | b"repl-offset"
+        | b"slot-info"
+        | b"cluster-asm-task"
+        | b"cluster-slot-states" => AuxFate::Stays,
         _ => AuxFate::Goes,
     }
 }

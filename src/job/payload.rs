@@ -1,7 +1,8 @@
 //! DUMP payloads (FORMATS A.9), for the engine's DUMP and RESTORE, and for whoever sends keys one by one:
 //!
 //! ```text
-//! [key metadata, Redis 8.6 on] | u8 type | value | u16le RDB version | u64le CRC-64 of all before
+//! [key metadata, Redis 8.6 on] | u8 type | value | u16le RDB version | u64le CRC-64     DUMP, RESTORE
+//! { F5 | str code } …                            | u16le RDB version | u64le CRC-64     FUNCTION …
 //! ```
 //!
 //! Here and not in the engine, which knows no file formats, and not in `rdb`, which knows no values.
@@ -9,19 +10,22 @@
 use super::load::Build;
 use super::target::refuses;
 use crate::encoding::crc64::crc64;
-use crate::engine::payload::{Payloads, Refused};
-use crate::engine::{Family, Release};
+use crate::engine::{Failure, Family, Payloads, Release};
 use crate::finding::{Code, Finding, Severity};
 use crate::limits::Limits;
 use crate::rdb::encode::{Encoder, Form};
 use crate::rdb::header::Dialect;
 use crate::rdb::opcodes::Kind;
 use crate::rdb::shape::skip;
+use crate::rdb::string::string;
 use crate::rdb::target::Target;
 use crate::rdb::types::{DataType, Op, RdbType, Table};
 use crate::rdb::versions::{self, RELEASES, SHARED_LAST, VALKEY_FIRST};
 use crate::rdb::walk::Walker;
 use crate::value::{PackedLimits, Type, Value};
+
+/// The opcode before each library of a payload.
+const FUNCTION2: u8 = 0xf5;
 
 /// Version and checksum.
 const FOOTER: usize = 10;
@@ -32,26 +36,68 @@ pub static PAYLOADS: &dyn Payloads = &RdbPayloads { compress: true };
 /// Payloads as servers with `rdbcompression no` write them.
 pub static PLAIN_PAYLOADS: &dyn Payloads = &RdbPayloads { compress: false };
 
+/// Payloads as servers write them: bytes of an RDB.
 #[derive(Debug)]
 struct RdbPayloads {
     compress: bool,
 }
 
 impl Payloads for RdbPayloads {
-    fn dump(&self, value: &Value, release: Release) -> Option<Vec<u8>> {
+    fn unpack_functions(&self, payload: &[u8], newest: u16) -> Result<Vec<Vec<u8>>, Failure> {
+        let (mut rest, footer) = payload
+            .len()
+            .checked_sub(FOOTER)
+            .map(|at| payload.split_at(at))
+            .ok_or_else(wrong_footer)?;
+        let Some((&version, checksum)) = footer.split_first_chunk::<2>() else {
+            return Err(wrong_footer());
+        };
+        let body = payload.get(..rest.len() + 2).unwrap_or_default();
+        if u16::from_le_bytes(version) > newest || checksum != crc64(body).to_le_bytes() {
+            return Err(wrong_footer());
+        }
+        let mut codes = Vec::new();
+        while let Some((&opcode, code_at)) = rest.split_first() {
+            if opcode != FUNCTION2 {
+                return Err(Failure::new("ERR given type is not a function"));
+            }
+            let bad = || Failure::new("ERR Failed loading library code");
+            let (after, code) = string(code_at).map_err(|_| bad())?;
+            codes.push(code.bytes(&mut Vec::new()).map_err(|_| bad())?.to_vec());
+            rest = after;
+        }
+        Ok(codes)
+    }
+
+    fn pack_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8> {
+        let mut payload = Vec::new();
+        for code in codes {
+            payload.push(FUNCTION2);
+            // The 32-bit form of a length is right for every length that a command can have.
+            payload.push(0x80);
+            payload.extend_from_slice(&u32::try_from(code.len()).unwrap_or(u32::MAX).to_be_bytes());
+            payload.extend_from_slice(code);
+        }
+        payload.extend_from_slice(&version.to_le_bytes());
+        payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+        payload
+    }
+
+    fn dump(&self, value: &Value, release: Release) -> Result<Vec<u8>, Failure> {
         let target = target_of(release);
         let mut encoder = Encoder::new(target, self.compress, PackedLimits::DEFAULT);
         encoder.begin(data_type(value), Form::Table);
         value.elements(&mut encoder);
         let mut payload = vec![0];
-        let row = encoder.finish(&mut payload).ok()?;
+        let none = |_| Failure::new("ERR this release has no payload for such a value");
+        let row = encoder.finish(&mut payload).map_err(none)?;
         // What the release's form leaves out is what the release itself does not know.
         if let Some(code) = payload.first_mut() {
             *code = row.code;
         }
         payload.extend_from_slice(&target.version.to_le_bytes());
         payload.extend_from_slice(&crc64(&payload).to_le_bytes());
-        Some(payload)
+        Ok(payload)
     }
 
     fn restore(
@@ -59,18 +105,26 @@ impl Payloads for RdbPayloads {
         payload: &[u8],
         release: Release,
         limits: &PackedLimits,
-    ) -> Result<Value, Refused> {
+    ) -> Result<Value, Failure> {
         let target = target_of(release);
-        let body = check_footer(payload, target.release).ok_or(Refused::Footer)?;
-        let (row, value) = split(body, target).ok_or(Refused::Data)?;
+        let body = check_footer(payload, target.release).ok_or_else(wrong_footer)?;
+        let (row, value) = split(body, target).ok_or_else(bad_data)?;
         let mut walker = Walker::new(true, Limits::default());
         let mut build = Build::new(row, *limits);
         walker.value(row, value, 0, &mut build);
         if walker.findings.iter().any(|finding| keeps_out(finding, target.release)) {
-            return Err(Refused::Data);
+            return Err(bad_data());
         }
-        build.finish().ok_or(Refused::Data)
+        build.finish().ok_or_else(bad_data)
     }
+}
+
+fn wrong_footer() -> Failure {
+    Failure::new("ERR DUMP payload version or checksum are wrong")
+}
+
+fn bad_data() -> Failure {
+    Failure::new("ERR Bad data format")
 }
 
 /// Whether a value with this finding does not get in. What is damaged does not, whatever the server would
@@ -87,12 +141,14 @@ fn check_footer<'a>(payload: &'a [u8], server: &versions::Release) -> Option<&'a
     let (body, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER)?)?;
     let (version, checksum) = footer.split_first_chunk::<2>()?;
     let version = u16::from_le_bytes(*version);
-    let foreign = server.dialect == Dialect::Valkey && (SHARED_LAST + 1..VALKEY_FIRST).contains(&version);
+    let foreign =
+        server.dialect == Dialect::Valkey && (SHARED_LAST + 1..VALKEY_FIRST).contains(&version);
     if version > server.rdb_version || foreign {
         return None;
     }
     // Since 8.6 Redis takes 0 for "not taken".
-    let untaken = *checksum == [0; 8] && server.dialect == Dialect::Redis && server.rdb_version >= 13;
+    let untaken =
+        *checksum == [0; 8] && server.dialect == Dialect::Redis && server.rdb_version >= 13;
     let sum = crc64(payload.get(..body.len() + 2)?).to_le_bytes();
     (untaken || *checksum == sum).then_some(body)
 }
@@ -146,6 +202,7 @@ pub fn data_type(value: &Value) -> DataType {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::engine::functions::Shebang;
     use crate::value::Str;
 
     #[test]
@@ -157,13 +214,13 @@ mod tests {
             PAYLOADS.restore(payload, release, &PackedLimits::DEFAULT).map(|value| value.len())
         };
         assert_eq!(restore(&payload, newest), Ok(9));
-        assert_eq!(restore(&payload, Release::redis(7, 0)), Err(Refused::Footer), "too new");
-        assert_eq!(restore(&payload, Release::valkey(9, 1)), Err(Refused::Footer), "foreign");
+        assert_eq!(restore(&payload, Release::redis(7, 0)), Err(wrong_footer()), "too new");
+        assert_eq!(restore(&payload, Release::valkey(9, 1)), Err(wrong_footer()), "foreign");
         for at in 0..payload.len() {
             let mut damaged = payload.clone();
             damaged[at] ^= 1;
-            assert_eq!(restore(&damaged, newest), Err(Refused::Footer), "byte {at}");
-            assert_eq!(restore(&payload[..at], newest), Err(Refused::Footer), "cut at {at}");
+            assert_eq!(restore(&damaged, newest), Err(wrong_footer()), "byte {at}");
+            assert_eq!(restore(&payload[..at], newest), Err(wrong_footer()), "cut at {at}");
         }
         let mut untaken = payload.clone();
         let end = untaken.len() - 8;
@@ -173,7 +230,31 @@ mod tests {
         let mut untaken = old.clone();
         let end = untaken.len() - 8;
         untaken[end..].fill(0);
-        assert_eq!(restore(&untaken, Release::redis(7, 0)), Err(Refused::Footer));
+        assert_eq!(restore(&untaken, Release::redis(7, 0)), Err(wrong_footer()));
         assert_eq!(restore(&old, Release::valkey(9, 1)), Ok(9));
+    }
+
+    /// The payload that Redis 8.8 logged.
+    #[test]
+    fn a_servers_payload() {
+        let hex = "f5c3405f40641f23216c7561206e616d653d6d796c69620a72656469732e72656769737465725f0e\
+                   66756e6374696f6e28276631272c20e0000e0a6b2c61292072657475726e200640321063616c6c2827\
+                   736574272c6b5b315d2c612004052920656e64290e009e7bf9a54a31c2a4";
+        let payload: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect();
+        let codes = PAYLOADS.unpack_functions(&payload, 14).unwrap();
+        assert_eq!(Shebang::parse(&codes[0]).unwrap().name, b"mylib");
+        assert!(PAYLOADS.unpack_functions(&payload, 13).is_err(), "too new");
+        for at in 0..payload.len() {
+            let mut damaged = payload.clone();
+            damaged[at] ^= 1;
+            assert!(PAYLOADS.unpack_functions(&damaged, 14).is_err(), "byte {at}");
+            assert!(PAYLOADS.unpack_functions(&payload[..at], 14).is_err(), "cut at {at}");
+        }
+        let ours =
+            PAYLOADS.pack_functions(&codes.iter().map(Vec::as_slice).collect::<Vec<_>>(), 14);
+        assert_eq!(PAYLOADS.unpack_functions(&ours, 14).unwrap(), codes);
     }
 }

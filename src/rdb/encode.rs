@@ -160,7 +160,9 @@ pub fn longest_listpack(row: &RdbType, payload: &[u8]) -> u64 {
         ("listpackex", 25) => payload.get(8..).map_or(0, text),
         ("listpackex", _) => text(payload),
         // Nodes of a quicklist follow a container, those of a stream an id.
-        (_, 18) => longest_node(payload, |at| length(at).ok().map(|(rest, _)| rest)).unwrap_or(whole),
+        (_, 18) => {
+            longest_node(payload, |at| length(at).ok().map(|(rest, _)| rest)).unwrap_or(whole)
+        }
         ("stream", _) => longest_node(payload, |at| Some(text_at(at)?.0)).unwrap_or(whole),
         _ => 0,
     }
@@ -202,14 +204,38 @@ pub struct Encoder {
 macro_rules! draft {
     ($encoder:ident, $draft:ident => $do:expr) => {
         match $encoder.data {
-            DataType::String => { let $draft = &mut $encoder.text; $do }
-            DataType::List => { let $draft = &mut $encoder.list; $do }
-            DataType::Set => { let $draft = &mut $encoder.set; $do }
-            DataType::Zset => { let $draft = &mut $encoder.zset; $do }
-            DataType::Hash => { let $draft = &mut $encoder.hash; $do }
-            DataType::Stream => { let $draft = &mut $encoder.stream; $do }
-            DataType::Array => { let $draft = &mut $encoder.array; $do }
-            DataType::Module => { let $draft = &mut $encoder.module; $do }
+            DataType::String => {
+                let $draft = &mut $encoder.text;
+                $do
+            }
+            DataType::List => {
+                let $draft = &mut $encoder.list;
+                $do
+            }
+            DataType::Set => {
+                let $draft = &mut $encoder.set;
+                $do
+            }
+            DataType::Zset => {
+                let $draft = &mut $encoder.zset;
+                $do
+            }
+            DataType::Hash => {
+                let $draft = &mut $encoder.hash;
+                $do
+            }
+            DataType::Stream => {
+                let $draft = &mut $encoder.stream;
+                $do
+            }
+            DataType::Array => {
+                let $draft = &mut $encoder.array;
+                $do
+            }
+            DataType::Module => {
+                let $draft = &mut $encoder.module;
+                $do
+            }
         }
     };
 }

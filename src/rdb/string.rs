@@ -169,7 +169,9 @@ pub fn write_text_double(score: f64, out: &mut Vec<u8>) {
             }
             let len = out.len() - start - 1;
             // The longest has 24 characters.
-            u8::try_from(len).ok().zip(out.get_mut(start)).map(|(len, place)| *place = len);
+            if let (Ok(len), Some(place)) = (u8::try_from(len), out.get_mut(start)) {
+                *place = len;
+            }
             return;
         }
     };

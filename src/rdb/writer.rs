@@ -48,7 +48,8 @@ impl KeyHead<'_> {
                 out.extend_from_slice(&at.to_le_bytes());
             } else {
                 let seconds = at.div_euclid(1000);
-                let stored = i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { i32::MAX });
+                let stored =
+                    i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { i32::MAX });
                 if i64::from(stored) * 1000 != at {
                     lose(Loss::ExpireTime);
                 }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::check::Detail;
 use super::escape::{path, quoted};
-use super::facts::{expected_found, offset};
+use super::facts::{File, expected_found, offset};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use crate::job::convert::Report;
@@ -26,7 +26,7 @@ const SHOWN: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Conversion<'a> {
     /// The source.
-    pub(crate) from: &'a Path,
+    pub(crate) file: File<'a>,
     /// The new file.
     pub(crate) to: &'a Path,
     /// Whom it is for.
@@ -58,11 +58,16 @@ pub(crate) fn text(
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
-    let Conversion { from, to, target, report, .. } = conversion;
+    let Conversion { file, to, target, report, .. } = conversion;
     let word = conversion.word().to_ascii_uppercase();
     let style = if conversion.written { screen.strong } else { screen.error };
     let (name, version) = (target.release.name, target.version);
-    write!(out, "{} -> {}: {style}{word}{style:#} for {name} (RDB {version})", path(from), path(to))?;
+    write!(
+        out,
+        "{} -> {}: {style}{word}{style:#} for {name} (RDB {version})",
+        path(file.path),
+        path(to)
+    )?;
     writeln!(out, "{}", summary(conversion))?;
     for finding in report.damage.iter().take(SHOWN) {
         let what = expected_found(&finding.expected, &finding.found);
@@ -76,7 +81,8 @@ pub(crate) fn text(
         writeln!(out, "  with --lossy it is written without that")?;
     }
     if detail > Detail::Normal && !report.aux_left_out.is_empty() {
-        let names: Vec<_> = report.aux_left_out.iter().map(|name| quoted(name).to_string()).collect();
+        let names: Vec<_> =
+            report.aux_left_out.iter().map(|name| quoted(name).to_string()).collect();
         writeln!(out, "  AUX fields not carried over: {}", names.join(", "))?;
     }
     Ok(())

@@ -4,16 +4,20 @@ use serde::Serialize;
 
 use super::check_json::FindingJson;
 use super::convert::Conversion;
+use super::facts_json::FileJson;
 use super::json::Bytes;
+use crate::job::behind::Behind;
 use crate::job::convert::Lost;
 
 /// Fields beside those of every report, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
-    ("path", "The source."),
     ("output", "The new file."),
-    ("outcome", "converted, not written (for a loss that was not agreed to) or damaged (the source)."),
+    (
+        "outcome",
+        "converted, not written (for a loss that was not agreed to) or damaged (the source).",
+    ),
     ("target", "The server it is for."),
-    ("rdb_version", "Its RDB version."),
+    ("target_rdb_version", "Its RDB version."),
     ("keys", "Keys written."),
     ("expires", "Of them, with an expire time."),
     ("databases", "Array of the databases written to."),
@@ -21,7 +25,7 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("expired", "Keys left out by --drop-expired."),
     ("filtered", "Keys not selected."),
     ("lost", "Keys left out because the target cannot hold them."),
-    ("size", "Bytes of the new file."),
+    ("output_size", "Bytes of the new file."),
     (
         "losses",
         "Array of {loss, offset, whole}, with {db, key, type} of the key it is about: what the target \
@@ -35,11 +39,12 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
 /// One object a file.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConvertJson<'a> {
-    path: Bytes<'a>,
+    #[serde(flatten)]
+    file: FileJson<'a>,
     output: Bytes<'a>,
     outcome: &'static str,
     target: &'static str,
-    rdb_version: u16,
+    target_rdb_version: u16,
     keys: u64,
     expires: u64,
     databases: Vec<u64>,
@@ -47,7 +52,7 @@ pub(crate) struct ConvertJson<'a> {
     expired: u64,
     filtered: u64,
     lost: u64,
-    size: u64,
+    output_size: u64,
     losses: Vec<LostJson<'a>>,
     loss_counts: std::collections::BTreeMap<&'static str, u64>,
     damage: Vec<FindingJson<'a>>,
@@ -88,11 +93,11 @@ impl<'a> ConvertJson<'a> {
         let report = conversion.report;
         let counts = report.counts;
         ConvertJson {
-            path: Bytes(conversion.from.as_os_str().as_encoded_bytes()),
+            file: FileJson::new(&conversion.file, &report.facts, &report.outcome, Behind::Nothing),
             output: Bytes(conversion.to.as_os_str().as_encoded_bytes()),
             outcome: conversion.word(),
             target: conversion.target.release.name,
-            rdb_version: conversion.target.version,
+            target_rdb_version: conversion.target.version,
             keys: counts.keys,
             expires: counts.expires,
             databases: report.databases.iter().copied().collect(),
@@ -100,7 +105,7 @@ impl<'a> ConvertJson<'a> {
             expired: counts.expired,
             filtered: counts.filtered,
             lost: counts.lost,
-            size: if conversion.written { report.size } else { 0 },
+            output_size: if conversion.written { report.size } else { 0 },
             losses: report.lost.iter().map(LostJson::new).collect(),
             loss_counts: report.losses.iter().map(|(loss, n)| (loss.as_str(), *n)).collect(),
             damage: report.damage.iter().map(FindingJson::new).collect(),

@@ -38,7 +38,12 @@ fn text(entry: Entry<'_>) -> Str<'_> {
 }
 
 /// Packed bytes, and what is in them.
-fn packed(packing: Packing, blob: &[u8], visit: &mut dyn Visit, inside: impl FnOnce(&mut dyn Visit)) {
+fn packed(
+    packing: Packing,
+    blob: &[u8],
+    visit: &mut dyn Visit,
+    inside: impl FnOnce(&mut dyn Visit),
+) {
     visit.element(Element::Packed { packing, blob });
     inside(visit);
     visit.element(Element::Unpacked);

@@ -32,14 +32,18 @@ fn a_loss_must_be_agreed_to() {
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stdout.contains("NOT WRITTEN"), "{}", ran.stdout);
     assert!(ran.stdout.contains("field-ttl"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("\"products:vectors\" (module-value), the whole key"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("\"products:vectors\" (module-value), the whole key"),
+        "{}",
+        ran.stdout
+    );
     assert!(!out.exists() && names(&folder) == 0, "nothing is left behind");
 
     let (ran, out) = convert(&folder, &["--target", "redis-6.2", "--lossy", "--json"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let report = &ran.json()[0];
     assert_eq!(report["outcome"], "converted");
-    assert_eq!(report["rdb_version"], 9);
+    assert_eq!(report["target_rdb_version"], 9);
     assert_eq!(report["loss_counts"]["type"], 1);
     let losses = report["losses"].as_array().unwrap();
     assert!(losses.iter().any(|loss| loss["loss"] == "field-ttl" && loss["key"] == "cart:20"));
@@ -86,7 +90,8 @@ fn times_move_together() {
     let folder = TempDir::new().unwrap();
     let (ran, out) = convert(&folder, &["--target", "redis-8.2", "--shift-ttl", "-90m"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let (before, after) = (crate::load(&fs::read(shop()).unwrap()), crate::load(&fs::read(out).unwrap()));
+    let (before, after) =
+        (crate::load(&fs::read(shop()).unwrap()), crate::load(&fs::read(out).unwrap()));
     let mut moved = 0;
     for (db, key) in before.engine.iter() {
         let new = after.engine.keyspace(db).unwrap();
@@ -109,10 +114,8 @@ fn through_pipes() {
     let bytes = fs::read(shop()).unwrap();
     let folder = TempDir::new().unwrap();
     let (_, out) = convert(&folder, &["--target", "redis-8.2"]);
-    let shell = format!(
-        "'{}' convert - -o - --target redis-8.2 --quiet",
-        env!("CARGO_BIN_EXE_rdbtool")
-    );
+    let shell =
+        format!("'{}' convert - -o - --target redis-8.2 --quiet", env!("CARGO_BIN_EXE_rdbtool"));
     let mut child = std::process::Command::new("sh")
         .args(["-c", &shell])
         .stdin(std::process::Stdio::piped())
@@ -142,6 +145,12 @@ fn refused() {
     assert!(ran.stderr.contains("expected one of redis-2.4"), "{}", ran.stderr);
     let ran = rdbtool(["convert", name, "-o", "x", "--rdb-version", "15"]);
     assert_eq!(ran.code, Some(2));
+    let mut aof = fs::read(shop()).unwrap();
+    aof.extend_from_slice(b"*1\r\n$8\r\nFLUSHALL\r\n");
+    let to = folder.path().join("x").to_string_lossy().into_owned();
+    let ran = rdbtool_reading(&["convert", "-", "-o", &to, "--target", "redis-8.2"], &aof);
+    assert!(ran.code == Some(2) && ran.stderr.contains("is an AOF"), "{}", ran.stderr);
+    assert!(!Path::new(&to).exists());
     let ran = rdbtool(["convert", "Cargo.toml", "-o", "x", "--target", "redis-8.2"]);
     assert!(ran.stderr.contains("is no RDB"), "{}", ran.stderr);
 }

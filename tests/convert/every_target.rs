@@ -80,7 +80,9 @@ fn wrong(before: &Keys, bytes: &[u8], target: Target, met: &mut BTreeSet<Loss>) 
     }
     let sizes = check.facts.databases.iter().map(|(db, count)| (*db, count.keys, count.expires));
     let hints = check.facts.once.iter().filter_map(|fact| match fact {
-        rdbtool::job::rdb_facts::Fact::ResizeDb(db, keys, expires, _) => Some((*db, *keys, *expires)),
+        rdbtool::job::rdb_facts::Fact::ResizeDb(db, keys, expires, _) => {
+            Some((*db, *keys, *expires))
+        }
         _ => None,
     });
     if target.version >= 7 && !sizes.eq(hints) {
@@ -173,14 +175,15 @@ fn for_its_own_server_a_file_passes_through() {
 /// The release named by a folder such as `redis-7.2.6`.
 fn own_release(path: &Path) -> Option<&'static rdbtool::rdb::versions::Release> {
     let folder = path.iter().rev().filter_map(|part| part.to_str());
-    folder.filter_map(|part| {
-        let (family, version) = part.split_once('-')?;
-        let mut numbers = version.split('.');
-        let (major, minor) = (numbers.next()?, numbers.next()?);
-        let minor = minor.trim_end_matches("-dev");
-        let name = format!("{family}-{major}.{minor}");
-        // Valkey 9.1 takes the release that it names.
-        rdbtool::rdb::versions::Release::by_name(&name)
-    })
-    .next()
+    folder
+        .filter_map(|part| {
+            let (family, version) = part.split_once('-')?;
+            let mut numbers = version.split('.');
+            let (major, minor) = (numbers.next()?, numbers.next()?);
+            let minor = minor.trim_end_matches("-dev");
+            let name = format!("{family}-{major}.{minor}");
+            // Valkey 9.1 takes the release that it names.
+            rdbtool::rdb::versions::Release::by_name(&name)
+        })
+        .next()
 }

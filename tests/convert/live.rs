@@ -92,7 +92,9 @@ fn golden_files_are_loaded_and_the_same() {
     let all = std::env::var_os("RDBTOOL_TEST_ALL_FILES").is_some();
     let mut files = goldens();
     if !all {
-        println!("SKIP: of the golden files only those in db0-rich folders and the newest servers'");
+        println!(
+            "SKIP: of the golden files only those in db0-rich folders and the newest servers'"
+        );
         files.retain(|path| {
             let text = path.to_str().unwrap();
             ["8.6.3", "8.8-dev", "9.1.2", "2.4.18"].iter().any(|server| text.contains(server))

@@ -41,7 +41,9 @@ pub(crate) fn draw(dice: &mut Dice, key: Vec<u8>) -> Cmd {
     };
     let mut argv = vec![dice.word(&["RESTORE", "RESTORE", "RESTORE-ASKING"]), key, ttl, payload];
     for _ in 0..dice.below(4) {
-        argv.push(dice.word(&["REPLACE", "REPLACE", "ABSTTL", "IDLETIME", "FREQ", "10", "-1", "300"]));
+        argv.push(
+            dice.word(&["REPLACE", "REPLACE", "ABSTTL", "IDLETIME", "FREQ", "10", "-1", "300"]),
+        );
     }
     Cmd { argv, compare: Compare::Exact }
 }
@@ -56,11 +58,12 @@ impl Pair {
         let keys = self.engine.keyspace(db).into_iter().flat_map(|space| space.iter());
         let names: Vec<Vec<u8>> = keys.map(|key| key.key.to_vec()).collect();
         for name in names {
-            let Reply::Bulk(Some(theirs)) = self.client.command(&[b"DUMP", &name[..]]).unwrap() else {
+            let Reply::Bulk(Some(theirs)) = self.client.command(&[b"DUMP", &name[..]]).unwrap()
+            else {
                 continue;
             };
             let value = self.engine.value(db, &name).unwrap();
-            let Some(ours) = PLAIN_PAYLOADS.dump(value, release) else {
+            let Ok(ours) = PLAIN_PAYLOADS.dump(value, release) else {
                 // A graph that only the server builds.
                 assert!(matches!(value, Value::VectorSet(_)), "{}", name.escape_ascii());
                 continue;

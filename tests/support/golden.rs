@@ -1,5 +1,8 @@
 //! The golden RDB files: what real servers wrote, with their own word on it.
 
+// Each test uses a part.
+#![allow(dead_code)]
+
 use std::path::{Path, PathBuf};
 
 use rdbtool::engine::Config;

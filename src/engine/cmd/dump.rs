@@ -1,4 +1,4 @@
-//! DUMP and RESTORE. The payloads themselves are not the engine's: see [`crate::engine::payload`].
+//! DUMP and RESTORE. The payloads themselves are not the engine's: see [`crate::engine::Payloads`].
 
 use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
@@ -6,7 +6,6 @@ use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::keyspace::{Access, Item};
-use crate::engine::payload::{Payloads, Refused};
 use crate::engine::reply::Reply;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -15,18 +14,11 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("restore-asking", -4, WRITE | DENYOOM, Keys::ONE, Since::both(3, 0), restore),
 ];
 
-fn payloads(ctx: &Ctx<'_>) -> Result<&'static dyn Payloads, Failure> {
-    let missing = || Failure::new("ERR this engine was given nothing that knows DUMP payloads");
-    ctx.engine.config().payloads.ok_or_else(missing)
-}
-
 /// `DUMP key`
 fn dump(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let payloads = payloads(ctx)?;
-    let release = ctx.release();
+    let (payloads, release) = (ctx.engine.config().payloads, ctx.release());
     let Some(value) = ctx.value(argv[1]) else { return Ok(Reply::Nil) };
-    let cannot = || Failure::new("ERR the value has no form that this release's payloads hold");
-    payloads.dump(value, release).map(Reply::Bulk).ok_or_else(cannot)
+    payloads.dump(value, release).map(Reply::Bulk)
 }
 
 /// What may follow the payload.
@@ -46,7 +38,8 @@ impl Options {
                 options.replace = true;
             } else if args::is(word, "absttl") {
                 options.absolute = true;
-            } else if args::is(word, "idletime") && !matches!(options.access, Some(Access::Freq(_))) {
+            } else if args::is(word, "idletime") && !matches!(options.access, Some(Access::Freq(_)))
+            {
                 let idle = args::int(args.next().ok_or(Failure::SYNTAX)?)?;
                 let wrong = |_| Failure::new("ERR Invalid IDLETIME value, must be >= 0");
                 options.access = Some(Access::Idle(u64::try_from(idle).map_err(wrong)?));
@@ -64,7 +57,6 @@ impl Options {
 
 /// `RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds | FREQ frequency]`
 fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let payloads = payloads(ctx)?;
     let (key, payload) = (argv[1], argv[3]);
     let options = Options::parse(argv)?;
     if !options.replace && ctx.find(key).is_some() {
@@ -74,12 +66,8 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     if ttl < 0 {
         return Err(Failure::new("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = payloads.restore(payload, ctx.release(), &ctx.limits()).map_err(|refused| {
-        Failure::new(match refused {
-            Refused::Footer => "ERR DUMP payload version or checksum are wrong",
-            Refused::Data => "ERR Bad data format",
-        })
-    })?;
+    let payloads = ctx.engine.config().payloads;
+    let value = payloads.restore(payload, ctx.release(), &ctx.limits())?;
     ctx.check_memory(value.memory())?;
     let deleted = options.replace && ctx.delete(key);
     let expire_at_ms = match ttl {

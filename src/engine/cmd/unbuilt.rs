@@ -14,7 +14,6 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("evalsha", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
     cmd("script", -2, WRITE, Keys::None, Since::both(2, 6), unbuilt),
     cmd("fcall", -3, WRITE, SCRIPT, Since::both(7, 0), unbuilt),
-    cmd("function", -2, WRITE, Keys::None, Since::both(7, 0), unbuilt),
     cmd("publish", 3, 0, Keys::None, Since::both(2, 0), unbuilt),
     cmd("spublish", 3, 0, Keys::None, Since::both(7, 0), unbuilt),
     cmd("sflush", -3, WRITE, Keys::None, Since::redis(8, 0), unbuilt),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{Options, Report, Sink, convert_rdb};
 use crate::error::{Error, Result};
-use crate::finding::Severity;
+use crate::finding::{Code, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::check::{self, check_rdb};
@@ -91,7 +91,9 @@ pub fn to_stream(
     let reader = Box::new(file.try_clone().map_err(failed("read a temporary file in"))?);
     verify(reader, Path::new("-"), &report, options)?;
     file.rewind().map_err(failed("read a temporary file in"))?;
-    io::copy(&mut file, out).and_then(|_| out.flush()).map_err(|err| Error::io("-", "write", err))?;
+    io::copy(&mut file, out)
+        .and_then(|_| out.flush())
+        .map_err(|err| Error::io("-", "write", err))?;
     Ok(report)
 }
 
@@ -115,6 +117,9 @@ fn verify(
     // It has no name yet under which it could be read once more.
     let checked = check_rdb(source, &Input::Stdin, &check)?;
     if let Some(finding) = checked.findings.iter().find(|f| f.severity() == Severity::Error) {
+        if finding.code == Code::DupKey && !options.map_db.is_empty() {
+            return refuse("databases that are put together have a key in common".to_owned());
+        }
         let key = finding.key.as_ref().map(|place| place.key.escape_ascii().to_string());
         let of = key.map_or(String::new(), |key| format!(" in \"{key}\""));
         return refuse(format!(

@@ -129,7 +129,6 @@ pub fn is_one_listpack(payload: &[u8]) -> bool {
     matches!(payload, [1, 2, ..])
 }
 
-
 /// Elements up to which servers before 3.2 packed a list, and bytes of each.
 const ZIPLIST_ENTRIES: usize = 512;
 const ZIPLIST_VALUE: usize = 64;

@@ -249,7 +249,9 @@ impl Visit for Draft {
             }
             Element::Producer(name) => {
                 let name = self.keep(name);
-                self.idmp.iter_mut().for_each(|idmp| idmp.producers.push((name.clone(), Vec::new())));
+                self.idmp
+                    .iter_mut()
+                    .for_each(|idmp| idmp.producers.push((name.clone(), Vec::new())));
             }
             Element::ProducerId { iid, id } => {
                 let iid = self.keep(iid);
