@@ -6,18 +6,21 @@
 //! only after the keys: they are filled in afterwards ([`Sink::patch`]). [`write`] puts the file in its
 //! place once it was read back.
 
+mod assembly;
+mod beside;
 pub mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+
+use assembly::{Assembly, Piece};
 
 use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::Facts;
 use super::rdb_file::RdbFile;
-use crate::element::{Ignore, Str};
-use crate::encoding::crc64;
+use crate::element::Ignore;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
@@ -28,7 +31,7 @@ use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Chunk, Outcome};
 use crate::rdb::target::Target;
 use crate::rdb::walk::{BacklenSeen, Walker};
-use crate::rdb::writer::{self, KeyHead};
+use crate::rdb::writer::KeyHead;
 use crate::record::{Event, KeyRecord, Record};
 
 /// How to convert.
@@ -242,16 +245,6 @@ impl Out {
     }
 }
 
-/// Bytes of the new file.
-#[derive(Debug, Default)]
-struct Piece {
-    /// The database of the keys; `None` for what stands beside them.
-    db: Option<u64>,
-    bytes: Vec<u8>,
-    keys: u64,
-    expires: u64,
-}
-
 struct Converter<'o> {
     options: &'o Options,
     encoder: Encoder,
@@ -400,46 +393,6 @@ impl<'o> Converter<'o> {
         self.walker.findings.clear();
         if target.release.narrow_backlen { !seen.wide } else { !seen.narrow }
     }
-
-    fn record(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
-        let target = self.options.target;
-        let pen = &mut self.encoder.pen;
-        let offset = record.span.start;
-        let lost = match &record.event {
-            Event::Aux { key, value } => {
-                let mut text = Vec::new();
-                let name = key.bytes(&mut text).unwrap_or_default();
-                match aux_fate(name) {
-                    AuxFate::Goes => {
-                        writer::aux(target, &mut pen.strings, *key, *value, out.beside())
-                    }
-                    AuxFate::IsNewlySaid => {}
-                    AuxFate::Stays => drop(out.aux_left_out.insert(name.to_vec())),
-                }
-                None
-            }
-            Event::Function { code } => {
-                writer::function(target, &mut pen.strings, *code, out.beside()).err()
-            }
-            Event::FunctionPreGa { name, engine, code, .. } => {
-                let whole = translated(*name, *engine, *code);
-                writer::function(target, &mut pen.strings, Str::Raw(&whole), out.beside()).err()
-            }
-            Event::ModuleAux { .. } if target.version >= 9 => {
-                out.beside().extend_from_slice(bytes);
-                None
-            }
-            Event::ModuleAux { .. } => Some(Loss::ModuleAux),
-            Event::SlotImport { .. } if !target.is_redis() && target.version >= 80 => {
-                out.beside().extend_from_slice(bytes);
-                None
-            }
-            Event::SlotImport { .. } => Some(Loss::SlotImport),
-            Event::Opaque { .. } => Some(Loss::Opaque),
-            _ => None,
-        };
-        lost.into_iter().for_each(|loss| out.lose(loss, None, offset, true));
-    }
 }
 
 /// How a value was written.
@@ -458,40 +411,6 @@ fn is_foreign_vectorset(target: Target, key: &KeyRecord<'_>) -> bool {
     !target.release.vectorset
         && key.rdb_type.code == 7
         && type_name(key.rdb_type, key.payload) == "vectorset"
-}
-
-/// What becomes of an AUX field.
-enum AuxFate {
-    /// It is as true of the new file.
-    Goes,
-    /// The new file says it itself.
-    IsNewlySaid,
-    /// It was true of the source only.
-    Stays,
-}
-
-fn aux_fate(name: &[u8]) -> AuxFate {
-    match name {
-        b"redis-ver" | b"valkey-ver" | b"redis-bits" => AuxFate::IsNewlySaid,
-        // The new file is not the start of an AOF, its place in a replication stream is not known, and
-        // what a cluster's slots hold may be something else.
-        b"aof-preamble"
-        | b"aof-base"
-        | b"repl-stream-db"
-        | b"repl-id"
-        | b"repl-offset"
-        | b"slot-info"
-        | b"cluster-asm-task"
-        | b"cluster-slot-states" => AuxFate::Stays,
-        _ => AuxFate::Goes,
-    }
-}
-
-/// A function of the 7.0 release candidates as the library that 7.0 makes of it.
-fn translated(name: Str<'_>, engine: Str<'_>, code: Str<'_>) -> Vec<u8> {
-    let text = |text: Str<'_>| text.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
-    let (engine, name, code) = (text(engine).to_ascii_lowercase(), text(name), text(code));
-    [b"#!", &engine[..], b" name=", &name, b"\n", &code].concat()
 }
 
 impl Worker<Chunk> for Converter<'_> {
@@ -518,106 +437,5 @@ impl Worker<Chunk> for Converter<'_> {
             }
         }
         out
-    }
-}
-
-/// Puts the pieces together.
-struct Assembly<'s> {
-    sink: &'s mut dyn Sink,
-    target: Target,
-    len: u64,
-    crc: u64,
-    /// The database at hand.
-    section: Option<Section>,
-    databases: BTreeSet<u64>,
-    /// RESIZEDB records to be filled in: offset, keys, expires.
-    counts: Vec<(u64, u64, u64)>,
-    pending: Vec<u8>,
-}
-
-/// A run of keys of one database.
-struct Section {
-    db: u64,
-    /// Where its RESIZEDB is, if it has one.
-    offset: u64,
-    keys: u64,
-    expires: u64,
-}
-
-impl<'s> Assembly<'s> {
-    fn new(sink: &'s mut dyn Sink, target: Target) -> Assembly<'s> {
-        let (databases, counts, pending) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Assembly { sink, target, len: 0, crc: 0, section: None, databases, counts, pending }
-    }
-
-    fn begin(&mut self) {
-        let mut strings = crate::rdb::string::Strings::new(false);
-        writer::begin(self.target, &mut strings, &mut self.pending);
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sink.write_all(bytes)?;
-        self.crc = crc64::extend(self.crc, bytes);
-        self.len += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let pending = std::mem::take(&mut self.pending);
-        self.put(&pending)?;
-        self.pending = pending;
-        self.pending.clear();
-        Ok(())
-    }
-
-    fn piece(&mut self, piece: Piece) -> io::Result<()> {
-        if let Some(db) = piece.db
-            && self.section.as_ref().is_none_or(|section| section.db != db)
-        {
-            self.close_section();
-            self.open_section(db);
-        }
-        self.flush()?;
-        self.put(&piece.bytes)?;
-        if let Some(section) = &mut self.section {
-            section.keys += piece.keys;
-            section.expires += piece.expires;
-        }
-        Ok(())
-    }
-
-    fn open_section(&mut self, db: u64) {
-        writer::select_db(db, &mut self.pending);
-        let offset = self.len + self.pending.len() as u64;
-        self.pending.extend(writer::resize_db(self.target, 0, 0).into_iter().flatten());
-        self.databases.insert(db);
-        self.section = Some(Section { db, offset, keys: 0, expires: 0 });
-    }
-
-    fn close_section(&mut self) {
-        if let Some(section) = self.section.take() {
-            self.counts.push((section.offset, section.keys, section.expires));
-        }
-    }
-
-    /// Ends the file; its size, and the databases in it.
-    fn end(mut self) -> io::Result<(u64, BTreeSet<u64>)> {
-        self.close_section();
-        self.pending.extend_from_slice(&writer::END);
-        self.flush()?;
-        for (offset, keys, expires) in std::mem::take(&mut self.counts) {
-            let records = writer::resize_db(self.target, 0, 0);
-            let records = records.zip(writer::resize_db(self.target, keys, expires));
-            if let Some((old, new)) = records {
-                self.sink.patch(offset, &old, &new)?;
-                let after = self.len - offset - new.len() as u64;
-                self.crc = crc64::patched(self.crc, &old, &new, after);
-            }
-        }
-        if writer::has_checksum(self.target) {
-            let crc = self.crc;
-            self.put(&crc.to_le_bytes())?;
-        }
-        Ok((self.len, self.databases))
     }
 }
