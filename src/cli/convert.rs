@@ -24,7 +24,7 @@ use crate::rdb::versions::{RELEASES, Release};
 use crate::report::convert::{Conversion, text};
 use crate::report::convert_json::{self, ConvertJson};
 use crate::report::facts::File;
-use crate::report::json;
+use crate::report::{facts_json, json};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -51,7 +51,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was written: wrong usage, an error, or a damaged source."),
     ],
-    json: convert_json::FIELDS,
+    json: &[facts_json::FIELDS, convert_json::FIELDS],
 };
 
 /// Make another RDB of an RDB, for any server, newer or older, Redis or Valkey
