@@ -8,6 +8,7 @@ mod aof;
 mod aof_log;
 mod args;
 mod check;
+mod convert;
 mod filter;
 mod fix;
 mod generate;
@@ -78,6 +79,7 @@ verbs! {
     Inspect inspect::InspectArgs;
     Check check::CheckArgs;
     Repair repair::RepairArgs;
+    Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;
