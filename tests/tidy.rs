@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "job",
         &[
             "input", "engine", "persist", "aof", "value", "rdb", "record", "element", "encoding",
-            "finding", "limits", "error", "glob", "repeats",
+            "finding", "limits", "loss", "error", "glob", "repeats",
         ],
     ),
     ("input", &["rdb", "error"]),

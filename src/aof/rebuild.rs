@@ -149,6 +149,8 @@ impl Rebuild {
 
     /// A command on the key.
     fn on_key(&mut self, name: &[u8], more: &[&[u8]]) {
+        // What is still to be written is on this key too.
+        self.flush();
         let key = std::mem::take(&mut self.key);
         self.command(&[&[name, &key], more].concat());
         self.key = key;
