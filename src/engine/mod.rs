@@ -32,6 +32,7 @@ pub mod longdouble;
 mod release;
 mod reply;
 mod session;
+pub mod shards;
 mod watch;
 
 pub use command::{Command, resolve};
