@@ -60,7 +60,8 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["inspect"] => Some(&super::inspect::PAGE),
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),
-        ["rdb", verb] => page(&[verb]),
+        ["aof"] => Some(&super::aof::PAGE),
+        ["rdb" | "aof", verb] => page(&[verb]),
         _ => None,
     }
 }

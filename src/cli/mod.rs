@@ -4,6 +4,7 @@
 //! Exit status, the same for every verb: 0 done and clean, 1 done and there is something to look at,
 //! 2 could not do it. 70 is a bug of ours.
 
+mod aof;
 mod args;
 mod check;
 mod filter;
@@ -73,6 +74,7 @@ verbs! {
     Check check::CheckArgs;
     Repair repair::RepairArgs;
     Rdb rdb::RdbArgs;
+    Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;
 }
 
