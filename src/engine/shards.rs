@@ -216,7 +216,8 @@ fn gathered<E: DerefMut<Target = Engine>>(
     let positions = call.command.key_positions(argv);
     let keys: Vec<&[u8]> = positions.iter().filter_map(|at| argv.get(*at).copied()).collect();
     let host = keys.first().map_or(0, |key| shard_of(key, used));
-    let guests = || keys.iter().map(|key| (shard_of(key, used), *key)).filter(|(at, _)| *at != host);
+    let guests =
+        || keys.iter().map(|key| (shard_of(key, used), *key)).filter(|(at, _)| *at != host);
     for (home, key) in guests() {
         let items = engines.get_mut(home).map(|engine| engine.take_all(key)).unwrap_or_default();
         if let Some(engine) = engines.get_mut(host) {
@@ -269,8 +270,10 @@ impl Shards {
 
     /// All of it in one engine.
     pub fn into_engine(self) -> Engine {
-        let mut engines =
-            self.engines.into_iter().map(|e| e.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let mut engines = self
+            .engines
+            .into_iter()
+            .map(|e| e.into_inner().unwrap_or_else(PoisonError::into_inner));
         let mut first = engines.next().unwrap_or_else(|| Engine::new(Config::default()));
         engines.for_each(|mut other| first.absorb(&mut other));
         first

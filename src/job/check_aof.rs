@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use super::aof_file::AofFile;
 use super::check::{self, Kept, Verdict, check_part};
-use super::commands::{Known, Lookup, look};
+use super::commands::{Known, Lookup, look, misplaced, torn_multi, unknown};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::Met;
 use super::rdb_file::Extent;
@@ -278,9 +278,17 @@ impl Sums {
 
 /// What only the whole file can tell.
 fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Kept) {
-    if let Some(damage) = &outcome.damage {
-        findings.list.push(damage.finding.clone());
+    findings.list.extend(ending(outcome));
+    if sums.commands == 0 && start == 0 && outcome.damage.is_none() {
+        let size = outcome.size;
+        findings.list.push(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
     }
+}
+
+/// What the end of the commands tells: damage, a transaction that does not end.
+pub(super) fn ending(outcome: &Outcome) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        outcome.damage.iter().map(|damage| damage.finding.clone()).collect();
     let cut = match outcome.damage.as_ref().map(|damage| &damage.kind) {
         None => Some("the end of the file"),
         Some(Kind::Cut { .. } | Kind::NulTail(_)) => Some("a damaged end"),
@@ -288,12 +296,9 @@ fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Kept) {
         Some(_) => None,
     };
     if let Some((multi, end)) = outcome.state.multi.zip(cut) {
-        findings.list.push(open_multi(multi, outcome.end, end));
+        findings.push(open_multi(multi, outcome.end, end));
     }
-    if sums.commands == 0 && start == 0 && outcome.damage.is_none() {
-        let size = outcome.size;
-        findings.list.push(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
-    }
+    findings
 }
 
 fn open_multi(multi: Multi, end: u64, what: &str) -> Finding {
@@ -305,14 +310,6 @@ fn open_multi(multi: Multi, end: u64, what: &str) -> Finding {
         }
         Some(torn) => torn_multi(multi, torn, &format!("{what} without an EXEC")),
     }
-}
-
-fn torn_multi(multi: Multi, torn: u64, end: &str) -> Finding {
-    let found = format!(
-        "the writes of another run of the server from {torn:#x} on, and then {end}; {} commands in all",
-        multi.commands
-    );
-    Finding::new(Code::AofMultiTorn, multi.offset..torn, "EXEC", found)
 }
 
 /// What a worker makes of a chunk.
@@ -389,7 +386,7 @@ impl Checker<'_> {
             }
             // `*0` is odd enough.
             _ if command.args.is_empty() => {}
-            other => out.findings.push(unknown(command, other, span.clone())),
+            other => out.findings.push(unknown(command.args, other, span.clone())),
         }
         if step != Step::Plain {
             self.step(command, step, item, out);
@@ -399,38 +396,9 @@ impl Checker<'_> {
     /// What transactions and databases say.
     fn step(&self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
         let span = item.record.span.clone();
+        out.transactions += u64::from(matches!(step, Step::Exec(_)));
         let databases = self.options.rdb.databases;
-        let finding = match step {
-            Step::Plain | Step::Multi => return,
-            Step::Select(db) if db < databases => return,
-            Step::Select(db) => {
-                let expected = format!("a database below {databases}, the `databases` setting");
-                Finding::new(Code::AofDbRange, span, expected, db.to_string())
-            }
-            Step::SelectInvalid => {
-                let found = shown(command.args.get(1).copied().unwrap_or_default());
-                Finding::new(Code::AofDbInvalid, span, "a database number below 2^31", found)
-            }
-            Step::MultiNested => {
-                let open = item.state.multi.map_or(0, |multi| multi.offset);
-                let expected = format!("EXEC for the MULTI at {open:#x}");
-                Finding::new(Code::AofMultiNested, span, expected, "another MULTI")
-            }
-            Step::ExecAlone => {
-                Finding::new(Code::AofExecAlone, span, "EXEC only after MULTI", "EXEC alone")
-            }
-            Step::Exec(multi) => {
-                out.transactions += 1;
-                match multi.torn_at {
-                    None => return,
-                    Some(torn) => {
-                        let end = format!("the EXEC of another transaction at {:#x}", span.start);
-                        torn_multi(multi, torn, &end)
-                    }
-                }
-            }
-        };
-        out.findings.push(finding);
+        out.findings.extend(misplaced(step, command.args, item.state, databases, span));
     }
 
     /// Notes where the file may be cut, and bounds what is kept.
@@ -479,24 +447,5 @@ fn annotation(means: Means, item: &Item<'_>, out: &mut Out) {
             out.findings.push(Finding::new(Code::AofTimestamp, span, "TS:<seconds>", found));
         }
         _ => {}
-    }
-}
-
-#[cold]
-fn unknown(command: &Command<'_>, known: Known, span: Range<u64>) -> Finding {
-    let name = shown(command.name());
-    match known {
-        Known::Arity(row) => {
-            let least = if row.arity < 0 { "at least " } else { "" };
-            let wanted = row.arity.unsigned_abs();
-            let expected = format!("{least}{wanted} arguments, the name counted");
-            let found = format!("{} with {}", row.name, command.args.len());
-            Finding::new(Code::AofArity, span, expected, found)
-        }
-        Known::Module => {
-            let expected = "commands that every server knows";
-            Finding::new(Code::AofModuleCommand, span, expected, name)
-        }
-        _ => Finding::new(Code::AofUnknownCommand, span, "the name of a command", name),
     }
 }

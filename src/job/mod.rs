@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod inspect_aof;
 pub mod load;
 pub mod log;
+pub mod look;
 pub mod pipeline;
 pub mod rate;
 pub mod rdb_facts;

@@ -154,7 +154,9 @@ pub(super) fn with<T>(
         let result = body(&mut all);
         all.rest();
         *used = all.used;
-        let Lanes { mut tally, full, .. } = all;
+        let Lanes { mut tally, full, lanes, held, .. } = all;
+        // Without senders the lanes come to an end.
+        drop((lanes, held));
         for handle in handles {
             match handle.join() {
                 Ok(other) => tally.merge(other),
@@ -167,7 +169,12 @@ pub(super) fn with<T>(
     })
 }
 
-fn toil(engine: &Mutex<Engine>, work: &Receiver<Batch>, done: &Sender<Done>, limit: usize) -> Tally {
+fn toil(
+    engine: &Mutex<Engine>,
+    work: &Receiver<Batch>,
+    done: &Sender<Done>,
+    limit: usize,
+) -> Tally {
     let mut tally = Tally::new(limit);
     let mut session = Session::new();
     while let Ok(batch) = work.recv() {
@@ -274,7 +281,8 @@ impl<'s> Lanes<'s> {
 
     /// Takes every shard: the lanes must be at rest.
     fn take_all(&mut self) {
-        let lock = |engine: &'s Mutex<Engine>| engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock =
+            |engine: &'s Mutex<Engine>| engine.lock().unwrap_or_else(PoisonError::into_inner);
         self.held = self.engines.iter().map(lock).collect();
     }
 

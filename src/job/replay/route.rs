@@ -16,6 +16,7 @@ use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::Chunk;
 use crate::aof::state::{Stamp, Step};
 use crate::engine::{Command as Row, resolve};
+use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::job::commands::{Known, look, misplaced, unknown};
 use crate::job::log::Place;
@@ -29,9 +30,16 @@ pub(super) struct Route<'r, 's> {
     until: Option<Place>,
     db: u64,
     open: Option<Open>,
+    skipped: BTreeMap<String, u64>,
+    timestamp: Option<i64>,
+    stop: Option<Stop>,
+}
+
+/// What is known at the end.
+pub(super) struct Routed {
     /// Commands that could not be run at all, by name.
     pub(super) skipped: BTreeMap<String, u64>,
-    /// Commands of transactions that did not end.
+    /// Commands of a transaction that did not end.
     pub(super) dropped: u64,
     /// The last timestamp, in seconds.
     pub(super) timestamp: Option<i64>,
@@ -50,7 +58,6 @@ struct Open {
     commands: u64,
     /// The database at its DISCARD: nothing behind that is run.
     discarded: Option<u64>,
-    db_before: u64,
 }
 
 impl<'r, 's> Route<'r, 's> {
@@ -66,14 +73,16 @@ impl<'r, 's> Route<'r, 's> {
             db: 0,
             open: None,
             skipped: BTreeMap::new(),
-            dropped: 0,
             timestamp: None,
             stop: None,
         }
     }
 
     /// Sends the commands of a chunk on their way. Is more wanted?
-    pub(super) fn chunk(&mut self, chunk: &Arc<Chunk>) -> bool {
+    ///
+    /// # Errors
+    /// When a transaction is larger than what may be held.
+    pub(super) fn chunk(&mut self, chunk: &Arc<Chunk>) -> Result<bool> {
         let mut reader = Reader::new(chunk);
         while self.stop.is_none()
             && let Some(item) = reader.next_record()
@@ -89,19 +98,34 @@ impl<'r, 's> Route<'r, 's> {
         }
         if let Some(open) = self.open.as_mut().filter(|open| !open.list.is_empty()) {
             open.before.push((Arc::clone(chunk), std::mem::take(&mut open.list)));
+            let end = chunk.offset + chunk.bytes().len() as u64;
+            if end - open.start > self.options.limits.record {
+                let at = open.start;
+                return Err(Error::Usage(format!(
+                    "the transaction at {at:#x} is larger than what may be held (see --max-record)"
+                )));
+            }
         }
         if !self.lanes.end_chunk(chunk, self.options.engine.max_memory) {
             self.stop = Some(Stop::Memory);
         }
-        self.stop.is_none()
+        Ok(self.stop.is_none())
+    }
+
+    /// A buffer for the next chunk.
+    pub(super) fn spare(&mut self) -> Vec<u8> {
+        self.lanes.spare()
+    }
+
+    /// The chunk is done with here.
+    pub(super) fn recycle(&mut self, chunk: Arc<Chunk>) {
+        self.lanes.recycle(chunk);
     }
 
     /// At the end, what is in an open transaction is dropped.
-    pub(super) fn end(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.dropped += open.commands;
-            self.db = open.db_before;
-        }
+    pub(super) fn end(self) -> Routed {
+        let dropped = self.open.map_or(0, |open| open.commands);
+        Routed { skipped: self.skipped, dropped, timestamp: self.timestamp, stop: self.stop }
     }
 
     fn has_failed(&self) -> bool {
@@ -193,8 +217,7 @@ impl<'r, 's> Route<'r, 's> {
         match step {
             Step::Select(db) => self.db = db,
             Step::Multi => {
-                let open = Open { start: span.start, db_before: self.db, ..Open::default() };
-                self.open = Some(open);
+                self.open = Some(Open { start: span.start, ..Open::default() });
             }
             Step::Exec(_) => self.commit(chunk, span.end),
             _ => {}
