@@ -7,18 +7,22 @@
 mod aof;
 mod args;
 mod check;
+mod digest;
 mod filter;
 mod fix;
 mod generate;
 mod help;
 mod inspect;
+mod load;
 mod man;
 mod output;
 mod rdb;
 mod redis_check_rdb;
 mod repair;
+mod replay;
 mod session;
 mod start;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -73,6 +77,9 @@ verbs! {
     Inspect inspect::InspectArgs;
     Check check::CheckArgs;
     Repair repair::RepairArgs;
+    Replay replay::ReplayArgs;
+    Digest digest::DigestArgs;
+    Verify verify::VerifyArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;

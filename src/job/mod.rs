@@ -25,3 +25,4 @@ pub mod subject;
 pub mod tally;
 pub mod target;
 pub mod target_aof;
+pub mod verify;

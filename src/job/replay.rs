@@ -25,14 +25,16 @@ use crate::aof::set::Set;
 use crate::aof::skim::{Chunks, Outcome};
 use crate::aof::state::State;
 use crate::encoding::resp::Forms;
+pub use crate::engine::Release;
 use crate::engine::shards::Shards;
-use crate::engine::{Config, Mode, Release};
+use crate::engine::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, opened};
 use crate::limits::{CHUNK, Limits};
 use crate::rdb::skim::Outcome as RdbOutcome;
+pub use crate::value::digest::Style;
 
 /// How to replay.
 #[derive(Debug, Clone)]

@@ -236,7 +236,10 @@ pub(crate) fn rows(row: &Value, release: Release) -> Option<Vec<Row>> {
     if row.get("info").is_some() {
         return None;
     }
-    let texts = |row: &Value| row.as_array().unwrap().iter().map(bytes_of).collect::<Row>();
+    // Behind a field's value is the time at which it expires.
+    let text =
+        |value: &Value| value.as_u64().map_or_else(|| bytes_of(value), |n| n.to_string().into());
+    let texts = |row: &Value| row.as_array().unwrap().iter().map(text).collect::<Row>();
     let list = || value.as_array().unwrap().iter();
     let rows = match type_name {
         "string" => vec![vec![bytes_of(value)]],
@@ -251,11 +254,10 @@ pub(crate) fn rows(row: &Value, release: Release) -> Option<Vec<Row>> {
     Some(comparable(rows, type_name, release))
 }
 
-/// Rows with what the list does not tell, or tells in another way, made equal: the order of what has
-/// none, the expire times of fields, the text of scores.
+/// Rows with what the list tells in another way made equal: the order of what has none, the text of
+/// scores.
 pub(crate) fn comparable(mut rows: Vec<Row>, type_name: &str, _: Release) -> Vec<Row> {
     match type_name {
-        "hash" => rows.iter_mut().for_each(|row| row.truncate(2)),
         "zset" => {
             for row in &mut rows {
                 let score: f64 = std::str::from_utf8(&row[1]).unwrap().parse().unwrap();
