@@ -207,67 +207,6 @@ fn expired_fields_are_removed_by_and_by() {
     assert_eq!(engine.keyspace(0).unwrap().len(), 2);
 }
 
-/// The forms that servers from 2.6 to 8.8 and Valkey 9.1 were seen to log, in the order they came: each
-/// replays without an error, whatever release the engine stands for.
-#[test]
-fn logged_forms_replay() {
-    const FORMS: &[&str] = &[
-        "HMSET h f v",
-        "HSETNX h q v",
-        "HDEL h f q",
-        "HINCRBY h f 5",
-        "HSET h f 1.5",
-        "HSET h f v g w",
-        "HPEXPIREAT h 1795356687000 FIELDS 1 f",
-        "HPEXPIREAT h 1795356687000 NX FIELDS 2 f g",
-        "HPEXPIREAT h 1795356687000 FIELDS 2 f nope",
-        "HPEXPIREAT h 1795356687000 GT FIELDS 2 f g",
-        "HPERSIST h FIELDS 1 f",
-        "HSETEX h KEEPTTL FIELDS 1 f 1.5",
-        "HSETEX h PXAT 1795356687000 FIELDS 1 f v",
-        "HSETEX h FIELDS 1 f v",
-        "HSETEX h FNX PXAT 1795356687000 FIELDS 2 f v g w",
-        "HSETEX h PXAT 1795356687000 FIELDS 2 f v g w",
-        "HDEL h f nope",
-        "HGETDEL h FIELDS 2 f nope",
-        "hset h f v",
-        "HMSET ht b 2 c 3",
-        "HSETEX ht PXAT 9999999999999 FIELDS 1 a 1",
-        "ZADD z 1 a 2 b 3 c",
-        "ZINCRBY z 1.5 a",
-        "ZADD z NX CH 1 a",
-        "ZADD z INCR 1.5 a",
-        "ZADD z XX 3 a",
-        "ZADD z2 0 c 0.1 e 3 d 1e+17 a inf b",
-        "ZREM z a",
-        "zpopmin z",
-        "ZPOPMAX z 2",
-        "ZPOPMIN z 2",
-        "ZREMRANGEBYRANK z 0 0",
-        "ZREMRANGEBYSCORE z -inf (2",
-        "ZREMRANGEBYLEX z [a [b",
-        "ZUNIONSTORE d 2 z y WEIGHTS 2 3 AGGREGATE MAX",
-        "ZINTERSTORE d 2 z y",
-        "ZDIFFSTORE d 2 z y",
-        "ZRANGESTORE d z 0 -1",
-        "zadd g 3479099956230698 P",
-        "ZADD g NX CH 3479099956230698 P",
-        "GEORADIUS g 15 37 200 km STORE d",
-        "GEORADIUSBYMEMBER g P 100 km STOREDIST d",
-        "GEOSEARCHSTORE d g FROMMEMBER P BYRADIUS 10 km",
-    ];
-    for release in [Release::redis(7, 0), Release::redis(8, 8), Release::valkey(9, 1)] {
-        let mut engine = Engine::new(Config { release, ..Config::default() });
-        let mut session = Session::new();
-        for line in FORMS {
-            let reply = run(&mut engine, &mut session, line);
-            assert!(!reply.is_error(), "{release:?} {line}: {reply:?}");
-        }
-        let score = run(&mut engine, &mut session, "ZSCORE d P").to_resp2();
-        assert_eq!(score, b"$16\r\n3479099956230698\r\n");
-    }
-}
-
 /// Words that commands may stumble over, in any order behind any name: an error or an answer, never a
 /// panic, and never more than a little memory.
 #[test]

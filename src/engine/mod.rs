@@ -29,6 +29,7 @@ pub mod functions;
 pub mod geohash;
 pub mod keyspace;
 pub mod longdouble;
+mod payload;
 mod release;
 mod reply;
 mod session;
@@ -40,6 +41,7 @@ pub use ctx::Ctx;
 pub use effects::Effect;
 pub use failure::{Failure, Outcome};
 pub use keyspace::{Access, Item, KeyRef, Keyspace};
+pub use payload::{NoPayloads, Payloads};
 pub use release::{Family, Release};
 pub use reply::{Reply, Resp};
 pub use session::Session;
@@ -62,6 +64,8 @@ pub struct Config {
     pub packed: PackedLimits,
     /// The server to behave as, where servers differ.
     pub release: Release,
+    /// What reads and writes the payloads of DUMP.
+    pub payloads: &'static dyn Payloads,
     /// Seed of what is random (RANDOMKEY, SPOP …), so that a run can be repeated.
     pub seed: u64,
 }
@@ -74,6 +78,7 @@ impl Default for Config {
             max_string: 512 << 20,
             packed: PackedLimits::DEFAULT,
             release: Release::NEWEST,
+            payloads: &NoPayloads,
             seed: 0,
         }
     }

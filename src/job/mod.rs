@@ -14,6 +14,7 @@ pub mod inspect_aof;
 pub mod load;
 pub mod log;
 pub mod look;
+pub mod payload;
 pub mod pipeline;
 pub mod rate;
 pub mod rdb_facts;

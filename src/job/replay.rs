@@ -18,6 +18,7 @@ use self::route::Route;
 pub use self::tally::Ran;
 use super::check_aof::ending;
 use super::log::Place;
+use super::payload::RdbPayloads;
 use super::rdb_facts::Facts;
 use super::rdb_file::{Extent, Rest};
 use crate::aof::folder::{Folder, Node};
@@ -213,8 +214,9 @@ impl<'o> Run<'o> {
     fn new(options: &'o Options) -> Run<'o> {
         // To stop exactly at the first failure, commands must run in their order.
         let shards = if options.strict { 1 } else { options.jobs };
+        let config = Config { payloads: &RdbPayloads, ..options.engine.clone() };
         let report = Report {
-            store: Shards::new(&options.engine, shards),
+            store: Shards::new(&config, shards),
             parts: Vec::new(),
             findings: Vec::new(),
             dropped: 0,

@@ -13,6 +13,10 @@
 //! dense where theirs do. The text may come from anywhere (SET makes one too): whatever does not add up
 //! to 16384 registers is [`Corrupt`].
 
+mod estimate;
+
+pub use estimate::estimate;
+
 /// Registers of each.
 pub const REGISTERS: usize = 1 << 14;
 
@@ -31,8 +35,6 @@ const MAX_VAL: u8 = 32;
 const MAX_VAL_LEN: usize = 4;
 /// Longest run that ZERO can say.
 const MAX_ZERO_LEN: usize = 64;
-/// 1 / (2 ln 2)
-const ALPHA: f64 = 0.721_347_520_444_481_7;
 /// Instructions looked at for ones to join, from the one before a change on.
 const JOIN_WITHIN: usize = 5;
 
@@ -223,6 +225,16 @@ fn push_zeros(len: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// What a sparse one's text says, whether it adds up or not.
+pub fn instructions(text: &[u8]) -> impl Iterator<Item = Run> {
+    let mut pos = HEADER;
+    std::iter::from_fn(move || {
+        let run = run_at(text, pos)?;
+        pos += run.width;
+        Some(run)
+    })
+}
+
 /// The runs of a sparse one, which are as many as its text says; then [`Corrupt`] if that is no sparse
 /// one or its registers are not 16384.
 pub fn runs(text: &[u8]) -> impl Iterator<Item = Result<Run, Corrupt>> {
@@ -298,57 +310,6 @@ pub fn registers(text: &[u8]) -> Result<Box<[u8; REGISTERS]>, Corrupt> {
 /// How many elements were added, by estimate.
 pub fn count(text: &[u8]) -> Result<u64, Corrupt> {
     registers(text).map(|registers| estimate(&registers))
-}
-
-/// How many elements were added to something with these registers, by the estimator of O. Ertl
-/// (arXiv:1702.01284), which servers have used since 5.0.
-pub fn estimate(registers: &[u8; REGISTERS]) -> u64 {
-    let mut histogram = [0.0; 64];
-    for register in registers {
-        if let Some(place) = histogram.get_mut(usize::from(*register)) {
-            *place += 1.0;
-        }
-    }
-    let m = REGISTERS as f64;
-    let full = histogram.get(HASH_BITS + 1).copied().unwrap_or(0.0);
-    let mut z = m * tau((m - full) / m);
-    for held in histogram.iter().take(HASH_BITS + 1).skip(1).rev() {
-        z = (z + held) * 0.5;
-    }
-    z += m * sigma(histogram[0] / m);
-    (ALPHA * m * m / z).round() as u64
-}
-
-fn tau(mut x: f64) -> f64 {
-    if x == 0.0 || x == 1.0 {
-        return 0.0;
-    }
-    let (mut y, mut z) = (1.0, 1.0 - x);
-    loop {
-        x = x.sqrt();
-        y *= 0.5;
-        let before = z;
-        z -= (1.0 - x) * (1.0 - x) * y;
-        if z == before {
-            return z / 3.0;
-        }
-    }
-}
-
-fn sigma(mut x: f64) -> f64 {
-    if x == 1.0 {
-        return f64::INFINITY;
-    }
-    let (mut y, mut z) = (1.0, x);
-    loop {
-        x *= x;
-        let before = z;
-        z += x * y;
-        y += y;
-        if z == before {
-            return z;
-        }
-    }
 }
 
 /// Austin Appleby's MurmurHash64A.

@@ -272,12 +272,14 @@ impl<T> Pipe for T {}
 
 /// A command for people.
 pub(crate) fn show(argv: &[Vec<u8>]) -> String {
-    let words = argv.iter().map(|arg| match arg.len() {
+    const WORDS: usize = 20;
+    let words = argv.iter().take(WORDS).map(|arg| match arg.len() {
         0 => "\"\"".to_owned(),
         1..=60 => arg.escape_ascii().to_string(),
         len => format!("{}…({len} bytes)", arg[..20].escape_ascii()),
     });
-    words.collect::<Vec<_>>().join(" ")
+    let more = argv.len().checked_sub(WORDS + 1).map(|more| format!("…({} more)", more + 1));
+    words.chain(more).collect::<Vec<_>>().join(" ")
 }
 
 /// A reply for people.

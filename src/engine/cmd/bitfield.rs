@@ -11,7 +11,7 @@ use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
-use crate::engine::failure::{Failure, Outcome};
+use crate::engine::failure::{Failure, Outcome, c_text};
 use crate::engine::reply::Reply;
 use crate::value::Str;
 
@@ -68,10 +68,7 @@ fn bitfield(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
             let old = step.field.read(text);
             let (new, answer) = match step.action {
                 Action::Get => (Some(old), old),
-                Action::Set(value) => {
-                    let new = step.field.fit(step.field.given(value), step.overflow);
-                    (new, old)
-                }
+                Action::Set(value) => (step.field.set_to(value, step.overflow), old),
                 Action::Increase(by) => {
                     let new = step.field.fit(old + i128::from(by), step.overflow);
                     (new, new.unwrap_or(old))
@@ -141,7 +138,8 @@ impl Field {
             [b'u', digits @ ..] => (false, digits),
             _ => return Err(bad_type()),
         };
-        let bits = parse_i64(digits).and_then(|bits| u32::try_from(bits).ok());
+        let bits =
+            parse_i64(c_text(digits, digits.len())).and_then(|bits| u32::try_from(bits).ok());
         let max = if signed { 64 } else { 63 };
         let bits = bits.filter(|bits| (1..=max).contains(bits)).ok_or_else(bad_type)?;
         let offset = match offset {
@@ -194,12 +192,26 @@ impl Field {
         if self.signed { value.into() } else { (value as u64).into() }
     }
 
-    /// The number as the field can hold it; `None` if it cannot and must not.
-    fn fit(self, number: i128, overflow: Overflow) -> Option<i128> {
-        let (min, max) = match self.signed {
+    fn bounds(self) -> (i128, i128) {
+        match self.signed {
             true => (-(1i128 << (self.bits - 1)), (1i128 << (self.bits - 1)) - 1),
             false => (0, self.mask() as i128),
-        };
+        }
+    }
+
+    /// What SET makes of it. Of a number so low that its distance from the top has no 64 bits, servers
+    /// believe that it is too high.
+    fn set_to(self, value: i64, overflow: Overflow) -> Option<i128> {
+        let (value, (_, max)) = (self.given(value), self.bounds());
+        match overflow {
+            Overflow::Saturate if max - value > i64::MAX.into() => Some(max),
+            _ => self.fit(value, overflow),
+        }
+    }
+
+    /// The number as the field can hold it; `None` if it cannot and must not.
+    fn fit(self, number: i128, overflow: Overflow) -> Option<i128> {
+        let (min, max) = self.bounds();
         match overflow {
             _ if (min..=max).contains(&number) => Some(number),
             Overflow::Wrap => Some(self.wrap(number)),

@@ -5,7 +5,7 @@ use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
-use crate::engine::functions::{Shebang, pack, unpack};
+use crate::engine::functions::Shebang;
 use crate::engine::reply::Reply;
 use crate::glob;
 
@@ -89,7 +89,8 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         }
         _ => return Err(Failure::subcommand_syntax("function", argv[1])),
     }
-    let codes = unpack(argv[2], ctx.release().rdb_version())?;
+    let payloads = ctx.engine.config().payloads;
+    let codes = payloads.unpack_functions(argv[2], ctx.release().rdb_version())?;
     ctx.check_memory(codes.iter().map(Vec::len).sum())?;
     let mut names = Vec::new();
     for code in &codes {
@@ -112,7 +113,8 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 
 fn dump(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
     let version = ctx.release().rdb_version();
-    Ok(Reply::Bulk(pack(ctx.engine.functions().map(|(_, code)| code), version)))
+    let codes: Vec<_> = ctx.engine.functions().map(|(_, code)| code).collect();
+    Ok(Reply::Bulk(ctx.engine.config().payloads.pack_functions(&codes, version)))
 }
 
 /// `FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]`

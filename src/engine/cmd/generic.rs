@@ -7,6 +7,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::keyspace::{Access, Item};
 use crate::engine::reply::Reply;
+use crate::value::Value;
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("del", -2, WRITE, Keys::ALL, Since::both(1, 0), del),
@@ -138,6 +139,10 @@ fn copy(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         Some((value.memory(), value, space.expire(slot)))
     });
     let Some((memory, value, expire_at_ms)) = item else { return Ok(Reply::Int(0)) };
+    // No server knows how to copy these; one that learns to will log it.
+    if matches!(value, Value::VectorSet(_)) && !ctx.is_loading() {
+        return Err(Failure::new("ERR not supported for this module key"));
+    }
     ctx.check_memory(memory)?;
     let item = Item { expire_at_ms, ..Item::new(value.clone()) };
     in_db(ctx, db, |ctx| {

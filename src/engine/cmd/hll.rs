@@ -12,7 +12,7 @@ pub(super) const COMMANDS: &[Command] = &[
     // A write only in that it notes the cardinality in the value; that is logged all the same.
     cmd("pfcount", -2, WRITE, Keys::ALL, Since::both(2, 8), pfcount),
     cmd("pfmerge", -2, WRITE | DENYOOM, Keys::ALL, Since::both(2, 8), pfmerge),
-    cmd("pfdebug", -3, WRITE | DENYOOM, DEBUG_KEY, Since::both(2, 8), pfdebug),
+    cmd("pfdebug", 3, WRITE | DENYOOM, DEBUG_KEY, Since::both(2, 8), pfdebug),
 ];
 
 const DEBUG_KEY: Keys = Keys::Range { first: 2, last: 2, step: 1 };
@@ -138,26 +138,15 @@ fn pfdebug(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let Some(text) = read(ctx, key)?.map(|text| text.bytes().into_owned()) else {
         return Err(Failure::new("ERR The specified key does not exist"));
     };
-    let one = |reply: Outcome| match argv.len() {
-        3 => reply,
-        _ => {
-            let text = b"' subcommand";
-            let text = [b"ERR Wrong number of arguments for the '", name, text].concat();
-            Err(Failure::new(text))
-        }
-    };
     match name.to_ascii_lowercase().as_slice() {
-        b"getreg" if argv.len() == 3 => {
+        b"getreg" => {
             make_dense(ctx, key)?;
             let registers = hll::registers(&text)?;
             Ok(Reply::Array(registers.iter().map(|value| Reply::Int((*value).into())).collect()))
         }
-        b"todense" if argv.len() == 3 => Ok(Reply::flag(make_dense(ctx, key)?)),
-        b"getreg" | b"todense" => one(Ok(Reply::OK)),
-        b"decode" => one(decode(&text)),
-        b"encoding" => {
-            one(Ok(Reply::Simple(if hll::is_sparse(&text) { "sparse" } else { "dense" })))
-        }
+        b"todense" => Ok(Reply::flag(make_dense(ctx, key)?)),
+        b"decode" => decode(&text),
+        b"encoding" => Ok(Reply::Simple(if hll::is_sparse(&text) { "sparse" } else { "dense" })),
         _ => Err(Failure::new([b"ERR Unknown PFDEBUG subcommand '", name, b"'"].concat())),
     }
 }
@@ -175,14 +164,10 @@ fn decode(text: &[u8]) -> Outcome {
     if !hll::is_sparse(text) {
         return Err(Failure::new("ERR HLL encoding is not sparse"));
     }
-    let mut words = Vec::new();
-    for run in hll::runs(text) {
-        let hll::Run { value, len, width } = run?;
-        words.push(match value {
-            0 if width == 2 => format!("Z:{len}"),
-            0 => format!("z:{len}"),
-            _ => format!("v:{value},{len}"),
-        });
-    }
-    Ok(Reply::bulk(words.join(" ")))
+    let words = hll::instructions(text).map(|hll::Run { value, len, width }| match value {
+        0 if width == 2 => format!("Z:{len}"),
+        0 => format!("z:{len}"),
+        _ => format!("v:{value},{len}"),
+    });
+    Ok(Reply::bulk(words.collect::<Vec<_>>().join(" ")))
 }

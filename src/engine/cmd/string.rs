@@ -146,6 +146,13 @@ fn set(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     if !wanted {
         return Ok(old.unwrap_or(Reply::Nil));
     }
+    if let Ttl::At(at) = ttl
+        && ctx.is_past(at)
+        && ctx.release().has((8, 8), (8, 1))
+    {
+        remove(ctx, key);
+        return Ok(old.unwrap_or(Reply::OK));
+    }
     store(ctx, key, value, ttl);
     match ttl {
         Ttl::At(at) => log_set_at(ctx, key, value, at),
@@ -157,6 +164,14 @@ fn set(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         _ => {}
     }
     Ok(old.unwrap_or(Reply::OK))
+}
+
+/// Newer servers do not even store what would be gone at once; only the key's old value goes.
+fn remove(ctx: &mut Ctx<'_>, key: &[u8]) {
+    if ctx.delete(key) {
+        ctx.changed(key, 1);
+        ctx.log_removal(key);
+    }
 }
 
 /// Gives a key a text and an expire time.
@@ -222,15 +237,15 @@ fn getex(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         let parsed = TtlOption::parse(word, &mut args, option, "persist")?;
         option = Some(parsed.ok_or(Failure::SYNTAX)?);
     }
+    let resolve = |ctx: &Ctx<'_>| option.map(|option| option.resolve(ctx)).transpose();
+    if ctx.release().has_valkey(9, 0) {
+        resolve(ctx)?;
+    }
     let text = get_string(ctx, key)?;
     let Some(slot) = ctx.find(key) else { return Ok(text) };
-    match option.map(|option| option.resolve(ctx)).transpose()? {
+    match resolve(ctx)? {
         None => {}
-        Some(Ttl::At(at)) if ctx.is_past(at) => {
-            ctx.delete(key);
-            ctx.changed(key, 1);
-            ctx.log_removal(key);
-        }
+        Some(Ttl::At(at)) if ctx.is_past(at) => remove(ctx, key),
         Some(Ttl::At(at)) => {
             ctx.set_expire(slot, Some(at));
             ctx.changed(key, 1);

@@ -14,7 +14,6 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("evalsha", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
     cmd("script", -2, WRITE, Keys::None, Since::both(2, 6), unbuilt),
     cmd("fcall", -3, WRITE, SCRIPT, Since::both(7, 0), unbuilt),
-    cmd("function", -2, WRITE, Keys::None, Since::both(7, 0), unbuilt),
     cmd("dump", 2, READONLY, Keys::ONE, Since::both(2, 6), unbuilt),
     cmd("restore", -4, WRITE, Keys::ONE, Since::both(2, 6), unbuilt),
     cmd("restore-asking", -4, WRITE, Keys::ONE, Since::both(3, 0), unbuilt),

@@ -1,0 +1,38 @@
+//! Payloads: what DUMP gives and RESTORE takes is written in the format of dump files, which the store
+//! does not know. Whoever makes an engine brings the code that does ([`super::Config::payloads`]).
+
+use std::fmt::Debug;
+
+use super::failure::Failure;
+
+/// Reads and writes payloads (FORMATS A.9).
+pub trait Payloads: Debug + Send + Sync {
+    /// The codes of the libraries in a payload of FUNCTION DUMP. `newest` is the newest RDB version that
+    /// is accepted.
+    ///
+    /// # Errors
+    /// When version or checksum are wrong, or it holds something else; as a server words them.
+    fn unpack_functions(&self, payload: &[u8], newest: u16) -> Result<Vec<Vec<u8>>, Failure>;
+
+    /// The payload that holds these codes, for servers of this RDB version.
+    fn pack_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8>;
+}
+
+/// No payloads: what an engine has that nobody gave anything else.
+#[derive(Debug, Clone, Copy)]
+pub struct NoPayloads;
+
+impl NoPayloads {
+    /// The error of commands that need to read one.
+    pub const REFUSED: &str = "ERR this store was made without payloads";
+}
+
+impl Payloads for NoPayloads {
+    fn unpack_functions(&self, _: &[u8], _: u16) -> Result<Vec<Vec<u8>>, Failure> {
+        Err(Failure::new(NoPayloads::REFUSED))
+    }
+
+    fn pack_functions(&self, _: &[&[u8]], _: u16) -> Vec<u8> {
+        Vec::new()
+    }
+}
