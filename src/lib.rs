@@ -93,5 +93,6 @@ pub mod limits;
 pub mod persist;
 pub mod rdb;
 pub mod record;
+pub mod repeats;
 mod report;
 pub mod value;

@@ -390,7 +390,11 @@ fn verify_tells_the_same_from_the_different() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let ran = verify(&many, &["--max-differences", "3"]);
     assert_eq!(ran.stdout.lines().count(), 5, "{}", ran.stdout);
-    assert!(ran.stdout.ends_with("97 differences more (see --max-differences)\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.ends_with("97 differences more (see --max-differences)\n"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(rdbtool(["verify", &a, "/no/such"]).code, Some(2));
     assert_eq!(rdbtool(["verify", &a]).code, Some(2));
 }
@@ -406,7 +410,8 @@ fn damaged_files_do_not_break_it() {
             continue;
         }
         for verb in ["replay", "digest"] {
-            let ran = rdbtool([Path::new(verb), Path::new("--max-memory"), Path::new("1gb"), &path]);
+            let ran =
+                rdbtool([Path::new(verb), Path::new("--max-memory"), Path::new("1gb"), &path]);
             assert!(matches!(ran.code, Some(0..=2)), "{}: {ran:?}", path.display());
             assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{}", path.display());
             asked += 1;

@@ -19,13 +19,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         "job",
         &[
             "input", "engine", "persist", "aof", "value", "rdb", "record", "element", "encoding",
-            "finding", "limits", "error", "glob",
+            "finding", "limits", "error", "glob", "repeats",
         ],
     ),
     ("input", &["rdb", "error"]),
     ("persist", &["encoding", "error"]),
     ("aof", &["record", "encoding", "finding", "limits", "error"]),
-    ("rdb", &["record", "element", "encoding", "finding", "limits", "error"]),
+    ("rdb", &["record", "element", "encoding", "repeats", "finding", "limits", "error"]),
     ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
     ("value", &["element", "encoding", "limits", "error"]),
     // Records carry rows of the type table.
@@ -36,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("finding", &["limits"]),
     ("limits", &[]),
     ("glob", &[]),
+    ("repeats", &[]),
 ];
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {

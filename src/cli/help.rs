@@ -9,8 +9,8 @@ pub(crate) struct Page {
     pub(crate) examples: &'static [(&'static str, &'static str)],
     /// Exit statuses and what they mean.
     pub(crate) exit: &'static [(&'static str, &'static str)],
-    /// Fields of `--json` beside those of every report; the man page lists them.
-    pub(crate) json: &'static [(&'static str, &'static str)],
+    /// Tables of the fields of `--json`; the man page lists them.
+    pub(crate) json: &'static [&'static [(&'static str, &'static str)]],
 }
 
 impl Page {
@@ -34,6 +34,11 @@ pub(crate) const ALL: Page = Page {
         ("rdbtool inspect dump.rdb", "What is in this dump?"),
         ("rdbtool check /backups", "Are all of these dumps sound?"),
         ("rdbtool check --target valkey-9.1 dump.rdb", "Would that server load this one?"),
+        ("rdbtool check /var/lib/redis/appendonlydir", "Is this AOF sound, all of its files?"),
+        (
+            "rdbtool repair --dry-run appendonlydir",
+            "What would a repair do, and what would be lost?",
+        ),
         ("ssh db1 cat /var/lib/redis/dump.rdb | rdbtool check -", "Check without a copy."),
     ],
     exit: &[

@@ -14,7 +14,7 @@ use crate::job::inspect::{Options, inspect_rdb};
 use crate::report::facts::File;
 use crate::report::inspect::{is_damaged, text};
 use crate::report::inspect_json::{self, InspectJson};
-use crate::report::json;
+use crate::report::{facts_json, json};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -35,7 +35,7 @@ pub(crate) const PAGE: Page = Page {
         ("1", "It is damaged; what could be read is told. rdbtool-check(1) says more."),
         FAILED,
     ],
-    json: inspect_json::FIELDS,
+    json: &[facts_json::FIELDS, inspect_json::FIELDS],
 };
 
 /// Tell what is in a file

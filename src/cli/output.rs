@@ -21,7 +21,7 @@ pub(crate) enum Output {
     /// Standard output.
     Stdout(BufWriter<io::Stdout>),
     /// A new file on its way to its name.
-    New { file: BufWriter<Replacement<'static>>, path: PathBuf },
+    New { file: Box<BufWriter<Replacement<'static>>>, path: PathBuf },
     /// A device or pipe.
     Device(BufWriter<File>),
 }
@@ -53,7 +53,7 @@ impl Output {
         }
         signals::install().map_err(failed)?;
         let how = Options { force: true, ..Options::default() };
-        let file = BufWriter::new(Replacement::begin(&RealFs, &path, how)?);
+        let file = Box::new(BufWriter::new(Replacement::begin(&RealFs, &path, how)?));
         Ok(Output::New { file, path })
     }
 
@@ -89,7 +89,7 @@ impl Output {
     fn inner(&mut self) -> &mut dyn Write {
         match self {
             Output::Stdout(out) => out,
-            Output::New { file, .. } => file,
+            Output::New { file, .. } => &mut **file,
             Output::Device(out) => out,
         }
     }

@@ -22,6 +22,7 @@ pub mod rdb_file;
 pub mod repair_aof;
 pub mod replay;
 pub mod rewrite_estimate;
+pub mod startup;
 pub mod subject;
 pub mod tally;
 pub mod target;

@@ -17,6 +17,7 @@ pub(crate) mod inspect_json;
 pub(crate) mod json;
 
 pub(crate) mod progress;
+pub(crate) mod redis_check_aof;
 pub(crate) mod redis_check_rdb;
 pub(crate) mod repair;
 pub(crate) mod repair_json;

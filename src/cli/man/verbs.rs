@@ -7,9 +7,8 @@ use clap_mangen::Man;
 use roff::{Roff, bold, italic, roman};
 
 use crate::cli::help::{self, Page};
-use crate::cli::{command, redis_check_rdb};
+use crate::cli::{command, redis_check_aof, redis_check_rdb};
 use crate::finding::Code;
-use crate::report::facts_json;
 
 /// All pages of section 1.
 pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
@@ -52,7 +51,7 @@ fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     man.render_options_section(&mut out)?;
     let mut roff = Roff::new();
     if names.is_empty() {
-        other_name(&mut roff);
+        other_names(&mut roff);
     }
     if names == ["check"] {
         findings(&mut roff);
@@ -90,9 +89,11 @@ fn verbs(app: &Command) -> Roff {
     roff
 }
 
-fn other_name(roff: &mut Roff) {
-    roff.control("SH", ["ITS OTHER NAME"]);
+fn other_names(roff: &mut Roff) {
+    roff.control("SH", ["ITS OTHER NAMES"]);
     roff.text([roman(redis_check_rdb::ABOUT)]);
+    roff.control("PP", []);
+    roff.text([roman(redis_check_aof::ABOUT)]);
 }
 
 fn findings(roff: &mut Roff) {
@@ -128,13 +129,19 @@ fn json(roff: &mut Roff, page: &Page) {
              \\u escapes. Numbers go up to 2^64-1. Fields may be added.",
         ),
     ]);
-    items(roff, facts_json::FIELDS);
-    items(roff, page.json);
+    page.json.iter().for_each(|fields| items(roff, fields));
 }
 
 fn see_also(roff: &mut Roff, names: &[&str]) {
     let own = [&["rdbtool"], names].concat().join("-") + "(1)";
-    let pages = ["rdbtool(1)", "rdbtool-check(1)", "rdbtool-inspect(1)", "rdb(5)", "aof(5)"];
+    let pages = [
+        "rdbtool(1)",
+        "rdbtool-check(1)",
+        "rdbtool-inspect(1)",
+        "rdbtool-repair(1)",
+        "rdb(5)",
+        "aof(5)",
+    ];
     let others: Vec<&str> = pages.into_iter().filter(|page| *page != own).collect();
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman(others.join(", "))]);
