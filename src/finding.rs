@@ -157,7 +157,7 @@ codes! {
     AofNulHole "aof-nul-hole" Error "A run of NUL bytes where commands should be, with other bytes behind it."
     AofDupBlock "aof-dup-block" Error "A block of bytes that is in the file twice, one copy directly behind the other."
     AofLineEnd "aof-line-end" Warning "A line that ends with LF alone: servers read it, redis-check-aof does not."
-    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`): servers read it, redis-check-aof does not."
+    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`): servers read it, redis-check-aof stops at the last kind."
     AofArgumentEnd "aof-argument-end" Warning "An argument followed by two bytes other than CRLF: servers do not look at them, redis-check-aof does."
     // AOF files: commands and transactions (B.1, B.5).
     AofMultiOpen "aof-multi-open" Error "A transaction that never ends: servers drop it with all that follows. Where a cut command follows it as well, all servers but Valkey 9.1 leave its MULTI in the file, and the start after the next one drops everything written until then."

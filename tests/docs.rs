@@ -102,12 +102,14 @@ fn the_manual_has_every_field_of_json() {
     const RDB: &str = "testdata/damaged/rdb-badcrc.rdb";
     const AOF: &str = "testdata/damaged/aof-ok.aof";
     const SET: &str = "testdata/damaged/mp-trunc-notlast";
-    let runs: [&[&str]; 6] = [
+    let runs: [&[&str]; 8] = [
         &["check", "--json", RDB],
         &["check", "--json", AOF],
         &["check", "--json", SET],
         &["check", "--json", "--appendonly", "yes", "testdata/aof/redis-7.0.15-preamble"],
         &["inspect", "--json", RDB],
+        &["inspect", "--json", AOF],
+        &["inspect", "--json", SET],
         &["repair", "--json", "--dry-run", SET],
     ];
     for args in runs {
@@ -135,6 +137,8 @@ fn every_verb_has_examples_and_exit_status() {
         &["rdb", "check"],
         &["aof"],
         &["aof", "check"],
+        &["aof", "inspect"],
+        &["aof", "log"],
     ] {
         let help = rdbtool(args.iter().copied().chain(["--help"])).stdout;
         let (_, after) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{args:?}"));

@@ -11,8 +11,10 @@ mod servers;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use program::{Ran, testdata};
 use servers::{Family, ServerBinary};
@@ -240,6 +242,27 @@ fn cuts_where_the_originals_cut() {
             (again.code, fs::metadata(&path).unwrap().len() < old.len() as u64),
             (Some(0), true)
         );
+    }
+}
+
+/// Where a person can answer, it asks, and takes nothing but a yes for one.
+#[test]
+fn asks_on_a_terminal() {
+    if Command::new("script").arg("--version").output().is_err() {
+        let told = "SKIP: no script(1), so no terminal to ask on\n";
+        let _ = io::stderr().write_all(told.as_bytes());
+        return;
+    }
+    let face = Face::new();
+    let program = face.0.path().join("redis-check-aof");
+    for (answer, code, len) in [("n\n", 1, 3644), ("\n", 1, 3644), ("y\n", 0, 3618)] {
+        let (_dir, path) = copy_of("damaged/aof-trunc-midcmd.aof");
+        let line = format!("{} --fix {}", program.display(), path.display());
+        let args = ["-qec", &line, "/dev/null"];
+        let ran = program::run(Path::new("script"), args, answer.as_bytes());
+        assert!(ran.stdout.contains("Continue? [y/N]: "), "{ran:?}");
+        assert_eq!((ran.code, fs::metadata(&path).unwrap().len()), (Some(code), len), "{ran:?}");
+        assert_eq!(ran.stdout.contains("Aborting..."), code == 1, "{ran:?}");
     }
 }
 

@@ -328,7 +328,7 @@ fn kills() -> u64 {
 
 /// Both ways to ask for it, in turn.
 fn spawn(path: &Path, round: u64) -> Command {
-    let args = if round % 2 == 0 { ["check", "--fix"] } else { ["repair", "--in-place"] };
+    let args = if round.is_multiple_of(2) { ["check", "--fix"] } else { ["repair", "--in-place"] };
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdbtool"));
     command.args(args).arg(path);
     command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());

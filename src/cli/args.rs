@@ -126,7 +126,9 @@ pub(crate) fn place(text: &str) -> Result<Place, String> {
     }
     let seconds = match text.strip_prefix('@') {
         Some(number) => number.parse().ok(),
-        None if text.contains('-') => time_ms(text).ok().map(|ms| ms.div_euclid(1000)),
+        None if text.trim_start_matches('-').contains('-') => {
+            time_ms(text).ok().map(|ms| ms.div_euclid(1000))
+        }
         None => None,
     };
     seconds.map(Place::Time).ok_or_else(|| {

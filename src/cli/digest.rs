@@ -32,7 +32,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         FAILED,
     ],
-    json: FIELDS,
+    json: &[FIELDS],
 };
 
 /// Print the fingerprint of a file's data, as DEBUG DIGEST does

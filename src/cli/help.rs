@@ -69,6 +69,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),
         ["aof"] => Some(&super::aof::PAGE),
+        ["aof", "log"] => Some(&super::aof_log::PAGE),
         ["rdb" | "aof", verb] => page(&[verb]),
         _ => None,
     }

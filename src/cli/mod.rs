@@ -5,6 +5,7 @@
 //! 2 could not do it. 70 is a bug of ours.
 
 mod aof;
+mod aof_log;
 mod args;
 mod check;
 mod digest;

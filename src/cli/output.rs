@@ -86,6 +86,17 @@ impl Output {
         Ok(())
     }
 
+    /// Whether anybody can still read what is written: a pipe may have been closed at its other end.
+    pub(crate) fn is_read(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Output::Stdout(out) = self else { return true };
+        let mut polled = [PollFd::new(out.get_ref(), PollFlags::empty())];
+        let at_once = Timespec::default();
+        let told = poll(&mut polled, Some(&at_once));
+        let closed = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        told.is_err() || !polled.iter().any(|fd| fd.revents().intersects(closed))
+    }
+
     fn inner(&mut self) -> &mut dyn Write {
         match self {
             Output::Stdout(out) => out,

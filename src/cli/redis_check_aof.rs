@@ -98,7 +98,7 @@ fn face(task: Task, path: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
         ..check::Options::default()
     };
     let options = check_aof::Options { rdb, ..check_aof::Options::default() };
-    let good = look(path, &options, out)?;
+    let good = look(path, &options, task != Task::Fix, out)?;
     out.flush()?;
     match task {
         Task::Check => Ok(good),
@@ -112,19 +112,24 @@ fn face(task: Task, path: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
     }
 }
 
-fn look(path: &Path, options: &check_aof::Options, out: &mut dyn Write) -> anyhow::Result<bool> {
+fn look(
+    path: &Path,
+    options: &check_aof::Options,
+    hint: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
     // The original knows no `-`: that is a file's name to it.
     let input = Input::File(path.to_path_buf());
     let source = open(&input, |_| {})?;
     if let Some(aof) = SetPath::of_manifest(path) {
         let report = check_set(&aof.folder, &aof.stem, options, |_| {})?;
-        return Ok(set(out, &report)?);
+        return Ok(set(out, &report, hint)?);
     }
     if source.kind == FileKind::Manifest {
         let why = "a manifest has a name that ends with .manifest, beside its files";
         anyhow::bail!(Error::Usage(format!("{}: {why}", path.display())));
     }
-    Ok(file(out, path, &check_aof(source, &input, options)?)?)
+    Ok(file(out, path, &check_aof(source, &input, options)?, hint)?)
 }
 
 /// A cut.

@@ -43,7 +43,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         FAILED,
     ],
-    json: replay_json::FIELDS,
+    json: &[replay_json::FIELDS],
 };
 
 /// Run a file and say what a server would recover from it

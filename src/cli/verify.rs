@@ -33,7 +33,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         FAILED,
     ],
-    json: FIELDS,
+    json: &[FIELDS],
 };
 
 /// Say whether two files hold the same data, and if not, which keys differ

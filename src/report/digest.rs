@@ -12,6 +12,7 @@ use crate::job::replay::{Release, Report, Style};
 
 /// Fields of `--json`, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
+    ("file", "Its name."),
     ("digest", "Forty hexadecimal digits: DEBUG DIGEST, or with --per-key DEBUG DIGEST-VALUE."),
     ("server", "The server whose digest it is, such as redis-7.2."),
     ("whole", "Whether all of the file could be replayed."),

@@ -13,9 +13,11 @@ pub(crate) mod facts;
 pub(crate) mod facts_json;
 pub(crate) mod hex;
 pub(crate) mod inspect;
+pub(crate) mod inspect_aof;
+pub(crate) mod inspect_aof_json;
 pub(crate) mod inspect_json;
 pub(crate) mod json;
-
+pub(crate) mod log;
 pub(crate) mod progress;
 pub(crate) mod redis_check_aof;
 pub(crate) mod redis_check_rdb;

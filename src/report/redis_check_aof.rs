@@ -13,20 +13,25 @@ use crate::job::check_set;
 use crate::job::repair_aof::plan::{CutAt, Fate, Plan};
 use crate::job::repair_aof::run::Done;
 
-/// Checks a file by itself, and says so. Returns whether it is good.
+/// What is said of a file by itself. Returns whether it is good; `hint`: say that --fix cuts it if not.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn file(out: &mut dyn Write, name: &Path, report: &Report) -> io::Result<bool> {
+pub(crate) fn file(
+    out: &mut dyn Write,
+    name: &Path,
+    report: &Report,
+    hint: bool,
+) -> io::Result<bool> {
     writeln!(out, "Start checking Old-Style AOF")?;
-    one(out, name, "AOF", report)
+    one(out, name, "AOF", report, hint)
 }
 
 /// The same for an AOF of several files.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn set(out: &mut dyn Write, report: &check_set::Report) -> io::Result<bool> {
+pub(crate) fn set(out: &mut dyn Write, report: &check_set::Report, hint: bool) -> io::Result<bool> {
     writeln!(out, "Start checking Multi Part AOF")?;
     let mut good = true;
     for finding in report.own_findings() {
@@ -43,13 +48,13 @@ pub(crate) fn set(out: &mut dyn Write, report: &check_set::Report) -> io::Result
             "base" => {
                 let form = if part.report.preamble.is_some() { "RDB" } else { "RESP" };
                 writeln!(out, "Start to check BASE AOF ({form} format).")?;
-                good &= one(out, name, "BASE AOF", &part.report)?;
+                good &= one(out, name, "BASE AOF", &part.report, hint)?;
             }
             _ => {
                 if !std::mem::replace(&mut incr, true) {
                     writeln!(out, "Start to check INCR files.")?;
                 }
-                good &= one(out, name, "INCR AOF", &part.report)?;
+                good &= one(out, name, "INCR AOF", &part.report, hint)?;
             }
         }
     }
@@ -59,7 +64,13 @@ pub(crate) fn set(out: &mut dyn Write, report: &check_set::Report) -> io::Result
     Ok(good)
 }
 
-fn one(out: &mut dyn Write, name: &Path, kind: &str, report: &Report) -> io::Result<bool> {
+fn one(
+    out: &mut dyn Write,
+    name: &Path,
+    kind: &str,
+    report: &Report,
+    hint: bool,
+) -> io::Result<bool> {
     let shown = path(name);
     if report.size == 0 {
         writeln!(out, "{kind} {shown} is empty")?;
@@ -97,6 +108,7 @@ fn one(out: &mut dyn Write, name: &Path, kind: &str, report: &Report) -> io::Res
     )?;
     match first {
         None => writeln!(out, "{kind} {shown} is valid")?,
+        Some(_) if !hint => writeln!(out, "{kind} {shown} is not valid.")?,
         Some(_) => writeln!(out, "{kind} {shown} is not valid. Use the --fix option to cut it.")?,
     }
     Ok(first.is_none())

@@ -86,7 +86,8 @@ pub(crate) fn refusal(refusal: &Refusal) -> (String, Option<&'static str>) {
         }
         Refusal::Base(part) => {
             let text = format!(
-                "its base {} is damaged or missing, and nothing behind it means anything without it",
+                "its base {} is damaged or missing, and nothing behind it means anything without it: \
+                 bring it back, from a copy",
                 path(part)
             );
             (text, None)

@@ -13,6 +13,7 @@ use crate::job::replay::Stop;
 
 /// Fields, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
+    ("file", "Its name."),
     ("clean", "Whether all of it was replayed and nothing worse than a note was found."),
     ("applied", "Commands that were run: an object of counts by name."),
     ("failed", "Commands that failed: an object of counts by name."),

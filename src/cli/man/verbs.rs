@@ -17,6 +17,12 @@ pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     for verb in app.get_subcommands().filter(|verb| is_shown(verb)) {
         let name = verb.get_name();
         pages.push((format!("rdbtool-{name}.1"), page(verb, &[name])?));
+        // What is a verb of its own as well has its page there.
+        let own = |sub: &&Command| app.find_subcommand(sub.get_name()).is_none();
+        for sub in verb.get_subcommands().filter(own) {
+            let names = [name, sub.get_name()];
+            pages.push((format!("rdbtool-{}.1", names.join("-")), page(sub, &names)?));
+        }
     }
     Ok(pages)
 }
@@ -120,7 +126,7 @@ fn json(roff: &mut Roff, page: &Page) {
         roman("With "),
         bold("--json"),
         roman(
-            " there is one object a file, on a line of its own. Bytes from a file (key names, values of \
+            " every report is an object on a line of its own. Bytes from a file (key names, values of \
              AUX fields, file names) are a string where they are UTF-8, and ",
         ),
         bold("{\"base64\": \"...\"}"),
@@ -139,6 +145,10 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-check(1)",
         "rdbtool-inspect(1)",
         "rdbtool-repair(1)",
+        "rdbtool-replay(1)",
+        "rdbtool-digest(1)",
+        "rdbtool-verify(1)",
+        "rdbtool-aof-log(1)",
         "rdb(5)",
         "aof(5)",
     ];
