@@ -344,7 +344,8 @@ impl<'o> Run<'o> {
 
     /// What comes when all files are read.
     fn end(mut self, path: &Path, rdb_alone: bool) -> Result<Report> {
-        if let (Some(Place::Time(_)), None) = (self.options.until, self.report.timestamp) {
+        let timeless = self.report.timestamp.is_none() && self.report.stop.is_none();
+        if let (Some(Place::Time(_)), true) = (self.options.until, timeless) {
             return Err(Error::Usage(format!(
                 "{}: no timestamps by which to find that moment (`aof-timestamp-enabled yes` makes the \
                  server write them); an offset works without",

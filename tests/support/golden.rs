@@ -195,6 +195,28 @@ pub(crate) fn waits(golden: &Golden, report: &Report) -> bool {
     !names.is_empty()
 }
 
+/// Files that mean something else to this engine than to the server that wrote them, and why. Each is a
+/// gap to be closed or a fault of that server to be shown; printed, so that none is forgotten.
+pub(crate) fn differs(golden: &Golden) -> bool {
+    let why = [
+        (
+            "redis-2.4.18/aof-plain/",
+            "not yet known: perhaps RENAME and MOVE, which lost expire times then",
+        ),
+        (
+            "redis-5.0.14/aof-rewritten-plain/",
+            "5.0 writes `XADD k MAXLEN 0 0-0` for a stream that never \
+             had an entry, which XADD refuses",
+        ),
+    ];
+    let name = golden.name();
+    let found = why.iter().find(|(file, _)| name.starts_with(file));
+    if let Some((_, why)) = found {
+        println!("DIFFERS: {name}: {why}");
+    }
+    found.is_some()
+}
+
 /// A replay of commands of modules knows that it is not whole.
 pub(crate) fn is_of_modules(golden: &Golden) -> bool {
     golden.name().contains("modules-") && golden.path.is_dir()
