@@ -10,7 +10,7 @@
     missing_docs
 )]
 
-#[path = "support/golden.rs"]
+#[path = "support/golden_set.rs"]
 mod golden;
 
 use std::collections::BTreeSet;

@@ -39,6 +39,10 @@ pub(crate) const ALL: Page = Page {
             "rdbtool repair --dry-run appendonlydir",
             "What would a repair do, and what would be lost?",
         ),
+        (
+            "rdbtool convert --target valkey-9.1 dump.rdb -o new.rdb",
+            "Make a file of it that this server loads.",
+        ),
         ("ssh db1 cat /var/lib/redis/dump.rdb | rdbtool check -", "Check without a copy."),
     ],
     exit: &[
@@ -62,6 +66,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
     match verb {
         [] => Some(&ALL),
         ["check"] => Some(&super::check::PAGE),
+        ["convert"] => Some(&super::convert::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
         ["replay"] => Some(&super::replay::PAGE),
         ["digest"] => Some(&super::digest::PAGE),

@@ -8,6 +8,7 @@ mod aof;
 mod aof_log;
 mod args;
 mod check;
+mod convert;
 mod digest;
 mod filter;
 mod fix;
@@ -85,6 +86,7 @@ verbs! {
     Replay replay::ReplayArgs;
     Digest digest::DigestArgs;
     Verify verify::VerifyArgs;
+    Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;

@@ -134,7 +134,8 @@ impl Ttl {
     }
 }
 
-fn duration_ms(text: &str) -> Option<i64> {
+/// Reads a length of time, such as 90m; without a unit it is in seconds.
+pub fn duration_ms(text: &str) -> Option<i64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit_ms = match unit {

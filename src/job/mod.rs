@@ -6,6 +6,7 @@ pub mod check;
 pub mod check_aof;
 pub mod check_set;
 pub mod commands;
+pub mod convert;
 pub mod distinct;
 pub mod duplicates;
 pub mod filter;

@@ -18,7 +18,7 @@ use self::route::Route;
 pub use self::tally::Ran;
 use super::check_aof::ending;
 use super::log::Place;
-use super::payload::RdbPayloads;
+use super::payload::PAYLOADS;
 use super::rdb_facts::Facts;
 use super::rdb_file::{Extent, Rest};
 use crate::aof::folder::{Folder, Node};
@@ -214,7 +214,7 @@ impl<'o> Run<'o> {
     fn new(options: &'o Options) -> Run<'o> {
         // To stop exactly at the first failure, commands must run in their order.
         let shards = if options.strict { 1 } else { options.jobs };
-        let config = Config { payloads: &RdbPayloads, ..options.engine.clone() };
+        let config = Config { payloads: PAYLOADS, ..options.engine.clone() };
         let report = Report {
             store: Shards::new(&config, shards),
             parts: Vec::new(),

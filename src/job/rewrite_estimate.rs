@@ -366,7 +366,11 @@ mod tests {
             (&["SET a 12", "FLUSHDB", "APPEND a 3456", "FLUSHALL", "SET a 1"], &["SET a 1"]),
             (&["SET a 12", "FLUSHDB"], &[]),
             (&["SET a 12", "RENAME a b"], &["SET b 12"]),
-            (&["SADD a 12 13", "COPY a b"], &["SADD a 12 13", "SADD b 12 13"]),
+            (
+                // No more can be left than there was, so something goes.
+                &["SET c 12345678901234567890", "DEL c", "SADD a 12 13", "COPY a b"],
+                &["SADD a 12 13", "SADD b 12 13"],
+            ),
             (&["MSET a 1 b 2", "SET a 3"], &["SET b 2", "SET a 3"]),
         ];
         for (commands, want) in cases {

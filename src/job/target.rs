@@ -20,7 +20,15 @@ pub struct Target {
     pub doubts: Vec<String>,
 }
 
+/// Before what a server must have, so that a reason is none.
+const UNLESS: &str = ", unless";
+
 impl Target {
+    /// The reasons that hold for every server of the release, however it is set up.
+    pub fn certain_reasons(&self) -> impl Iterator<Item = &str> {
+        self.reasons.iter().map(String::as_str).filter(|reason| !reason.contains(UNLESS))
+    }
+
     /// Whether the server would load the file.
     pub fn loads(&self) -> bool {
         self.reasons.is_empty()
@@ -103,7 +111,7 @@ fn rows(report: &Report, header: Header, release: &Release, reasons: &mut Vec<St
     let imports = report.facts.opcodes().find(|(row, _)| row.kind == Kind::SlotImport);
     if let Some((_, met)) = imports.filter(|_| release.dialect == Dialect::Valkey) {
         reasons.push(format!(
-            "{} in progress, unless it runs as a cluster",
+            "{} in progress{UNLESS} it runs as a cluster",
             counted(met.count, "slot import")
         ));
     }
@@ -119,13 +127,13 @@ fn modules(report: &Report, release: &Release, reasons: &mut Vec<String>) {
     for (id, met) in report.facts.modules.iter().filter(|(id, _)| !is_ours(**id)) {
         let name = id.name();
         reasons.push(format!(
-            "{} of module type {name}, unless it is loaded",
+            "{} of module type {name}{UNLESS} it is loaded",
             counted(met.count, "key")
         ));
     }
     for fact in &report.facts.once {
         if let super::rdb_facts::Fact::ModuleAux(id, ..) = fact {
-            reasons.push(format!("data of module type {}, unless it is loaded", id.name()));
+            reasons.push(format!("data of module type {}{UNLESS} it is loaded", id.name()));
         }
     }
 }
@@ -151,6 +159,11 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
             false => target.doubts.push(text),
         }
     }
+}
+
+/// Whether a finding keeps this server from taking a value.
+pub fn refuses(release: &Release, finding: &Finding) -> bool {
+    refused(finding).by(release)
 }
 
 /// Elements up to which a hash is built packed, where duplicates are not looked for.

@@ -7,6 +7,8 @@ pub(crate) mod check;
 pub(crate) mod check_aof;
 pub(crate) mod check_aof_json;
 pub(crate) mod check_json;
+pub(crate) mod convert;
+pub(crate) mod convert_json;
 pub(crate) mod digest;
 pub(crate) mod escape;
 pub(crate) mod facts;

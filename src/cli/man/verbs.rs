@@ -9,6 +9,7 @@ use roff::{Roff, bold, italic, roman};
 use crate::cli::help::{self, Page};
 use crate::cli::{command, redis_check_aof, redis_check_rdb};
 use crate::finding::Code;
+use crate::rdb::loss::Loss;
 
 /// All pages of section 1.
 pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
@@ -62,6 +63,9 @@ fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     if names == ["check"] {
         findings(&mut roff);
     }
+    if names == ["convert"] {
+        losses(&mut roff);
+    }
     if let Some(page) = help::page(names) {
         json(&mut roff, page);
         list(&mut roff, "EXAMPLES", page.examples);
@@ -100,6 +104,17 @@ fn other_names(roff: &mut Roff) {
     roff.text([roman(redis_check_rdb::ABOUT)]);
     roff.control("PP", []);
     roff.text([roman(redis_check_aof::ABOUT)]);
+}
+
+/// Everything that a target may not hold.
+fn losses(roff: &mut Roff) {
+    roff.control("SH", ["LOSSES"]);
+    roff.text([roman("What a server may not hold, by the stable code that is reported:")]);
+    for loss in Loss::ALL {
+        roff.control("TP", []);
+        roff.text([bold(loss.as_str())]);
+        roff.text([roman(loss.about())]);
+    }
 }
 
 fn findings(roff: &mut Roff) {

@@ -7,6 +7,7 @@ mod bitfield;
 mod bits;
 mod blocking;
 mod debug;
+mod dump;
 mod expire;
 mod function;
 mod generic;
@@ -49,6 +50,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     bits::COMMANDS,
     blocking::COMMANDS,
     debug::COMMANDS,
+    dump::COMMANDS,
     expire::COMMANDS,
     function::COMMANDS,
     generic::COMMANDS,

@@ -2,7 +2,7 @@
 //! arguments are known, so that a log which holds them is not taken for damaged. Running one is an
 //! error that says so. A row leaves this file when its command is built.
 
-use crate::engine::command::flag::{READONLY, WRITE};
+use crate::engine::command::flag::WRITE;
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -14,9 +14,6 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("evalsha", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
     cmd("script", -2, WRITE, Keys::None, Since::both(2, 6), unbuilt),
     cmd("fcall", -3, WRITE, SCRIPT, Since::both(7, 0), unbuilt),
-    cmd("dump", 2, READONLY, Keys::ONE, Since::both(2, 6), unbuilt),
-    cmd("restore", -4, WRITE, Keys::ONE, Since::both(2, 6), unbuilt),
-    cmd("restore-asking", -4, WRITE, Keys::ONE, Since::both(3, 0), unbuilt),
     cmd("publish", 3, 0, Keys::None, Since::both(2, 0), unbuilt),
     cmd("spublish", 3, 0, Keys::None, Since::both(7, 0), unbuilt),
     cmd("sflush", -3, WRITE, Keys::None, Since::redis(8, 0), unbuilt),
