@@ -54,6 +54,11 @@ impl Failure {
         Failure(Cow::Owned(text))
     }
 
+    /// Is it only this engine that cannot run the command?
+    pub fn is_not_built(&self) -> bool {
+        self.0.starts_with(b"ERR this engine does not run")
+    }
+
     /// The text.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

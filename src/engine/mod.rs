@@ -33,6 +33,7 @@ mod payload;
 mod release;
 mod reply;
 mod session;
+pub mod shards;
 mod watch;
 
 pub use command::{Command, resolve};
