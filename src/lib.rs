@@ -91,6 +91,7 @@ pub mod glob;
 pub mod input;
 pub mod job;
 pub mod limits;
+pub mod loss;
 pub mod persist;
 pub mod rdb;
 pub mod record;

@@ -13,19 +13,22 @@ const LINES: usize = 500;
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("lib", &[]),
-    ("cli", &["report", "job", "input", "persist", "rdb", "finding", "limits", "error"]),
-    ("report", &["job", "input", "persist", "rdb", "finding", "limits"]),
+    ("cli", &["report", "loss", "job", "input", "persist", "rdb", "finding", "limits", "error"]),
+    ("report", &["job", "loss", "input", "persist", "rdb", "finding", "limits"]),
     (
         "job",
         &[
             "input", "engine", "persist", "aof", "value", "rdb", "record", "element", "encoding",
-            "finding", "limits", "error", "glob", "repeats",
+            "finding", "limits", "loss", "error", "glob", "repeats",
         ],
     ),
     ("input", &["rdb", "error"]),
     ("persist", &["encoding", "error"]),
-    ("aof", &["record", "encoding", "fill", "finding", "limits", "error"]),
-    ("rdb", &["record", "element", "encoding", "fill", "repeats", "finding", "limits", "error"]),
+    ("aof", &["record", "element", "encoding", "loss", "fill", "finding", "limits", "error"]),
+    (
+        "rdb",
+        &["record", "loss", "element", "encoding", "fill", "repeats", "finding", "limits", "error"],
+    ),
     ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
     ("value", &["element", "encoding", "limits", "error"]),
     // Records carry rows of the type table.
@@ -36,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &["finding"]),
     ("finding", &["limits"]),
     ("limits", &[]),
+    ("loss", &[]),
     ("glob", &[]),
     ("repeats", &[]),
 ];

@@ -6,6 +6,7 @@ pub mod folder;
 pub mod loader;
 pub mod manifest;
 pub mod reader;
+pub mod rebuild;
 pub mod set;
 pub mod settings;
 pub mod skim;

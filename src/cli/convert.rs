@@ -15,8 +15,8 @@ use super::session::Log;
 use crate::error::Error;
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, open};
-use crate::job::convert::Options;
 use crate::job::convert::write::{to_file, to_stream};
+use crate::job::convert::{Form, Options};
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target};
 use crate::rdb::target::Target;
@@ -41,6 +41,10 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool convert dump.rdb -o part.rdb --target redis-7.2 --key 'user:*' --map-db 0=3",
             "A part of it, into another database.",
         ),
+        (
+            "rdbtool convert dump.rdb --to resp -o - --target redis-7.0 --lossy | redis-cli --pipe",
+            "Send what is in it to a running server.",
+        ),
         ("zcat dump.rdb.gz | rdbtool convert - -o - --target redis-7.0 >new.rdb", "Through pipes."),
     ],
     exit: &[
@@ -54,11 +58,15 @@ pub(crate) const PAGE: Page = Page {
     json: &[facts_json::FIELDS, convert_json::FIELDS],
 };
 
-/// Make another RDB of an RDB, for any server, newer or older, Redis or Valkey
+/// Make another RDB or an AOF of an RDB, for any server, newer or older, Redis or Valkey
 ///
 /// Values are taken as they are where the target reads them, and encoded anew where not. What the target
 /// cannot hold is listed key by key, each loss with a stable code, and nothing is written unless --lossy is
 /// given.
+///
+/// With --to aof or --to resp it writes the commands that make every key anew, as the server's own rewrite
+/// of its AOF does; a module's value is restored from its payload. No command sets LRU and LFU marks or
+/// the times of consumers: these are losses then.
 ///
 /// The new file is read back and checked before it gets its name: an interrupted run leaves the old file
 /// or none. Keys' expire times stay what they are. RESIZEDB counts, checksum and the server's version
@@ -72,7 +80,7 @@ pub(crate) struct ConvertArgs {
 
     /// What to make.
     #[arg(long, value_name = "FORM", default_value = "rdb")]
-    to: Form,
+    to: To,
 
     /// The server it is for, such as redis-6.2 or valkey-9.1.
     #[arg(long, value_name = "SERVER", value_parser = release, required_unless_present = "rdb_version")]
@@ -125,9 +133,13 @@ pub(crate) struct ConvertArgs {
 
 /// Forms of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum To {
     /// An RDB file.
     Rdb,
+    /// Commands: an AOF without a preamble.
+    Aof,
+    /// The same, for redis-cli --pipe.
+    Resp,
 }
 
 /// What damage to accept.
@@ -182,7 +194,6 @@ impl ConvertArgs {
                 "{name} is no RDB; of AOFs this version makes none"
             )));
         }
-        let Form::Rdb = self.to;
         if to == Path::new("-") {
             let mut out = BufWriter::new(io::stdout().lock());
             let report = to_stream((source, &input), &mut out, &options, self.lossy)?;
@@ -206,6 +217,10 @@ impl ConvertArgs {
         Options {
             limits: self.limits.limits(),
             jobs: self.common.jobs(),
+            form: match self.to {
+                To::Rdb => Form::Rdb,
+                To::Aof | To::Resp => Form::Commands,
+            },
             target,
             compress: !self.no_compression,
             filter: self.filter.filter(),

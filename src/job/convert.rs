@@ -8,6 +8,7 @@
 
 mod assembly;
 mod beside;
+mod commands;
 pub mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,19 +21,29 @@ use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::Facts;
 use super::rdb_file::RdbFile;
+use crate::aof::rebuild::Rebuild;
 use crate::element::Ignore;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
 use crate::input::source::{Input, Source};
 use crate::limits::{Limits, PackedLimits};
+use crate::loss::Loss;
 use crate::rdb::encode::{Encoder, longest_listpack};
-use crate::rdb::loss::Loss;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Chunk, Outcome};
 use crate::rdb::target::Target;
 use crate::rdb::walk::{BacklenSeen, Walker};
 use crate::rdb::writer::KeyHead;
 use crate::record::{Event, KeyRecord, Record};
+
+/// What a conversion makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An RDB.
+    Rdb,
+    /// Commands: an AOF without a preamble, and what `redis-cli --pipe` takes.
+    Commands,
+}
 
 /// How to convert.
 #[derive(Debug, Clone)]
@@ -41,6 +52,8 @@ pub struct Options {
     pub limits: Limits,
     /// Workers.
     pub jobs: usize,
+    /// What to make.
+    pub form: Form,
     /// Whom it is for.
     pub target: Target,
     /// `rdbcompression` of what is encoded anew.
@@ -135,7 +148,7 @@ pub fn convert_rdb(
     let mut file = RdbFile::new(source.reader, options.limits);
     let mut facts = Facts::default();
     let mut all = Out::default();
-    let mut assembly = Assembly::new(sink, options.target);
+    let mut assembly = Assembly::new(sink, options.form, options.target);
     assembly.begin();
     let mut write_error = None;
     let make = || Converter::new(options);
@@ -248,6 +261,7 @@ impl Out {
 struct Converter<'o> {
     options: &'o Options,
     encoder: Encoder,
+    rebuild: Rebuild,
     walker: Walker,
     facts: Facts,
     open: bool,
@@ -261,6 +275,7 @@ impl<'o> Converter<'o> {
         Converter {
             options,
             encoder: Encoder::new(options.target, options.compress, PackedLimits::DEFAULT),
+            rebuild: Rebuild::new(commands::server(options.target)),
             walker: Walker::new(false, options.limits),
             facts: Facts::default(),
             open: options.filter.is_open(),
@@ -305,6 +320,9 @@ impl<'o> Converter<'o> {
             type_name: key.rdb_type.name,
             elements: key.stated_count(),
         };
+        if options.form == Form::Commands {
+            return self.commands(key, name, out);
+        }
         let row = match self.value(key, out, place) {
             Some(Ok(row)) => row,
             Some(Err(loss)) => {
@@ -327,12 +345,7 @@ impl<'o> Converter<'o> {
         head.write(options.target, &mut self.head, |loss| {
             out.lose(loss, Some(place()), key.key_offset, false);
         });
-        let db = options.map_db.get(&key.db).copied().unwrap_or(key.db);
-        out.counts.keys += 1;
-        out.counts.expires += u64::from(key.expire_at_ms.is_some());
-        let piece = out.keys_of(db);
-        piece.keys += 1;
-        piece.expires += u64::from(key.expire_at_ms.is_some());
+        let piece = self.piece_for(key, out);
         piece.bytes.extend_from_slice(&self.head);
         piece.bytes.push(row.code);
         self.encoder.pen.strings.write_stored(key.key, &mut piece.bytes);
@@ -343,6 +356,17 @@ impl<'o> Converter<'o> {
                 out.counts.encoded += 1;
             }
         }
+    }
+
+    /// Counts a key, and says where its bytes go.
+    fn piece_for<'p>(&self, key: &KeyRecord<'_>, out: &'p mut Out) -> &'p mut Piece {
+        let db = self.options.map_db.get(&key.db).copied().unwrap_or(key.db);
+        out.counts.keys += 1;
+        out.counts.expires += u64::from(key.expire_at_ms.is_some());
+        let piece = out.keys_of(db);
+        piece.keys += 1;
+        piece.expires += u64::from(key.expire_at_ms.is_some());
+        piece
     }
 
     /// The value for the target; `None` when it is damaged.

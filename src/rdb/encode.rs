@@ -6,7 +6,6 @@
 //! value without a form of its own is packed within the usual limits.
 
 use super::length::length;
-use super::loss::Loss;
 use super::object::{array, hash, list, module, set, stream_write, string as text, zset};
 use super::string::{Strings, string};
 use super::target::Target;
@@ -14,6 +13,7 @@ use super::types::{DataType, RdbType};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, ziplist};
 use crate::limits::PackedLimits;
+use crate::loss::Loss;
 
 /// The form of a value that is not packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 pub mod encode;
 pub mod header;
 pub mod length;
-pub mod loss;
 pub mod object;
 pub mod opcodes;
 pub mod reader;

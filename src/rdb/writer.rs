@@ -2,10 +2,10 @@
 //! are [`super::encode`]'s.
 
 use super::length::write_length;
-use super::loss::Loss;
 use super::string::Strings;
 use super::target::Target;
 use crate::element::Str;
+use crate::loss::Loss;
 
 const EOF: u8 = 255;
 const SELECTDB: u8 = 254;

@@ -16,7 +16,7 @@ use super::facts::{File, expected_found, offset};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use crate::job::convert::Report;
-use crate::rdb::loss::Loss;
+use crate::loss::Loss;
 use crate::rdb::target::Target;
 
 /// Keys shown for a loss.

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::encoding::number::double_text;
+
 use super::digest::Fold;
 use super::{Bytes, DataType, Type, block};
-use crate::encoding::number::{double_grisu, write_i64};
 
 /// An array.
 #[derive(Debug, Clone, Default)]
@@ -117,22 +118,6 @@ impl Array {
             self.insert_index = Some(index);
         }
     }
-}
-
-/// The text of a cell that a file states as a double: the shortest that reads back, with a fraction or an
-/// exponent always.
-pub fn double_text(value: f64) -> Vec<u8> {
-    let mut text = Vec::new();
-    let is_integer = value.fract() == 0.0 && value.abs() < (1u64 << 52) as f64;
-    if is_integer && !(value == 0.0 && value.is_sign_negative()) {
-        write_i64(value as i64, &mut text);
-    } else {
-        double_grisu(value, &mut text);
-    }
-    if value.is_finite() && !text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
-        text.extend_from_slice(b".0");
-    }
-    text
 }
 
 impl DataType for Array {

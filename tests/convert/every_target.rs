@@ -8,7 +8,7 @@ use rdbtool::element::{Element, Str, Visit};
 use rdbtool::engine::KeyRef;
 use rdbtool::finding::Severity;
 use rdbtool::job::target::judge;
-use rdbtool::rdb::loss::Loss;
+use rdbtool::loss::Loss;
 use rdbtool::rdb::target::Target;
 use rdbtool::rdb::versions::RELEASES;
 use rdbtool::value::digest::{Style, of_value};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rdbtool::engine::{Mode, Release};
+use rdbtool::engine::{Engine, Mode, Release};
 use rdbtool::rdb::target::Target;
 use rdbtool::rdb::versions;
 use rdbtool::value::PackedLimits;
@@ -11,7 +11,7 @@ use crate::golden::goldens;
 use crate::servers::{self, Family, Load, ServerBinary, loads};
 use crate::{checked, convert, load_packing, options};
 
-fn target(binary: &ServerBinary) -> (Target, Release) {
+pub(crate) fn target(binary: &ServerBinary) -> (Target, Release) {
     let (major, minor, _) = binary.version;
     let (word, release) = match binary.family {
         Family::Redis => ("redis", Release::redis(major as u8, minor as u8)),
@@ -30,7 +30,11 @@ fn now_ms() -> i64 {
 fn expected(made: &[u8], release: Release) -> (String, u64) {
     // What 7.0 and later pack when they load it loses the sign of -0.
     let zset_entries = if release.has_redis(7, 0) { PackedLimits::DEFAULT.zset_entries } else { 0 };
-    let mut engine = load_packing(made, zset_entries).engine;
+    expected_of(load_packing(made, zset_entries).engine, release)
+}
+
+/// The same of data that is loaded.
+pub(crate) fn expected_of(mut engine: Engine, release: Release) -> (String, u64) {
     engine.set_mode(Mode::Serving);
     engine.set_clock(now_ms());
     engine.remove_expired();
@@ -61,7 +65,7 @@ fn wrong(path: &Path, binary: &ServerBinary) -> Option<String> {
 }
 
 /// Modules that no server here has.
-fn has_foreign_modules(path: &Path) -> bool {
+pub(crate) fn has_foreign_modules(path: &Path) -> bool {
     let report = checked(&std::fs::read(path).unwrap());
     let vectorset = rdbtool::element::ModuleId::VECTORSET;
     report.facts.modules.keys().any(|id| *id != vectorset)
@@ -113,4 +117,13 @@ fn back_lengths_are_as_the_server_wants_them() {
     let files: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "rdb")).collect();
     assert!(!files.is_empty());
     compare(&files);
+}
+
+/// The engine's word for a release.
+pub(crate) fn engine_release(release: &versions::Release) -> Release {
+    let (major, minor) = release.version();
+    match release.dialect {
+        rdbtool::rdb::header::Dialect::Redis => Release::redis(major, minor),
+        rdbtool::rdb::header::Dialect::Valkey => Release::valkey(major, minor),
+    }
 }

@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod commands;
 mod every_target;
 #[path = "../support/golden.rs"]
 mod golden;
@@ -26,7 +27,7 @@ use std::io::{self, Cursor, Write};
 use rdbtool::engine::Config;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check::{self, check_rdb};
-use rdbtool::job::convert::{Options, Report, Sink, convert_rdb};
+use rdbtool::job::convert::{Form, Options, Report, Sink, convert_rdb};
 use rdbtool::job::filter::Filter;
 use rdbtool::job::replay;
 
@@ -67,6 +68,7 @@ fn options(target: Target) -> Options {
     Options {
         limits: Limits { findings: 1_000_000, ..Limits::default() },
         jobs: 1,
+        form: Form::Rdb,
         target,
         compress: true,
         filter: Filter::default(),

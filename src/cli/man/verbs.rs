@@ -9,7 +9,7 @@ use roff::{Roff, bold, italic, roman};
 use crate::cli::help::{self, Page};
 use crate::cli::{command, redis_check_aof, redis_check_rdb};
 use crate::finding::Code;
-use crate::rdb::loss::Loss;
+use crate::loss::Loss;
 
 /// All pages of section 1.
 pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {

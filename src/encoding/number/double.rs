@@ -3,10 +3,28 @@
 
 use std::io::{Cursor, Write};
 
+use super::{double_grisu, write_i64};
+
 /// The integer that a score is, if it is one that servers write as such: up to half of what an i64 holds.
 pub fn whole(score: f64) -> Option<i64> {
     let whole = score.trunc() == score && score.abs() <= (i64::MAX / 2) as f64;
     whole.then_some(score as i64)
+}
+
+/// The text of a cell that a file states as a double: the shortest that reads back, with a fraction or an
+/// exponent always.
+pub fn double_text(value: f64) -> Vec<u8> {
+    let mut text = Vec::new();
+    let is_integer = value.fract() == 0.0 && value.abs() < (1u64 << 52) as f64;
+    if is_integer && !(value == 0.0 && value.is_sign_negative()) {
+        write_i64(value as i64, &mut text);
+    } else {
+        double_grisu(value, &mut text);
+    }
+    if value.is_finite() && !text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        text.extend_from_slice(b".0");
+    }
+    text
 }
 
 /// Appends `value` as C's `%.17g`: 17 significant digits without trailing zeros, in scientific notation

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::Sink;
+use super::{Form, Sink};
 use crate::encoding::crc64;
+use crate::encoding::resp::write_command;
 use crate::rdb::string::Strings;
 use crate::rdb::target::Target;
 use crate::rdb::writer;
@@ -23,6 +24,7 @@ pub(super) struct Piece {
 /// Puts the pieces together.
 pub(super) struct Assembly<'s> {
     sink: &'s mut dyn Sink,
+    form: Form,
     target: Target,
     len: u64,
     crc: u64,
@@ -45,13 +47,16 @@ struct Section {
 
 impl<'s> Assembly<'s> {
     /// Nothing yet.
-    pub(super) fn new(sink: &'s mut dyn Sink, target: Target) -> Assembly<'s> {
+    pub(super) fn new(sink: &'s mut dyn Sink, form: Form, target: Target) -> Assembly<'s> {
         let (databases, counts, pending) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Assembly { sink, target, len: 0, crc: 0, section: None, databases, counts, pending }
+        Assembly { sink, form, target, len: 0, crc: 0, section: None, databases, counts, pending }
     }
 
     /// Begins the file.
     pub(super) fn begin(&mut self) {
+        if self.form == Form::Commands {
+            return;
+        }
         let mut strings = Strings::new(false);
         writer::begin(self.target, &mut strings, &mut self.pending);
     }
@@ -89,10 +94,17 @@ impl<'s> Assembly<'s> {
     }
 
     fn open_section(&mut self, db: u64) {
+        self.databases.insert(db);
+        if self.form == Form::Commands {
+            let number = db.to_string();
+            let args: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
+            write_command(args.into_iter(), &mut self.pending);
+            self.section = Some(Section { db, offset: 0, keys: 0, expires: 0 });
+            return;
+        }
         writer::select_db(db, &mut self.pending);
         let offset = self.len + self.pending.len() as u64;
         self.pending.extend(writer::resize_db(self.target, 0, 0).into_iter().flatten());
-        self.databases.insert(db);
         self.section = Some(Section { db, offset, keys: 0, expires: 0 });
     }
 
@@ -104,6 +116,10 @@ impl<'s> Assembly<'s> {
 
     /// Ends the file; its size, and the databases in it.
     pub(super) fn end(mut self) -> io::Result<(u64, BTreeSet<u64>)> {
+        if self.form == Form::Commands {
+            self.flush()?;
+            return Ok((self.len, self.databases));
+        }
         self.close_section();
         self.pending.extend_from_slice(&writer::END);
         self.flush()?;

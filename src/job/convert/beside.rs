@@ -1,14 +1,18 @@
 //! What stands beside the keys: AUX fields, functions, data of modules, slot imports.
 
-use super::{Converter, Out};
+use super::{Converter, Form, Out};
 use crate::element::Str;
-use crate::rdb::loss::Loss;
+use crate::encoding::resp::write_command;
+use crate::loss::Loss;
 use crate::rdb::writer;
 use crate::record::{Event, Record};
 
 impl Converter<'_> {
     /// Writes a record that is no key, if it is one that goes along.
     pub(super) fn record(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
+        if self.options.form == Form::Commands {
+            return self.commands_beside(record, out);
+        }
         let target = self.options.target;
         let pen = &mut self.encoder.pen;
         let offset = record.span.start;
@@ -46,6 +50,33 @@ impl Converter<'_> {
             _ => None,
         };
         lost.into_iter().for_each(|loss| out.lose(loss, None, offset, true));
+    }
+}
+
+impl Converter<'_> {
+    /// The commands that make what stands beside the keys.
+    fn commands_beside(&self, record: &Record<'_>, out: &mut Out) {
+        let functions = self.options.target.version >= 10;
+        let mut load = |code: &[u8]| {
+            let args: [&[u8]; 3] = [b"FUNCTION", b"LOAD", code];
+            write_command(args.into_iter(), out.beside());
+        };
+        let lost = match &record.event {
+            Event::Function { code } if functions => {
+                load(code.bytes(&mut Vec::new()).unwrap_or_default());
+                None
+            }
+            Event::FunctionPreGa { name, engine, code, .. } if functions => {
+                load(&translated(*name, *engine, *code));
+                None
+            }
+            Event::Function { .. } | Event::FunctionPreGa { .. } => Some(Loss::Function),
+            Event::ModuleAux { .. } => Some(Loss::ModuleAux),
+            Event::SlotImport { .. } => Some(Loss::SlotImport),
+            Event::Opaque { .. } => Some(Loss::Opaque),
+            _ => None,
+        };
+        lost.into_iter().for_each(|loss| out.lose(loss, None, record.span.start, true));
     }
 }
 

@@ -6,13 +6,16 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::{Options, Report, Sink, convert_rdb};
+use super::{Form, Options, Report, Sink, convert_rdb};
+use crate::aof::settings::Settings;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::check::{self, check_rdb};
+use crate::job::check_aof::{self, check_aof};
 use crate::job::target::judge;
+use crate::job::target_aof::judge_aof;
 use crate::limits::DATABASES_MAX;
 use crate::persist::fs::{Fs, open_parent};
 use crate::persist::replace::{Replaced, Replacement};
@@ -105,6 +108,9 @@ fn verify(
     options: &Options,
 ) -> Result<()> {
     let refuse = |why: String| Err(Error::refused(out, why));
+    if options.form == Form::Commands {
+        return verify_commands(reader, out, report, options);
+    }
     let size = Some(report.size);
     let source = Source { reader, kind: FileKind::Rdb, compression: None, size };
     let check = check::Options {
@@ -137,6 +143,43 @@ fn verify(
     let judged = judge(&checked, options.target.release);
     match judged.certain_reasons().next() {
         Some(reason) => refuse(format!("{} would not load it: {reason}", judged.release.name)),
+        None => Ok(()),
+    }
+}
+
+/// Whether commands are whole, and known to the target.
+fn verify_commands(
+    reader: Box<dyn Read + Send>,
+    out: &Path,
+    report: &Report,
+    options: &Options,
+) -> Result<()> {
+    let size = Some(report.size);
+    let source = Source { reader, kind: FileKind::Aof, compression: None, size };
+    let rdb = check::Options {
+        limits: options.limits,
+        jobs: options.jobs,
+        databases: DATABASES_MAX + 1,
+        ..check::Options::default()
+    };
+    let check = check_aof::Options { rdb, ..check_aof::Options::default() };
+    let checked = check_aof(source, &Input::Stdin, &check)?;
+    let damage = checked.findings.iter().find(|finding| finding.severity() == Severity::Error);
+    if let Some(finding) = damage {
+        return Err(Error::refused(out, format!("the new file is damaged ({})", finding.code)));
+    }
+    if checked.valid_up_to != report.size {
+        let why =
+            format!("read back, it is sound up to {} of {}", checked.valid_up_to, report.size);
+        return Err(Error::refused(out, why));
+    }
+    let judged = judge_aof(&checked, options.target.release, &Settings::default(), true);
+    let reason = judged.certain_reasons().next().map(str::to_owned);
+    match reason {
+        Some(reason) => {
+            let name = judged.release.name;
+            Err(Error::refused(out, format!("{name} would not load it: {reason}")))
+        }
         None => Ok(()),
     }
 }

@@ -12,13 +12,13 @@ use nom::number::complete::{le_f64, le_i64};
 
 use super::super::encode::{Pen, Texts};
 use super::super::length::{length, write_length};
-use super::super::loss::Loss;
 use super::super::string::string;
 use super::super::types::RdbType;
 use super::super::walk::Walker;
 use crate::element::{Cell, Element, Visit};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::loss::Loss;
 
 /// Longest string of tag 3, in bytes.
 const SHORT: u64 = 7;

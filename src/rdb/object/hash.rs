@@ -5,7 +5,6 @@ use nom::number::complete::le_i64;
 
 use super::super::encode::{Pen, Texts};
 use super::super::length::{length, write_length};
-use super::super::loss::Loss;
 use super::super::string::string;
 use super::super::types::RdbType;
 use super::super::walk::{Step, Walker};
@@ -15,6 +14,7 @@ use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 use crate::limits::PackedLimits;
+use crate::loss::Loss;
 
 /// What is found where a field's expire time is no integer.
 pub const TTL_TEXT: &str = "a string";

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::super::encode::{Pen, Texts};
 use super::super::length::{length, write_length};
-use super::super::loss::Loss;
 use super::super::string::string;
 use super::super::types::RdbType;
 use super::super::walk::{Step, Walker};
@@ -13,6 +12,7 @@ use crate::element::{Element, Visit};
 use crate::encoding::{listpack, ziplist};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::loss::Loss;
 
 /// Containers of a quicklist's nodes: the element itself, and a listpack.
 const PLAIN: u64 = 1;

@@ -3,7 +3,6 @@
 
 use super::super::encode::Pen;
 use super::super::length::{length, write_length};
-use super::super::loss::Loss;
 use super::super::shape::{MODULE_DATA, skip};
 use super::super::types::RdbType;
 use super::super::walk::Walker;
@@ -11,6 +10,7 @@ use super::vectorset;
 use crate::element::{Element, ModuleId, Visit};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::loss::Loss;
 
 /// Type 7: `len module-id, { len opcode, data }*, len 0`.
 pub fn value<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {

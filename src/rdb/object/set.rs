@@ -2,7 +2,6 @@
 
 use super::super::encode::{Pen, Texts};
 use super::super::length::{length, write_length};
-use super::super::loss::Loss;
 use super::super::string::string;
 use super::super::types::RdbType;
 use super::super::walk::{Step, Walker};
@@ -13,6 +12,7 @@ use crate::encoding::{intset, listpack};
 use crate::error::Parse;
 use crate::finding::Code;
 use crate::limits::PackedLimits;
+use crate::loss::Loss;
 
 /// Type 2: `len n, n x str`.
 pub fn hashtable<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {

@@ -6,10 +6,10 @@
 
 use super::super::encode::Pen;
 use super::super::length::write_length;
-use super::super::loss::Loss;
 use super::super::types::RdbType;
 use super::stream::Layout;
 use crate::element::{Element, Str, StreamId, StreamInfo, StreamInfoMore, Visit};
+use crate::loss::Loss;
 
 /// Every type, the newest first.
 const TYPES: &[u8] = &[27, 26, 21, 19, 15];

@@ -1,12 +1,12 @@
 //! Strings (RDB type 0).
 
 use super::super::encode::{Pen, Texts};
-use super::super::loss::Loss;
 use super::super::string::string;
 use super::super::types::RdbType;
 use super::super::walk::Walker;
 use crate::element::{Element, Visit};
 use crate::error::Parse;
+use crate::loss::Loss;
 
 /// Type 0: `str`.
 pub fn text<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {

@@ -6,7 +6,6 @@ use nom::number::complete::le_f64;
 
 use super::super::encode::{Pen, Texts};
 use super::super::length::{length, write_length};
-use super::super::loss::Loss;
 use super::super::string::{TextDouble, string, text_double, write_text_double};
 use super::super::types::RdbType;
 use super::super::walk::{Step, Walker};
@@ -16,6 +15,7 @@ use crate::encoding::{listpack, number, ziplist};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 use crate::limits::PackedLimits;
+use crate::loss::Loss;
 
 /// Type 3: `len n, n x { str member, text score }`.
 pub fn text<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {

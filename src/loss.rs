@@ -1,4 +1,5 @@
-//! What a server's RDB cannot hold, each with a stable code: what is lost when a file is written for it.
+//! What a server's RDB cannot hold or its commands cannot make, each with a stable code: what is lost when
+//! a file is written for it.
 
 macro_rules! losses {
     ($($variant:ident $name:literal $about:literal)*) => {
@@ -34,6 +35,9 @@ losses! {
     ExpireTime "expire-time" "An expire time that seconds of 32 bits do not hold, as RDB versions below 3 have them: it is rounded down."
     Access "access" "LRU or LFU marks, which came with RDB 9."
     KeyMeta "key-meta" "Metadata that modules attach to a key, which came with Redis 8.6."
+    ConsumerTimes "consumer-times" "When consumers were last seen and active: no command sets that."
+    Consumer "consumer" "A consumer that owns nothing: before 6.2 no command makes one."
+    PendingGone "pending-gone" "Pending entries that the stream no longer holds: since 7.0 no command makes them pending."
     Function "function" "A function library, which came with 7.0."
     ModuleAux "module-aux" "Data that a module keeps beside the keys, which came with Redis 5.0."
     SlotImport "slot-import" "A slot import in progress, which only Valkey 9.0 and later write."
