@@ -279,15 +279,12 @@ pub(crate) fn rows(row: &Value, release: Release) -> Option<Vec<Row>> {
 /// Rows with what the list tells in another way made equal: the order of what has none, the text of
 /// scores.
 pub(crate) fn comparable(mut rows: Vec<Row>, type_name: &str, _: Release) -> Vec<Row> {
-    match type_name {
-        "zset" => {
-            for row in &mut rows {
-                let score: f64 = std::str::from_utf8(&row[1]).unwrap().parse().unwrap();
-                // The list has them as the server's answers do, in which -0 is 0.
-                row[1] = format!("{:?}", score + 0.0).into_bytes();
-            }
+    if type_name == "zset" {
+        for row in &mut rows {
+            let score: f64 = std::str::from_utf8(&row[1]).unwrap().parse().unwrap();
+            // The list has them as the server's answers do, in which -0 is 0.
+            row[1] = format!("{:?}", score + 0.0).into_bytes();
         }
-        _ => {}
     }
     if matches!(type_name, "hash" | "set" | "zset") {
         rows.sort();
