@@ -23,6 +23,7 @@ mod hll;
 mod list;
 mod packed;
 mod payload;
+mod script;
 #[path = "../support/servers.rs"]
 mod servers;
 mod set;
@@ -298,6 +299,22 @@ fn chosen_commands() {
                 }
             }
             pair.compare_digests(0);
+        }
+    }
+}
+
+/// Scripts run, answer and fail as in the server.
+#[test]
+fn scripts() {
+    for (server, release) in servers().map(start) {
+        let mut pair = Pair::new(&server, release);
+        for cmd in script::commands() {
+            if dice::knows(release, &cmd.argv) {
+                pair.run(vec![cmd], 0);
+            }
+            if !pair.session.in_multi() {
+                pair.compare_digests(0);
+            }
         }
     }
 }

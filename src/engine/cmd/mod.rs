@@ -22,6 +22,7 @@ mod keyspace;
 mod lcs;
 mod list;
 mod sample;
+mod script;
 mod server;
 mod set;
 mod setops;
@@ -63,6 +64,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     keyspace::COMMANDS,
     lcs::COMMANDS,
     list::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     setops::COMMANDS,

@@ -7,25 +7,12 @@ use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 
-const SCRIPT: Keys = Keys::Counted { count: 2, more: &[] };
-
 pub(super) const COMMANDS: &[Command] = &[
-    cmd("eval", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
-    cmd("evalsha", -3, WRITE, SCRIPT, Since::both(2, 6), unbuilt),
-    cmd("script", -2, WRITE, Keys::None, Since::both(2, 6), unbuilt),
-    cmd("fcall", -3, WRITE, SCRIPT, Since::both(7, 0), unbuilt),
     cmd("dump", 2, READONLY, Keys::ONE, Since::both(2, 6), unbuilt),
     cmd("restore", -4, WRITE, Keys::ONE, Since::both(2, 6), unbuilt),
     cmd("restore-asking", -4, WRITE, Keys::ONE, Since::both(3, 0), unbuilt),
-    cmd("publish", 3, 0, Keys::None, Since::both(2, 0), unbuilt),
-    cmd("spublish", 3, 0, Keys::None, Since::both(7, 0), unbuilt),
-    cmd("sflush", -3, WRITE, Keys::None, Since::redis(8, 0), unbuilt),
-    cmd("trimslots", -5, WRITE, Keys::None, Since::redis(8, 4), unbuilt),
-    cmd("cluster", -2, 0, Keys::None, Since::both(3, 0), unbuilt),
 ];
 
-fn unbuilt(_: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
-    let name = argv.first().copied().unwrap_or_default();
-    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    Err(Failure::new(format!("ERR this engine does not run '{name}' yet")))
+fn unbuilt(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
+    Err(Failure::unsupported(ctx.command.name))
 }
