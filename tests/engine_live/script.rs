@@ -53,7 +53,7 @@ const SCRIPTS: &[&str] = &[
     "redis.call('set','n',-12) return redis.call('incrby','n',-3)",
     "return {math.random(1000),math.random(1,10),math.random(5),tostring(math.random())}",
     "math.randomseed(7) return math.random(1000000)",
-    "local t={} for i=1,50 do t[i]=math.random(100) end return t",
+    "math.randomseed(-3) local t={} for i=1,50 do t[i]=math.random(100) end return t",
     "return {redis.sha1hex(''),redis.sha1hex(1),redis.sha1hex('abc')}",
     "return redis.sha1hex()",
     "return tostring(redis.call('get','nokey'))",

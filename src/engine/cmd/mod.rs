@@ -26,6 +26,7 @@ mod script;
 mod server;
 mod set;
 mod setops;
+mod slots;
 mod sort;
 mod stream;
 mod stream_args;
@@ -68,6 +69,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     setops::COMMANDS,
+    slots::COMMANDS,
     sort::COMMANDS,
     stream::COMMANDS,
     stream_claim::COMMANDS,

@@ -136,7 +136,22 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn wrong(&self, wanted: &str) -> String {
-        let found = if self.pos < self.text.len() { "invalid token" } else { "T_END" };
+        let rest = self.text.get(self.pos..).unwrap_or_default();
+        let is_word = [&b"true"[..], b"false", b"null"].iter().any(|word| rest.starts_with(word));
+        let found = match rest.first() {
+            None => "T_END",
+            Some(b'{') => "T_OBJ_BEGIN",
+            Some(b'}') => "T_OBJ_END",
+            Some(b'[') => "T_ARR_BEGIN",
+            Some(b']') => "T_ARR_END",
+            Some(b'"') => "T_STRING",
+            Some(b':') => "T_COLON",
+            Some(b',') => "T_COMMA",
+            Some(b'0'..=b'9' | b'-') => "T_NUMBER",
+            Some(b'n') if is_word => "T_NULL",
+            Some(_) if is_word => "T_BOOLEAN",
+            Some(_) => "invalid token",
+        };
         format!("Expected {wanted} but found {found} at character {}", self.pos + 1)
     }
 

@@ -1,6 +1,5 @@
 //! What Rust gives a script's surroundings: `redis`, `cjson`, `bit`, numbers by chance, budgets. The prelude
-//! puts them where scripts look. A function that answers `true, error` has failed: Rust cannot raise the
-//! tables that are errors here, and Lua puts the script's line before a text.
+//! puts them where scripts look.
 
 use std::rc::Rc;
 
@@ -14,12 +13,54 @@ use crate::engine::reply::Resp;
 /// Steps that matching a pattern may take, at worst.
 const PATTERN: f64 = 1e9;
 
-/// An error of ours as `true, text`: the prelude raises it.
-fn outcome(result: std::result::Result<Value, Value>) -> (bool, Value) {
-    match result {
-        Ok(value) => (false, value),
-        Err(value) => (true, value),
+/// An error that a script may catch: the text is the server's.
+#[derive(Debug)]
+pub(super) struct Raised(pub(super) Vec<u8>);
+
+impl std::fmt::Display for Raised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
     }
+}
+
+impl std::error::Error for Raised {}
+
+/// An error without a place.
+fn raise(text: &str) -> mlua::Error {
+    mlua::Error::external(Raised(format!("ERR {text}").into_bytes()))
+}
+
+/// An error that begins with the place in the script.
+fn raise_here(lua: &Lua, text: &str) -> mlua::Error {
+    let line = line_of_script(lua, 1);
+    mlua::Error::external(Raised(format!("ERR {CHUNK}:{line}: {text}").into_bytes()))
+}
+
+/// The innermost line of the script itself.
+fn line_of_script(lua: &Lua, from: usize) -> usize {
+    let lines = (from..).map_while(|level| {
+        lua.inspect_stack(level, |debug| {
+            let ours = debug.source().short_src.as_deref() == Some(CHUNK);
+            debug.current_line().filter(|_| ours)
+        })
+    });
+    lines.flatten().next().unwrap_or(0)
+}
+
+/// What a script that catches an error gets: of one that has a text, the text.
+fn caught(lua: &Lua, error: &Value) -> Result<Value> {
+    let text = match error {
+        Value::Error(error) => match error.downcast_ref::<Raised>() {
+            Some(Raised(text)) => text.clone(),
+            None => error.to_string().into_bytes(),
+        },
+        Value::Table(table) => match table.raw_get::<Value>("err")? {
+            Value::String(text) => return Ok(Value::String(text)),
+            _ => return Ok(error.clone()),
+        },
+        other => return Ok(other.clone()),
+    };
+    Ok(Value::String(lua.create_string(text)?))
 }
 
 /// What Rust gives the prelude.
@@ -29,7 +70,15 @@ pub(super) fn given(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     let shared = of(state);
     given.set(
         "checked",
-        lua.create_function(move |_, all: MultiValue| shared.check().map(|()| all))?,
+        lua.create_function(move |lua, mut all: MultiValue| {
+            shared.check()?;
+            if let (Some(Value::Boolean(false)), Some(error)) =
+                (all.front().cloned(), all.get_mut(1))
+            {
+                *error = caught(lua, error)?;
+            }
+            Ok(all)
+        })?,
     )?;
     let shared = of(state);
     given.set(
@@ -60,14 +109,7 @@ pub(super) fn given(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     given.set(
         "handler",
         lua.create_function(move |lua, error: Value| {
-            // The innermost line of the script itself.
-            let line = (1..).map_while(|level| {
-                lua.inspect_stack(level, |debug| {
-                    let ours = debug.source().short_src.as_deref() == Some(CHUNK);
-                    debug.current_line().filter(|_| ours)
-                })
-            });
-            shared.line.set(line.flatten().next().unwrap_or(0));
+            shared.line.set(line_of_script(lua, 1));
             Ok(error)
         })?,
     )?;
@@ -87,22 +129,17 @@ pub(super) fn given(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     given.set("redis", redis(lua, state)?)?;
     let cjson = lua.create_table()?;
     cjson.set("null", Value::NULL)?;
-    let text =
-        |lua: &Lua, text: &str| -> Result<Value> { Ok(Value::String(lua.create_string(text)?)) };
     cjson.set(
         "encode",
-        lua.create_function(move |lua, value: Value| match json::encode(lua, &value) {
-            Ok(bytes) => Ok(outcome(Ok(Value::String(lua.create_string(bytes)?)))),
-            Err(error) => Ok(outcome(Err(text(lua, &error)?))),
+        lua.create_function(move |lua, value: Value| {
+            let json = json::encode(lua, &value).map_err(|error| raise_here(lua, &error))?;
+            lua.create_string(json)
         })?,
     )?;
     cjson.set(
         "decode",
         lua.create_function(move |lua, json: mlua::LuaString| {
-            match json::decode(lua, &json.as_bytes()) {
-                Ok(value) => Ok(outcome(Ok(value))),
-                Err(error) => Ok(outcome(Err(text(lua, &error)?))),
-            }
+            json::decode(lua, &json.as_bytes()).map_err(|error| raise_here(lua, &error))
         })?,
     )?;
     given.set("cjson", cjson)?;
@@ -161,11 +198,6 @@ fn redis(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     for (name, number) in numbers {
         redis.set(name, number)?;
     }
-    let error = |lua: &Lua, text: &str| -> Result<(bool, Value)> {
-        let table = lua.create_table()?;
-        table.set("err", format!("ERR {text}"))?;
-        Ok((true, Value::Table(table)))
-    };
     let single = |name: &'static str| {
         lua.create_function(move |lua, text: mlua::LuaString| {
             let table = lua.create_table()?;
@@ -191,17 +223,17 @@ fn redis(lua: &Lua, state: &Rc<State>) -> Result<Table> {
                     let name = sha1hex(
                         text.as_ref().map(|text| text.as_bytes()).as_deref().unwrap_or(&[]),
                     );
-                    Ok((false, Value::String(lua.create_string(name)?)))
+                    lua.create_string(name)
                 }
-                _ => error(lua, "wrong number of arguments"),
+                _ => Err(raise("wrong number of arguments")),
             }
         })?,
     )?;
     redis.set(
         "log",
         lua.create_function(move |lua, args: MultiValue| match args.len() {
-            0 | 1 => error(lua, "redis.log() requires two arguments or more."),
-            _ => Ok((false, Value::Nil)),
+            0 | 1 => Err(raise("redis.log() requires two arguments or more.")),
+            _ => Ok(()),
         })?,
     )?;
     let shared = Rc::clone(state);
@@ -211,19 +243,18 @@ fn redis(lua: &Lua, state: &Rc<State>) -> Result<Table> {
             shared.resp.set(match version {
                 2 => Resp::V2,
                 3 => Resp::V3,
-                _ => return error(lua, "RESP version must be 2 or 3."),
+                _ => return Err(raise("RESP version must be 2 or 3.")),
             });
-            Ok((false, Value::Nil))
+            Ok(())
         })?,
     )?;
     redis.set(
         "set_repl",
         lua.create_function(move |lua, flags: i64| match flags {
-            0..=3 => Ok((false, Value::Nil)),
-            _ => error(
-                lua,
+            0..=3 => Ok(()),
+            _ => Err(raise(
                 "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
-            ),
+            )),
         })?,
     )?;
     let shared = Rc::clone(state);

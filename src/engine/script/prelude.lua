@@ -2,7 +2,7 @@
 -- for each machine, with what Rust gives; the answer makes the surroundings of one script.
 local given = ...
 local error, type, select, setmetatable, getmetatable = error, type, select, setmetatable, getmetatable
-local xpcall, rawpcall, loadstring = rawset, xpcall, pcall, loadstring
+local xpcall, rawpcall, loadstring = xpcall, pcall, loadstring
 local resume, unpack = coroutine.resume, unpack
 local checked, weigh = given.checked, given.weigh
 
@@ -72,33 +72,7 @@ for name, code in pairs(coroutine) do routines[name] = code end
 routines.resume = function(...) return checked(resume(...)) end
 
 local redis = given.redis
-redis.call = function(...)
-    local failed, result = given.call(...)
-    if failed then error(result, 0) end
-    return result
-end
-redis.pcall = function(...)
-    local _, result = given.call(...)
-    return result
-end
-for _, name in ipairs { "log", "sha1hex", "setresp", "set_repl" } do
-    local code = redis[name]
-    redis[name] = function(...)
-        local failed, result = code(...)
-        if failed then error(result, 0) end
-        return result
-    end
-end
-
-local cjson = { null = given.cjson.null }
-for _, name in ipairs { "encode", "decode" } do
-    local code = given.cjson[name]
-    cjson[name] = function(value)
-        local failed, result = code(value)
-        if failed then error(result, 2) end
-        return result
-    end
-end
+local cjson = given.cjson
 
 globals.string, globals.math, globals.table = guarded(strings), guarded(maths), guarded(table)
 globals.coroutine, globals.redis = guarded(routines), guarded(redis)

@@ -1,18 +1,25 @@
 //! The numbers that `math.random` gives to scripts, which are the same in every run: a linear congruential
-//! generator of 48 bits, as POSIX describes lrand48, that begins anew with each script.
+//! generator of 48 bits, as POSIX describes lrand48. Up to 6.2 it begins anew, from 0, with each script; later
+//! servers let it run on from where they started.
 
 use std::cell::Cell;
+
+/// The state before any seed.
+const UNSEEDED: u64 = 0x1234_abcd_330e;
 
 /// The generator's state.
 #[derive(Debug)]
 pub(super) struct Random(Cell<u64>);
 
 impl Random {
-    /// As it is when a script begins.
+    /// As it is when a server starts.
     pub(super) fn new() -> Random {
-        let random = Random(Cell::new(0));
-        random.seed(0);
-        random
+        Random(Cell::new(UNSEEDED))
+    }
+
+    /// As it is when a script begins.
+    pub(super) fn begin(&self, seeded: bool) {
+        if seeded { self.seed(0) } else { self.0.set(UNSEEDED) }
     }
 
     /// `math.randomseed`

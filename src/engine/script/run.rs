@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use mlua::{Function, Lua, MultiValue, Value};
 
 use super::convert::{Room, failure_to_lua, to_lua, to_reply};
+use super::library::Raised;
 use super::{sha1hex, vm};
 use crate::encoding::number::double_17g;
 use crate::engine::command::{self, flag};
@@ -53,20 +54,30 @@ pub fn run(ctx: &mut Ctx<'_>, script: Script<'_>) -> Outcome {
         });
         calls.borrow_mut().session.select(ctx.session.db());
         let ctx = RefCell::new(ctx);
+        let invoke = |lua: &Lua, args: &MultiValue| {
+            let mut calls = calls.borrow_mut();
+            calls.exact &= !vm.state.effects.get();
+            match calls.call(&mut ctx.borrow_mut(), args) {
+                Ok(Reply::Error(failure)) | Err(failure) => Ok(Err(failure)),
+                Ok(reply) => to_lua(lua, &reply, vm.state.resp.get()).map(Ok),
+            }
+        };
         let result = vm.lua.scope(|scope| {
-            let call = scope.create_function_mut(|lua, args: MultiValue| {
-                let state = &vm.state;
-                let failed = |failure: Failure| Ok((true, failure_to_lua(lua, &failure)?));
-                let mut calls = calls.borrow_mut();
-                calls.exact &= !state.effects.get();
-                match calls.call(&mut ctx.borrow_mut(), &args) {
-                    Ok(Reply::Error(failure)) | Err(failure) => failed(failure),
-                    Ok(reply) => Ok((false, to_lua(lua, &reply, state.resp.get())?)),
-                }
+            let redis: mlua::Table = vm.given.raw_get("redis")?;
+            let call = scope.create_function(|lua, args: MultiValue| {
+                let raised = |failure: Failure| Raised(failure.as_bytes().to_vec());
+                invoke(lua, &args)?.map_err(|failure| mlua::Error::external(raised(failure)))
             })?;
-            vm.given.raw_set("call", call)?;
+            let pcall =
+                scope.create_function(|lua, args: MultiValue| match invoke(lua, &args)? {
+                    Ok(value) => Ok(value),
+                    Err(failure) => failure_to_lua(lua, &failure),
+                })?;
+            redis.raw_set("call", call)?;
+            redis.raw_set("pcall", pcall)?;
             let result = execute(&vm.lua, vm, &function, script);
-            vm.given.raw_set("call", Value::Nil)?;
+            redis.raw_set("call", Value::Nil)?;
+            redis.raw_set("pcall", Value::Nil)?;
             result
         });
         if let Some(why) = vm.state.stopped() {
@@ -107,7 +118,10 @@ fn raised(error: &Value, name: &str, line: usize) -> Failure {
         Value::String(text) => [b"ERR ", &*text.as_bytes()].concat(),
         Value::Error(error) => match &**error {
             error @ mlua::Error::MemoryError(_) => return Failure::unsupported(&error.to_string()),
-            error => format!("ERR {error}").into_bytes(),
+            error => match error.downcast_ref::<Raised>() {
+                Some(Raised(text)) => text.clone(),
+                None => format!("ERR {error}").into_bytes(),
+            },
         },
         _ => b"ERR unknown error".to_vec(),
     };
@@ -118,13 +132,15 @@ fn raised(error: &Value, name: &str, line: usize) -> Failure {
 /// The code without its first line if that is `#!lua flags=…` (7.0), and whether it may not write. The line's
 /// end stays, so that lines keep their numbers.
 fn shebang(code: &[u8]) -> Result<(&[u8], bool), Failure> {
-    let Some(line) = code.strip_prefix(b"#!") else { return Ok((code, false)) };
-    let end = line.iter().position(|byte| *byte == b'\n');
+    if !code.starts_with(b"#!") {
+        return Ok((code, false));
+    }
+    let end = code.iter().position(|byte| *byte == b'\n');
     let end = end.ok_or_else(|| Failure::new("ERR Invalid script shebang"))?;
-    let (line, rest) = line.split_at(end);
+    let (line, rest) = code.split_at(end);
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     let engine = words.next().unwrap_or_default();
-    if engine != b"lua" {
+    if engine != b"#!lua" {
         return Err(Failure::format("ERR Unexpected engine in script shebang: %s", &[engine]));
     }
     let mut read_only = false;

@@ -141,7 +141,7 @@ impl Vm {
         self.state.instructions.set(0);
         self.state.until.set(Instant::now().checked_add(TIME));
         self.state.line.set(0);
-        self.state.random.seed(0);
+        self.state.random.begin(!newer);
         self.state.resp.set(Resp::V2);
         self.state.effects.set(false);
         self.state.newer.set(newer);
