@@ -157,7 +157,7 @@ codes! {
     AofNulHole "aof-nul-hole" Error "A run of NUL bytes where commands should be, with other bytes behind it."
     AofDupBlock "aof-dup-block" Error "A block of bytes that is in the file twice, one copy directly behind the other."
     AofLineEnd "aof-line-end" Warning "A line that ends with LF alone: servers read it, redis-check-aof does not."
-    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`): servers read it, redis-check-aof does not."
+    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`): servers read it, redis-check-aof stops at the last kind."
     AofArgumentEnd "aof-argument-end" Warning "An argument followed by two bytes other than CRLF: servers do not look at them, redis-check-aof does."
     // AOF files: commands and transactions (B.1, B.5).
     AofMultiOpen "aof-multi-open" Error "A transaction that never ends: servers drop it with all that follows. Where a cut command follows it as well, all servers but Valkey 9.1 leave its MULTI in the file, and the start after the next one drops everything written until then."
@@ -166,7 +166,7 @@ codes! {
     AofExecAlone "aof-exec-alone" Error "An EXEC without its MULTI: servers log an error and go on, redis-check-aof stops."
     AofUnknownCommand "aof-unknown-command" Error "A command that no server knows: the server refuses to start."
     AofModuleCommand "aof-module-command" Note "A command of a module: a server without that module refuses to start."
-    AofArity "aof-arity" Error "A command with a wrong number of arguments: Redis runs it all the same and reads memory it should not, Valkey 9 refuses to start."
+    AofArity "aof-arity" Error "A command with a wrong number of arguments: Redis runs it all the same and reads memory it should not, Valkey refuses to start from 8.1 on."
     AofDbRange "aof-db-range" Warning "A SELECT of a database at or above the server's `databases` setting: the server skips it, and what follows lands in another database."
     AofDbInvalid "aof-db-invalid" Error "A SELECT of what no server has as a database: it is skipped, and what follows lands in another database."
     // AOF files: annotations (B.2).
@@ -296,6 +296,15 @@ impl Finding {
 
 /// Bytes that are kept of a piece of the file in a message.
 const SHOWN: usize = 64;
+
+/// The noun for so many: `key`, `keys`, `library`, `libraries`.
+pub fn plural(n: u64, noun: &str) -> String {
+    match (n, noun.strip_suffix('y')) {
+        (1, _) => noun.to_owned(),
+        (_, Some(stem)) if !noun.ends_with("ey") => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    }
+}
 
 /// A piece of the file for a message: quoted, escaped, and cut short where it is long.
 pub fn shown(text: &[u8]) -> String {

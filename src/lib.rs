@@ -72,7 +72,7 @@
 //! | hdrhistogram | medians and percentiles in constant memory |
 //! | flate2, zstd | gzip and zstd inputs |
 //! | tempfile | space for key hashes beyond memory |
-//! | rustix | names looked up in an open folder, renames that replace nothing: what std has not |
+//! | rustix | names looked up in an open folder, renames that replace nothing, pipes that nobody reads: what std has not |
 //! | signal-hook | temporary files that go when a signal ends the run |
 //! | clap, clap_complete, clap_mangen, roff | arguments, completions, manual pages |
 //! | anyhow | errors on their way out of a verb |
@@ -86,6 +86,7 @@ pub mod element;
 pub mod encoding;
 pub mod engine;
 pub mod error;
+pub mod fill;
 pub mod finding;
 pub mod glob;
 pub mod input;
@@ -94,5 +95,6 @@ pub mod limits;
 pub mod persist;
 pub mod rdb;
 pub mod record;
+pub mod repeats;
 mod report;
 pub mod value;

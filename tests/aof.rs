@@ -17,7 +17,6 @@ use rdbtool::input::detect::FileKind;
 use rdbtool::input::source::{Input, Source, open};
 use rdbtool::job::check::Verdict;
 use rdbtool::job::check_aof::{Options, Report, check_aof};
-use rdbtool::job::commands::{Known, look};
 use resp::{command, slow_valid_up_to};
 
 fn testdata(name: &str) -> PathBuf {
@@ -25,15 +24,7 @@ fn testdata(name: &str) -> PathBuf {
 }
 
 fn options() -> Options {
-    Options { commands: lenient, ..Options::default() }
-}
-
-/// TODO: until the table of commands is complete.
-fn lenient(args: &[&[u8]]) -> Known {
-    match look(args) {
-        Known::No if args.first() != Some(&&b"NOSUCHX"[..]) => look(&[b"SET", b"k", b"v"]),
-        known => known,
-    }
+    Options::default()
 }
 
 fn check_bytes(bytes: &[u8], options: &Options) -> Report {

@@ -21,6 +21,7 @@ const SOUND: &str = "testdata/dump.rdb";
 const DAMAGED: &str = "testdata/damaged/rdb-badcrc.rdb";
 const UNVERIFIED: &str = "testdata/damaged/rdb-zerocrc.rdb";
 const AOF: &str = "testdata/damaged/aof-ok.aof";
+const CUT: &str = "testdata/damaged/aof-trunc-midcmd.aof";
 const PREAMBLE: &str = "testdata/damaged/rdb-dump-as-aofpreamble-trunc.aof";
 
 #[test]
@@ -37,7 +38,28 @@ fn exit_status() {
         (&["check", "/proc/self/mem"], 2), // opens, and cannot be read
         (&["check", SOUND, "/no/such/file", DAMAGED], 2),
         (&["check", "src/cli"], 2),
-        (&["check", AOF], 2),
+        (&["check", AOF], 0),
+        (&["aof", "check", AOF], 0),
+        (&["check", AOF, CUT], 1),
+        (&["check", "testdata/damaged/aof-unknown-cmd.aof"], 1),
+        (&["check", "testdata/damaged/mp-trunc-notlast"], 1),
+        (&["check", "testdata/damaged/mp-missing-manifest"], 1),
+        (&["check", "testdata/aof"], 0),
+        (&["aof", "check", "Cargo.toml"], 1),
+        (&["aof", "check", "--target", "redis-7.0", AOF], 0),
+        (&["check", "--target", "redis-7.0", "testdata/damaged/aof-unknown-cmd.aof"], 1),
+        (&["check", "--appendonly", "yes", "testdata/aof/redis-7.0.15-preamble"], 0),
+        (&["check", "--appendonly", "yes", "testdata/damaged/mp-trunc-incr"], 1),
+        (&["check", "--fix", "--dry-run", AOF], 0),
+        (&["check", "--fix", "--dry-run", CUT], 1),
+        (&["check", "--fix", "--dry-run", SOUND], 0),
+        (&["check", "--fix", DAMAGED], 2),
+        (&["check", "--fix", "-"], 2),
+        (&["check", "--fix", "--key", "a*", AOF], 2),
+        (&["check", "--fix", "--target", "redis-7.0", AOF], 2),
+        (&["rdb", "check", "--fix", SOUND], 2),
+        (&["check", "--accept-loss", AOF], 2),
+        (&["check", "--dry-run", AOF], 2),
         (&["rdb", "check", AOF], 1),
         (&["rdb", "check", SOUND], 0),
         (&["check", "--target", "redis-8.2", SOUND], 0),
@@ -49,7 +71,6 @@ fn exit_status() {
         (&["inspect", DAMAGED], 1),
         (&["inspect", "testdata/damaged/rdb-trunc-half.rdb"], 1),
         (&["inspect", "Cargo.toml"], 1),
-        (&["inspect", AOF], 2),
         (&["inspect", "/no/such/file"], 2),
         (&["inspect", "--type", "sorted-set", SOUND], 2),
         (&["inspect", "--ttl", "soon", SOUND], 2),
@@ -80,7 +101,19 @@ fn the_verdict_comes_first_and_in_plain_words() {
     assert!(first(DAMAGED).contains(": DAMAGED — 1 error; "));
     assert!(first(UNVERIFIED).contains(": UNVERIFIED — "));
     assert!(first(UNVERIFIED).contains("nothing vouches for these bytes"));
-    assert!(first(PREAMBLE).contains(": UNVERIFIED — "), "{}", first(PREAMBLE));
+    assert_eq!(
+        first(PREAMBLE).split_once(": ").unwrap().1,
+        "DAMAGED — 1 error; AOF, redis RDB 10 by redis 7.0.15 with 45 keys, 119 commands in 1 db, 3 \
+         transactions, 38.2 KiB, valid up to 0x988a (39050), 24 bytes behind that"
+    );
+    assert_eq!(
+        first(AOF),
+        format!("{AOF}: OK — AOF, 120 commands in 2 dbs, 3 transactions, 3.56 KiB")
+    );
+    assert_eq!(
+        first("testdata/aof/redis-7.0.15-preamble").split_once(": ").unwrap().1,
+        "OK — AOF of 2 files, 1,734 commands, 107 KiB"
+    );
     let old = first("testdata/rdb/redis-2.4.18/one-set.rdb");
     assert!(
         old.contains(": UNVERIFIED — ") && old.contains("no checksum in this version"),
@@ -101,19 +134,79 @@ fn quiet_and_verbose() {
 }
 
 #[test]
-fn aof_files_are_told_and_in_folders_skipped() {
+fn a_folder_of_rdbs_and_aofs_is_checked_as_what_each_file_is() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(testdata("dump.rdb"), folder.path().join("a.rdb")).unwrap();
     fs::copy(testdata("damaged/aof-ok.aof"), folder.path().join("b.aof")).unwrap();
+    let parts = folder.path().join("c/appendonlydir");
+    fs::create_dir_all(&parts).unwrap();
+    for entry in fs::read_dir(testdata("aof/redis-7.0.15-preamble/appendonlydir")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), parts.join(entry.file_name())).unwrap();
+    }
     fs::write(folder.path().join("notes.txt"), "not a dump").unwrap();
     let ran = rdbtool([Path::new("check"), folder.path()]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(ran.stdout.matches(".rdb: OK").count(), 1, "{}", ran.stdout);
-    assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("b.aof"), "{}", ran.stderr);
-    let quiet = rdbtool(["check", "--quiet", &folder.path().to_string_lossy()]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let heads: Vec<_> = ran.stdout.lines().filter(|line| line.contains(": OK — ")).collect();
+    // The manifest's parts come below it, and not by themselves.
+    let names = ["a.rdb", "b.aof", "appendonly.aof.manifest", ".2.base.rdb", ".2.incr.aof"];
+    assert_eq!(heads.len(), names.len(), "{}", ran.stdout);
+    for (head, name) in heads.iter().zip(names) {
+        assert!(head.split_once(": OK").unwrap().0.ends_with(name), "{head}");
+    }
+    assert_eq!(ran.stdout.lines().last(), Some("3 files: 3 ok"));
+    // Named an RDB, an AOF is a damaged one, and a folder's AOF of several files is passed over.
+    let rdb = rdbtool([Path::new("rdb"), Path::new("check"), folder.path()]);
+    assert_eq!(rdb.code, Some(1));
+    assert!(rdb.stderr.starts_with("note: ") && rdb.stderr.contains("manifest"), "{}", rdb.stderr);
+    let quiet = rdbtool(["rdb", "check", "--quiet", &folder.path().to_string_lossy()]);
     assert_eq!(quiet.stderr, "");
-    let named = rdbtool(["check", AOF]);
-    assert!(named.stderr.contains("AOF files are not read yet by this version"), "{named:?}");
+}
+
+#[test]
+fn json_of_aofs() {
+    let set = &rdbtool(["check", "--json", "testdata/damaged/mp-trunc-notlast"]).json()[0];
+    assert_eq!((&set["format"], &set["verdict"]), (&"aof-set".into(), &"damaged".into()));
+    assert_eq!(set["findings"][0]["code"], "aof-not-last");
+    let parts = set["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 3);
+    assert_eq!(parts[0]["preamble"]["keys"], 45);
+    assert_eq!((&parts[1]["valid_up_to"], &parts[1]["size"]), (&1801.into(), &1830.into()));
+    let plain = &rdbtool(["check", "--json", AOF]).json()[0];
+    assert_eq!((&plain["format"], &plain["commands"]), (&"aof".into(), &120.into()));
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(testdata("dump.rdb"), folder.path().join("dump.rdb")).unwrap();
+    let data = folder.path().to_string_lossy();
+    let lines = rdbtool(["check", "--json", "--appendonly", "yes", &data]).json();
+    let startup = lines.last().unwrap();
+    assert_eq!(startup["format"], "startup");
+    assert_eq!(startup["loads"].as_array().unwrap().len(), 0);
+    assert_eq!(startup["findings"][0]["code"], "start-ignores-rdb");
+}
+
+#[test]
+fn a_configuration_says_which_files_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::copy(testdata("dump.rdb"), data.join("dump.rdb")).unwrap();
+    let config = folder.path().join("redis.conf");
+    let check = |text: &str| {
+        fs::write(&config, text).unwrap();
+        rdbtool([Path::new("check"), Path::new("--config"), &config])
+    };
+    let plain = check("dir data\nappendonly no\n");
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    assert!(plain.stdout.contains("dump.rdb: OK — "), "{}", plain.stdout);
+    assert!(plain.stdout.contains("with `appendonly no` a server loads 1 file\n"));
+    // The trap: the data is there, and the server would start without it.
+    let trap = check("dir data\nappendonly yes\n");
+    assert_eq!(trap.code, Some(1), "{trap:?}");
+    assert!(trap.stdout.contains("a server starts without data"), "{}", trap.stdout);
+    assert!(trap.stdout.contains("start-ignores-rdb"), "{}", trap.stdout);
+    let odd = check("dir \"data\n");
+    assert_eq!(odd.code, Some(2));
+    assert!(odd.stderr.contains("line 1"), "{}", odd.stderr);
 }
 
 #[test]

@@ -9,67 +9,14 @@
     missing_docs
 )]
 
-use std::path::{Path, PathBuf};
+#[path = "support/golden.rs"]
+mod golden;
 
-use rdbtool::engine::{Config, Engine, Mode, Release};
+use golden::{LONG_AFTER_MS, goldens, load, meta_of};
+use rdbtool::engine::{Engine, Mode, Release};
 use rdbtool::input::source::{Input, open};
-use rdbtool::job::replay::{Loaded, Options, load_rdb, written_by};
-use rdbtool::limits::Limits;
-use rdbtool::value::PackedLimits;
+use rdbtool::job::replay::written_by;
 use serde_json::Value;
-
-fn goldens() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = root.join("../shared/golden");
-    let folder = if shared.is_dir() {
-        shared
-    } else {
-        println!("SKIP: the full golden set is not beside the repository; using testdata/ alone");
-        root.join("testdata/rdb")
-    };
-    let mut found = Vec::new();
-    let mut folders = vec![folder];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ext| ext == "rdb") && meta_of(&path).is_file() {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    assert!(found.len() > 15);
-    found
-}
-
-/// `meta.json` for `dump.rdb`, `NAME.meta.json` for `NAME.rdb`.
-fn meta_of(dump: &Path) -> PathBuf {
-    match dump.file_stem().unwrap().to_str().unwrap() {
-        "dump" => dump.with_file_name("meta.json"),
-        stem => dump.with_file_name(format!("{stem}.meta.json")),
-    }
-}
-
-fn load(path: &Path) -> Loaded {
-    let input = Input::File(path.to_path_buf());
-    let options = Options {
-        limits: Limits::default(),
-        jobs: 2,
-        engine: Config { packed: packed_limits(path), ..Config::default() },
-        now_ms: 0,
-    };
-    load_rdb(open(&input, |_| {}).unwrap(), &input, &options).unwrap()
-}
-
-/// Servers told to pack nothing keep what a packed sorted set loses: the sign of -0.
-fn packed_limits(path: &Path) -> PackedLimits {
-    match path.to_str().unwrap().contains("big-encodings") {
-        true => PackedLimits { zset_entries: 0, ..PackedLimits::DEFAULT },
-        false => PackedLimits::DEFAULT,
-    }
-}
 
 /// As a primary does when it loads: what has expired is dropped.
 fn drop_expired(engine: &mut Engine, saved_at_ms: i64) {
@@ -89,7 +36,7 @@ fn digests_are_the_servers() {
         let mut loaded = load(&dump);
         let release = written_by(&loaded.facts).unwrap_or(Release::redis(2, 8));
         // Golden files hold keys that expired long before they were read back.
-        drop_expired(&mut loaded.engine, 1_795_500_000_000);
+        drop_expired(&mut loaded.engine, LONG_AFTER_MS);
         let digest = loaded.engine.digest(release.digest_style(0), 2).to_string();
         asked += 1;
         if digest != want {

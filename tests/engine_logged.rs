@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 
 use rdbtool::engine::{Config, Engine, Release, Reply, Session};
-use rdbtool::job::payload::RdbPayloads;
+use rdbtool::job::payload::PAYLOADS;
 
 /// Steps to what the commands of a section find.
 const BEFORE: &[(&str, &[&str])] = &[
@@ -70,7 +70,7 @@ struct Case {
 }
 
 fn engine(release: Release) -> Engine {
-    Engine::new(Config { release, payloads: &RdbPayloads, ..Config::default() })
+    Engine::new(Config { release, payloads: PAYLOADS, ..Config::default() })
 }
 
 fn run(engine: &mut Engine, session: &mut Session, argv: &[Vec<u8>]) -> Reply {
@@ -198,9 +198,6 @@ fn logged_forms_replay() {
     let records = records(false);
     for (name, release, text) in &records {
         for case in cases(text) {
-            if case.logged[0][0] == b"RESTORE" {
-                continue;
-            }
             asked += 1;
             let steps = before(&case.section).len();
             let tries: Vec<_> =

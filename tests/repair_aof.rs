@@ -308,14 +308,24 @@ fn must_live_on(server: &'static servers::ServerBinary, fs: &MemFs, digest: Opti
         first.command(&["SET", &format!("later:{n}"), "x"]);
     }
     let digest = first.digest();
-    let folder = first.folder().to_owned();
-    let left = first.shut_down().unwrap().into_iter();
-    let left =
-        left.filter(|(path, _)| !path.ends_with("server.conf") && !path.ends_with("server.log"));
-    let name = |path: PathBuf| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-    let files = left.map(|(path, bytes)| (name(path), bytes)).collect();
+    let files = first.shut_down().unwrap();
     let mut second = Server::start(server, &Setup { lines, files }).expect("it starts again");
     assert_eq!(second.digest(), digest, "{}", second.log());
+}
+
+/// The same for files cut anywhere: plain, with a preamble, and full of transactions.
+#[test]
+fn a_server_lives_with_what_is_left_of_any_cut() {
+    let Some(server) = servers::named("redis-7.0.15") else { return };
+    let mut random = Random::new(23);
+    for (name, whole, start) in samples() {
+        for _ in 0..4 {
+            let at = start + 200 + random.below((whole.len() - start - 200) as u64) as usize;
+            let fs = with_file(&whole[..at]);
+            in_place(&fs, &options()).unwrap_or_else(|err| panic!("{name} cut at {at}: {err}"));
+            must_live_on(server, &fs, None);
+        }
+    }
 }
 
 /// The defect that this is about first of all: a transaction cut off, the server started, more written,
@@ -512,11 +522,7 @@ fn servers_go_on_with_a_repaired_folder() {
         }
         server_1.command(&["SET", "newer", "x"]);
         let digest = server_1.digest();
-        let folder = server_1.folder().to_owned();
         let left = server_1.shut_down().unwrap().into_iter();
-        let name_of =
-            |path: &Path| path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-        let left = left.map(|(path, bytes)| (name_of(&path), bytes));
         let files = left.filter(|(name, _)| name.contains('/')).collect();
         let mut server_2 = Server::start(server, &Setup { lines, files }).expect("it starts again");
         assert_eq!(server_2.digest(), digest, "{name}");
@@ -624,6 +630,40 @@ fn what_is_lost_is_counted_behind_the_damage_too() {
     assert_eq!((lost.commands, lost.keys, lost.at_least), (299, 299, false));
     assert_eq!(lost.bytes, (bytes.len() - at) as u64);
     assert_eq!(plan.kept_commands(), 1);
+}
+
+/// A cut inside a preamble takes all of it, however many of its keys come before the cut: its keys are
+/// lost, and all commands behind it.
+#[test]
+fn a_cut_inside_a_preamble_loses_all_of_it() {
+    let whole = read("aof/redis-4.0.14-preamble/appendonly.aof");
+    let start = preamble(&whole);
+    // A preamble that was written after the time asked for goes, as a whole.
+    let fs = with_file(&whole);
+    let plan = plan(&fs, &Set::file(Path::new(AOF)), &until(1)).unwrap();
+    let lost = plan.lost();
+    let counted = |bytes: &[u8]| {
+        let (mut at, mut count) = (start, 0);
+        while let Some((_, next)) = command(bytes, at) {
+            (at, count) = (next, count + 1);
+        }
+        count
+    };
+    assert_eq!((lost.bytes, lost.only_nuls), (whole.len() as u64, false));
+    assert_eq!((lost.preamble_keys, lost.commands), (209, counted(&whole)));
+    assert!(!lost.is_nothing());
+    // One that is cut short is lost with the keys that can be read in it.
+    let fs = with_file(&whole[..start / 2]);
+    let (plan, _) = in_place(&fs, &accepting_loss()).unwrap();
+    let lost = plan.lost();
+    assert_eq!((lost.bytes, lost.commands), (start as u64 / 2, 0));
+    assert!((1..209).contains(&lost.preamble_keys), "{lost:?}");
+    // NULs behind a sound preamble are still only NULs.
+    let nuls = [&whole[..start], &[0; 4096]].concat();
+    let (plan, _) = in_place(&with_file(&nuls), &options()).unwrap();
+    let lost = plan.lost();
+    assert_eq!((lost.bytes, lost.preamble_keys, lost.only_nuls), (4096, 0, true));
+    assert!(lost.is_nothing());
 }
 
 #[test]

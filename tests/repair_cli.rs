@@ -25,16 +25,20 @@ fn copy_of(name: &str) -> (TempDir, PathBuf) {
     let dir = tempfile::Builder::new().prefix("repair").tempdir().unwrap();
     let from = testdata(name);
     let to = dir.path().join(from.file_name().unwrap());
-    if from.is_dir() {
-        fs::create_dir(&to).unwrap();
-        for entry in fs::read_dir(&from).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    } else {
-        fs::copy(&from, &to).unwrap();
-    }
+    copy(&from, &to);
     (dir, to)
+}
+
+fn copy(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        fs::copy(from, to).unwrap();
+        return;
+    }
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
 }
 
 fn run(args: &[&str], path: &Path) -> Ran {
@@ -89,12 +93,8 @@ fn exit_status() {
 
 fn assert_same(a: &Path, b: &Path) {
     if b.is_dir() {
-        let files = |dir: &Path| {
-            let names = names(dir);
-            names.into_iter().filter(|name| dir.join(name).is_file()).collect::<Vec<_>>()
-        };
-        assert_eq!(files(a), files(b));
-        for name in files(b) {
+        assert_eq!(names(a), names(b));
+        for name in names(b) {
             assert_same(&a.join(&name), &b.join(&name));
         }
     } else {
@@ -115,10 +115,120 @@ fn what_is_said_of_a_cut() {
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
+    assert!(!said.contains("would"), "{said}");
     assert_eq!(ran.stderr, "");
     let again = run(&["repair", "--in-place"], &path);
     assert!(again.stdout.contains("NOTHING TO REPAIR"), "{}", again.stdout);
     assert_eq!(again.code, Some(0));
+}
+
+/// `check --fix` does in place what `repair --in-place` does, and says the same of it.
+#[test]
+fn check_fix_is_repair_in_place() {
+    let samples = [
+        "damaged/aof-ok.aof",
+        "damaged/aof-trunc-midcmd.aof",
+        "damaged/aof-trunc-in-multi.aof",
+        "damaged/aof-zerofill-tail.aof",
+        "damaged/aof-unknown-cmd.aof",
+        "damaged/mp-trunc-incr",
+        "damaged/mp-trunc-notlast",
+        "damaged/mp-missing-incr",
+    ];
+    for sample in samples {
+        for more in [&[][..], &["--dry-run"], &["--accept-loss"], &["--json"]] {
+            let of = |verb: &[&str]| {
+                let (dir, path) = copy_of(sample);
+                let ran = run(&[verb, more].concat(), &path);
+                let here = dir.path().display().to_string();
+                let left = if path.is_dir() { names(&path) } else { names(dir.path()) };
+                (ran.code, ran.stdout.replace(&here, "DIR"), ran.stderr, left)
+            };
+            let want = of(&["repair", "--in-place"]);
+            assert_eq!(of(&["check", "--fix"]), want, "{sample} {more:?}");
+            assert_eq!(of(&["aof", "check", "--fix"]), want, "{sample} {more:?}");
+        }
+    }
+    let (dir, path) = copy_of("damaged/aof-trunc-midcmd.aof");
+    let old = fs::read(&path).unwrap();
+    let ran = run(&["check", "--fix", "--backup"], &path);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(fs::read(&path).unwrap() == old[..3618]);
+    let tail = fs::read(dir.path().join("aof-trunc-midcmd.aof.tail-3618")).unwrap();
+    assert!(tail == old[3618..]);
+    assert!(names(dir.path()).iter().any(|name| name.contains(".bak-")));
+    // One file that cannot be repaired does not keep another from it.
+    let (_dir, second) = copy_of("damaged/aof-trunc-midcmd.aof");
+    let ran = run(&["check", "--fix", "/no/such/file"], &second);
+    assert_eq!((ran.code, fs::metadata(&second).unwrap().len()), (Some(2), 3618), "{ran:?}");
+}
+
+#[test]
+fn a_repair_to_a_time() {
+    let sample = "aof/redis-7.0.15-timestamps/appendonlydir";
+    let incr = "appendonly.aof.1.incr.aof";
+    let bytes = fs::read(testdata(sample).join(incr)).unwrap();
+    let starts = bytes.windows(4).enumerate().filter(|(_, four)| *four == b"#TS:");
+    let starts: Vec<_> = starts.map(|(at, _)| at).collect();
+    assert!(starts.len() > 3);
+    let at = starts[starts.len() / 2];
+    let digits = bytes[at + 4..].iter().take_while(|byte| byte.is_ascii_digit());
+    let seconds = digits.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    for args in [["repair", "--in-place"], ["check", "--fix"]] {
+        let (_dir, folder) = copy_of(sample);
+        let until = format!("--truncate-to-timestamp={}", seconds - 1);
+        let ran = run(&[args[0], args[1], &until], &folder);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        // This one begins outside of any transaction.
+        assert!(fs::read(folder.join(incr)).unwrap() == bytes[..at], "{}", ran.stdout);
+        let again = run(&[args[0], args[1], &until], &folder);
+        assert_eq!(again.code, Some(0), "{again:?}");
+    }
+}
+
+/// What no cut helps against is told, file by file, and is not called repaired.
+#[test]
+fn what_no_cut_helps_against() {
+    let (_dir, path) = copy_of("damaged/aof-nested-multi.aof");
+    let before = fs::read(&path).unwrap();
+    let ran = run(&["check", "--fix"], &path);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stdout.contains(": NOT REPAIRED — "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("error aof-multi-nested at 0x756 (1878)"), "{}", ran.stdout);
+    assert!(fs::read(&path).unwrap() == before);
+    let json = &run(&["check", "--fix", "--json"], &path).json()[0];
+    assert_eq!(json["outcome"], "unrepaired");
+}
+
+/// Everything is lost only on request, the keys of a preamble told.
+#[test]
+fn nothing_is_left_only_on_request() {
+    let whole = fs::read(testdata("aof/redis-4.0.14-preamble/appendonly.aof")).unwrap();
+    let dir = tempfile::Builder::new().prefix("repair").tempdir().unwrap();
+    let cases: [(&str, &[u8], &str); 4] = [
+        ("no-command.aof", b"*3\r\n$3\r\nSET\r\n$1", "no whole command"),
+        (
+            "open.aof",
+            b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n",
+            "2 commands on 1 key",
+        ),
+        ("nuls.aof", &[0; 4096], "only NULs"),
+        ("preamble.aof", &whole[..4000], "keys of the RDB part and no whole command"),
+    ];
+    for (name, bytes, lost) in cases {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let refused = run(&["check", "--fix"], &path);
+        assert_eq!(refused.code, Some(2), "{name}: {refused:?}");
+        assert!(refused.stdout.contains("nothing would be left of it"), "{}", refused.stdout);
+        assert!(refused.stdout.contains(lost), "{}", refused.stdout);
+        assert!(fs::read(&path).unwrap() == bytes, "{name}");
+        let done = run(&["check", "--fix", "--accept-loss"], &path);
+        assert!(matches!(done.code, Some(0 | 1)), "{name}: {done:?}");
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+        let tail = fs::read(dir.path().join(format!("{name}.tail-0"))).unwrap();
+        assert!(tail == bytes, "{name}");
+    }
 }
 
 #[test]
@@ -169,6 +279,8 @@ fn a_part_stands_for_its_aof_and_a_data_folder_for_what_is_in_it() {
     let (dir, folder) = copy_of("damaged/mp-trunc-notlast");
     // The second part is damaged, the third one named: cutting only what is named would do nothing.
     let ran = run(&["repair", "--dry-run"], &folder.join("appendonly.aof.3.incr.aof"));
+    assert!(ran.stdout.contains("\n  nothing was changed\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("--keep-later keeps them"), "{}", ran.stdout);
     assert!(ran.stdout.contains("appendonly.aof.manifest: REFUSED"), "{}", ran.stdout);
     let ran = run(&["repair", "--dry-run"], dir.path());
     assert!(ran.stdout.contains("appendonly.aof.manifest: REFUSED"), "{}", ran.stdout);
@@ -214,9 +326,11 @@ fn kills() -> u64 {
     std::env::var("RDBTOOL_KILLS").map_or(300, |kills| kills.parse().unwrap())
 }
 
-fn spawn(path: &Path) -> Command {
+/// Both ways to ask for it, in turn.
+fn spawn(path: &Path, round: u64) -> Command {
+    let args = if round.is_multiple_of(2) { ["check", "--fix"] } else { ["repair", "--in-place"] };
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdbtool"));
-    command.args(["repair", "--in-place"]).arg(path);
+    command.args(args).arg(path);
     command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
     command
 }
@@ -228,7 +342,7 @@ fn killed_at_any_moment_it_leaves_the_whole_file_or_both_parts() {
     let path = dir.path().join("a.aof");
     fs::write(&path, &whole).unwrap();
     let since = std::time::Instant::now();
-    assert!(spawn(&path).status().unwrap().code() == Some(1));
+    assert!(spawn(&path, 0).status().unwrap().code() == Some(1));
     let usual = since.elapsed();
     let mut random = Random::new(5);
     let (mut old, mut new, mut killed) = (0, 0, 0);
@@ -237,7 +351,7 @@ fn killed_at_any_moment_it_leaves_the_whole_file_or_both_parts() {
             fs::remove_file(dir.path().join(name)).unwrap();
         }
         fs::write(&path, &whole).unwrap();
-        let mut child = spawn(&path).spawn().unwrap();
+        let mut child = spawn(&path, round).spawn().unwrap();
         sleep(Duration::from_micros(random.below(usual.as_micros() as u64 * 5 / 4)));
         child.kill().unwrap();
         killed += u64::from(child.wait().unwrap().code().is_none());

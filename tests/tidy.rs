@@ -19,23 +19,25 @@ const ARROWS: &[(&str, &[&str])] = &[
         "job",
         &[
             "input", "engine", "persist", "aof", "value", "rdb", "record", "element", "encoding",
-            "finding", "limits", "error", "glob",
+            "finding", "limits", "error", "glob", "repeats",
         ],
     ),
     ("input", &["rdb", "error"]),
     ("persist", &["encoding", "error"]),
-    ("aof", &["record", "encoding", "finding", "limits", "error"]),
-    ("rdb", &["record", "element", "encoding", "finding", "limits", "error"]),
+    ("aof", &["record", "encoding", "fill", "finding", "limits", "error"]),
+    ("rdb", &["record", "element", "encoding", "fill", "repeats", "finding", "limits", "error"]),
     ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
     ("value", &["element", "encoding", "limits", "error"]),
     // Records carry rows of the type table.
     ("record", &["rdb", "element"]),
     ("element", &["encoding"]),
     ("encoding", &["finding", "limits", "error"]),
+    ("fill", &[]),
     ("error", &["finding"]),
     ("finding", &["limits"]),
     ("limits", &[]),
     ("glob", &[]),
+    ("repeats", &[]),
 ];
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {

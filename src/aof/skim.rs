@@ -10,6 +10,7 @@ use super::damage::{self, Damage};
 use super::state::State;
 use crate::encoding::resp::{Forms, Framer, Stop, describe};
 use crate::error::Fault;
+use crate::fill::fill;
 use crate::finding::Code;
 use crate::limits::{CHUNK, Limits};
 
@@ -236,16 +237,10 @@ impl<R: Read> Chunks<R> {
         if self.buf.is_empty() {
             self.buf = vec![0; self.chunk];
         }
-        while !self.source_ended {
-            let Some(space) = self.buf.get_mut(self.filled..).filter(|space| !space.is_empty())
-            else {
-                break;
-            };
-            match self.source.read(space) {
-                Ok(0) => self.source_ended = true,
-                Ok(count) => self.filled += count,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock && self.growing => break,
+        if !self.source_ended {
+            match fill(&mut self.source, &mut self.buf, &mut self.filled) {
+                Ok(ended) => self.source_ended = ended,
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock && self.growing => {}
                 Err(err) => return Err(err),
             }
         }

@@ -1,11 +1,14 @@
-//! `rdbtool aof check`: the same jobs with the format named, as scripts know them. What is named an AOF is
-//! read as one, whatever its first bytes say.
+//! `rdbtool aof check` and `rdbtool aof inspect`: the same jobs with the format named, as scripts know
+//! them; and what there is for AOFs alone. What is named an AOF is read as one, whatever its first bytes
+//! say.
 
 use clap::{Args, Subcommand};
 
 use super::Exit;
+use super::aof_log::AofLogArgs;
 use super::check::CheckArgs;
 use super::help::{FAILED, Page};
+use super::inspect::InspectArgs;
 use super::session::{Format, Log};
 
 /// Examples and exit status.
@@ -16,6 +19,8 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool aof check --json appendonlydir",
             "An AOF of several files, with its manifest; for a program.",
         ),
+        ("rdbtool aof inspect appendonlydir", "What is in it?"),
+        ("rdbtool aof log appendonlydir", "All its commands, one a line."),
     ],
     exit: &[
         ("0", "Done, and all is well."),
@@ -25,11 +30,11 @@ pub(crate) const PAGE: Page = Page {
     json: &[],
 };
 
-/// Check a file as an AOF, whatever it looks like
+/// Check, inspect or list a file as an AOF, whatever it looks like
 ///
-/// Options are those of the verb: see rdbtool-check(1). The only difference is that a file which does not
-/// begin like an AOF is reported as a damaged AOF instead of being told from an RDB; an RDB is the
-/// preamble of an AOF without commands.
+/// For what the verbs do see rdbtool-check(1), rdbtool-inspect(1) and rdbtool-aof-log(1). With these names a
+/// file which does not begin like an AOF is reported as a damaged AOF instead of being told from an RDB; an
+/// RDB is the preamble of an AOF without commands.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct AofArgs {
@@ -40,6 +45,8 @@ pub(crate) struct AofArgs {
 #[derive(Debug, Subcommand)]
 enum AofVerb {
     Check(CheckArgs),
+    Inspect(InspectArgs),
+    Log(AofLogArgs),
 }
 
 impl AofArgs {
@@ -47,6 +54,8 @@ impl AofArgs {
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
         match self.verb {
             AofVerb::Check(args) => args.run_as(Format::Aof, log),
+            AofVerb::Inspect(args) => args.run_as(Format::Aof, log),
+            AofVerb::Log(args) => args.run(log),
         }
     }
 }

@@ -114,6 +114,16 @@ pub(crate) fn time_ms(text: &str) -> Result<i64, String> {
     })
 }
 
+/// Reads a length of time with a sign, in ms.
+pub(crate) fn duration_ms(text: &str) -> Result<i64, String> {
+    let (sign, plain) = match text.strip_prefix('-') {
+        Some(plain) => (-1, plain),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let ms = crate::job::filter::duration_ms(plain);
+    ms.map(|ms| sign * ms).ok_or_else(|| "expected a time such as 7d, -90m or 250ms".to_owned())
+}
+
 /// Reads a number of bytes. Units as in redis.conf, in either case: `k` is 1000 bytes, `kb` 1024; `KiB` is
 /// 1024 too.
 pub(crate) fn size(text: &str) -> Result<u64, String> {

@@ -8,24 +8,26 @@ use clap::Args;
 use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs};
 use super::filter::FilterArgs;
+use super::fix::FixArgs;
 use super::help::{FAILED, Page};
 use super::output::Output;
 use super::session::{Format, Log, Opened, Session};
 use super::start::StartArgs;
-use crate::aof::settings::Settings;
+use crate::error::Error;
 use crate::job::check::{self, Verdict, check_rdb};
 use crate::job::check_aof::{self, Checked, Options, check_aof, check_detected};
 use crate::job::check_set::{self, check_set};
+use crate::job::startup::Settings;
 use crate::job::target::{Target, judge};
 use crate::job::target_aof::{judge_aof, judge_set};
 use crate::limits::DATABASES;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report;
 use crate::report::check::{Detail, Summary};
-use crate::report::check_aof_json::{AofJson, SetJson};
+use crate::report::check_aof_json::{self, AofJson, SetJson};
 use crate::report::check_json::{self, CheckJson};
 use crate::report::facts::File;
-use crate::report::json;
+use crate::report::{facts_json, json, startup};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -45,6 +47,10 @@ pub(crate) const PAGE: Page = Page {
             "All that this server has, and what it would load.",
         ),
         (
+            "rdbtool check --fix --dry-run /var/lib/redis/appendonlydir",
+            "What would a repair do, and what would be lost? Without --dry-run: do it.",
+        ),
+        (
             "zstd -dc dump.rdb.zst | rdbtool check -",
             "From a pipe; compressed files are read as they are, too.",
         ),
@@ -62,7 +68,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         FAILED,
     ],
-    json: check_json::FIELDS,
+    json: &[facts_json::FIELDS, check_json::FIELDS, check_aof_json::FIELDS, startup::FIELDS],
 };
 
 /// Say whether a file is sound, and if not, where and why
@@ -97,6 +103,14 @@ pub(crate) struct CheckArgs {
     /// List every finding, notes too.
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
+
+    /// Repair in place: cut the damaged end off, and save it as NAME.tail-OFFSET. Nothing changes in a
+    /// file that is sound. For AOFs; see rdbtool-repair(1).
+    #[arg(long, conflicts_with_all = ["target", "databases", "verbose", "config", "appendonly"])]
+    fix: bool,
+
+    #[command(flatten)]
+    repair: FixArgs,
 
     #[command(flatten)]
     start: StartArgs,
@@ -204,8 +218,14 @@ impl CheckArgs {
             },
             ..Options::default()
         };
-        let detail = self.common.detail(self.verbose);
         let filtered = !options.rdb.filter.is_open();
+        if self.fix {
+            return self.repair(format, filtered, &options, log);
+        }
+        if let Some(option) = self.repair.given() {
+            anyhow::bail!(Error::Usage(format!("{option} is for repairs: check --fix, or repair")));
+        }
+        let detail = self.common.detail(self.verbose);
         let mut summary = Summary::default();
         let mut gap = false;
         let mut session = Session::new(&self.common, log, start.paths())?;
@@ -235,6 +255,27 @@ impl CheckArgs {
             writeln!(session.out, "{line}")?;
         }
         session.close()
+    }
+}
+
+impl CheckArgs {
+    fn repair(
+        &self,
+        format: Format,
+        filtered: bool,
+        options: &Options,
+        log: &Log,
+    ) -> anyhow::Result<Exit> {
+        if format == Format::Rdb {
+            let why = "an RDB is not repaired yet by this version";
+            anyhow::bail!(Error::Usage(why.to_owned()));
+        }
+        if filtered {
+            let why = "a repair is of the whole file, and not of some of its keys";
+            anyhow::bail!(Error::Usage(why.to_owned()));
+        }
+        let report = self.common.output.as_deref();
+        self.repair.run(&self.paths, None, options, &self.common, report, log)
     }
 }
 

@@ -1,15 +1,18 @@
 //! Repairing from the command line: the options that `repair` and `check --fix` share, and what both do
 //! with an AOF.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::Exit;
-use super::args::time_ms;
+use super::args::{Common, time_ms};
+use super::output::Output;
 use super::session::Log;
+use super::{Exit, is_closed_pipe};
 use crate::error::Error;
+use crate::input::source::Input;
 use crate::job::check_aof;
 use crate::job::repair_aof::find::find;
 use crate::job::repair_aof::plan::Consent;
@@ -18,7 +21,9 @@ use crate::job::repair_aof::{Options, Set, plan};
 use crate::persist::fs::Fs;
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target, temp};
-use crate::report::repair::{Outcome, Repair};
+use crate::report::json;
+use crate::report::repair::{Outcome, Repair, text};
+use crate::report::repair_json::RepairJson;
 
 /// How to repair.
 #[derive(Debug, Clone, Args)]
@@ -90,11 +95,52 @@ impl FixArgs {
         Writing { out: out.map(Path::to_owned), how }
     }
 
-    /// Repairs what a path stands for, in place or into `out`, and hands each repair to `report`.
+    /// Repairs what each path stands for, in place or into `out`, and tells of it in `report`. What cannot
+    /// be done with one path does not keep it from the others.
     ///
     /// # Errors
-    /// When something cannot be read or written.
-    pub(crate) fn repair(
+    /// When nothing can be told any more.
+    pub(crate) fn run(
+        &self,
+        paths: &[PathBuf],
+        out: Option<&Path>,
+        check: &check_aof::Options,
+        common: &Common,
+        report: Option<&Path>,
+        log: &Log,
+    ) -> anyhow::Result<Exit> {
+        if !self.dry_run {
+            let failed = |err| Error::io(Path::new("signals"), "catch", err);
+            signals::install().map_err(failed)?;
+        }
+        let inputs: Vec<_> = paths.iter().cloned().map(Input::File).collect();
+        let mut to = Output::open(report, &inputs)?;
+        let screen = to.screen(common.color);
+        let detail = common.detail(false);
+        let mut exit = Exit::Clean;
+        for path in paths {
+            let repaired = self.repair(path, out, check, log, |repair| {
+                if common.json {
+                    json::line(&mut to, &RepairJson::new(repair))?;
+                } else {
+                    text(&mut to, repair, detail, &screen)?;
+                }
+                Ok(to.flush()?)
+            });
+            exit = exit.max(match repaired {
+                Ok(exit) => exit,
+                Err(err) if is_closed_pipe(&err) => return Err(err),
+                Err(err) => {
+                    log.error(&err);
+                    Exit::Failed
+                }
+            });
+        }
+        to.finish()?;
+        Ok(exit)
+    }
+
+    fn repair(
         &self,
         path: &Path,
         out: Option<&Path>,
@@ -102,9 +148,9 @@ impl FixArgs {
         log: &Log,
         mut report: impl FnMut(&Repair<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Exit> {
-        if !self.dry_run {
-            signals::install()
-                .map_err(|err| Error::io(path, "catch signals while writing", err))?;
+        if path == Path::new("-") {
+            let why = "standard input cannot be repaired; name a file";
+            anyhow::bail!(Error::Usage(why.to_owned()));
         }
         let options = self.options(check.clone());
         let sets = find(&RealFs, &followed(path, self.follow)?)?;
@@ -116,8 +162,9 @@ impl FixArgs {
         for set in &sets {
             let plan = plan(&RealFs, set, &options)?;
             let shown = set.path().unwrap_or(path);
-            if plan.parts.iter().any(|planned| planned.part.is_rdb) {
-                let why = "an RDB is not repaired yet by this version";
+            let is_rdb = plan.parts.iter().any(|planned| planned.part.is_rdb);
+            if is_rdb && !(plan.has_nothing_to_do() && plan.left().next().is_none()) {
+                let why = "a damaged RDB, and those are not repaired yet by this version";
                 anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
             }
             let outcome = match (self.dry_run, plan.is_agreed()) {

@@ -9,8 +9,8 @@ pub(crate) struct Page {
     pub(crate) examples: &'static [(&'static str, &'static str)],
     /// Exit statuses and what they mean.
     pub(crate) exit: &'static [(&'static str, &'static str)],
-    /// Fields of `--json` beside those of every report; the man page lists them.
-    pub(crate) json: &'static [(&'static str, &'static str)],
+    /// Tables of the fields of `--json`; the man page lists them.
+    pub(crate) json: &'static [&'static [(&'static str, &'static str)]],
 }
 
 impl Page {
@@ -34,6 +34,15 @@ pub(crate) const ALL: Page = Page {
         ("rdbtool inspect dump.rdb", "What is in this dump?"),
         ("rdbtool check /backups", "Are all of these dumps sound?"),
         ("rdbtool check --target valkey-9.1 dump.rdb", "Would that server load this one?"),
+        ("rdbtool check /var/lib/redis/appendonlydir", "Is this AOF sound, all of its files?"),
+        (
+            "rdbtool repair --dry-run appendonlydir",
+            "What would a repair do, and what would be lost?",
+        ),
+        (
+            "rdbtool convert --target valkey-9.1 dump.rdb -o new.rdb",
+            "Make a file of it that this server loads.",
+        ),
         ("ssh db1 cat /var/lib/redis/dump.rdb | rdbtool check -", "Check without a copy."),
     ],
     exit: &[
@@ -57,10 +66,12 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
     match verb {
         [] => Some(&ALL),
         ["check"] => Some(&super::check::PAGE),
+        ["convert"] => Some(&super::convert::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),
         ["aof"] => Some(&super::aof::PAGE),
+        ["aof", "log"] => Some(&super::aof_log::PAGE),
         ["rdb" | "aof", verb] => page(&[verb]),
         _ => None,
     }

@@ -5,8 +5,10 @@
 //! 2 could not do it. 70 is a bug of ours.
 
 mod aof;
+mod aof_log;
 mod args;
 mod check;
+mod convert;
 mod filter;
 mod fix;
 mod generate;
@@ -15,6 +17,7 @@ mod inspect;
 mod man;
 mod output;
 mod rdb;
+mod redis_check_aof;
 mod redis_check_rdb;
 mod repair;
 mod session;
@@ -45,10 +48,13 @@ pub(crate) enum Exit {
 /// Exit status of a panic: EX_SOFTWARE of sysexits.h.
 const BUG: u8 = 70;
 
-/// Read, check and examine Redis and Valkey RDB files
+/// Read, check, examine and repair Redis and Valkey RDB files and AOFs
 ///
-/// A PATH is a file, a folder (every RDB in it and below) or - for standard input; files may be
-/// compressed with gzip or zstd. Files are opened read-only and never changed.
+/// A PATH is an RDB, an AOF, the manifest of an AOF of several files, a folder (every RDB and AOF in it and
+/// below) or - for standard input; files may be compressed with gzip or zstd.
+///
+/// Files are opened read-only and never changed, but by a repair that is told to: repair --in-place or
+/// check --fix. What these cut off is saved first, and nothing is ever deleted.
 #[derive(Debug, Parser)]
 #[command(name = "rdbtool", version, max_term_width = 100, after_help = help::ALL.after_help())]
 struct App {
@@ -73,6 +79,7 @@ verbs! {
     Inspect inspect::InspectArgs;
     Check check::CheckArgs;
     Repair repair::RepairArgs;
+    Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;
@@ -102,8 +109,12 @@ fn guarded(run: impl FnOnce() -> ExitCode) -> ExitCode {
 
 fn run(args: &[OsString]) -> ExitCode {
     let (name, rest) = args.split_first().map_or((None, args), |(name, rest)| (Some(name), rest));
-    if name.is_some_and(|name| redis_check_rdb::is_called(Path::new(name))) {
+    let called = Path::new(name.map_or("".as_ref(), OsString::as_os_str));
+    if redis_check_rdb::is_called(called) {
         return redis_check_rdb::main(rest);
+    }
+    if redis_check_aof::is_called(called) {
+        return redis_check_aof::main(rest);
     }
     let app = match App::try_parse_from(args) {
         Ok(app) => app,

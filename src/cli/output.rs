@@ -21,7 +21,7 @@ pub(crate) enum Output {
     /// Standard output.
     Stdout(BufWriter<io::Stdout>),
     /// A new file on its way to its name.
-    New { file: BufWriter<Replacement<'static>>, path: PathBuf },
+    New { file: Box<BufWriter<Replacement<'static>>>, path: PathBuf },
     /// A device or pipe.
     Device(BufWriter<File>),
 }
@@ -53,7 +53,7 @@ impl Output {
         }
         signals::install().map_err(failed)?;
         let how = Options { force: true, ..Options::default() };
-        let file = BufWriter::new(Replacement::begin(&RealFs, &path, how)?);
+        let file = Box::new(BufWriter::new(Replacement::begin(&RealFs, &path, how)?));
         Ok(Output::New { file, path })
     }
 
@@ -86,10 +86,21 @@ impl Output {
         Ok(())
     }
 
+    /// Whether anybody can still read what is written: a pipe may have been closed at its other end.
+    pub(crate) fn is_read(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Output::Stdout(out) = self else { return true };
+        let mut polled = [PollFd::new(out.get_ref(), PollFlags::empty())];
+        let at_once = Timespec::default();
+        let told = poll(&mut polled, Some(&at_once));
+        let closed = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        told.is_err() || !polled.iter().any(|fd| fd.revents().intersects(closed))
+    }
+
     fn inner(&mut self) -> &mut dyn Write {
         match self {
             Output::Stdout(out) => out,
-            Output::New { file, .. } => file,
+            Output::New { file, .. } => &mut **file,
             Output::Device(out) => out,
         }
     }

@@ -8,13 +8,10 @@ use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs};
 use super::fix::FixArgs;
 use super::help::Page;
-use super::output::Output;
 use super::session::Log;
 use crate::error::Error;
 use crate::job::{check, check_aof};
-use crate::report::json;
-use crate::report::repair::text;
-use crate::report::repair_json::{self, RepairJson};
+use crate::report::repair_json;
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -42,7 +39,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
-    json: repair_json::FIELDS,
+    json: &[repair_json::FIELDS],
 };
 
 /// Make a sound AOF of a damaged one
@@ -93,18 +90,6 @@ impl RepairArgs {
             ..check::Options::default()
         };
         let check = check_aof::Options { rdb, ..check_aof::Options::default() };
-        let mut to = Output::open(None, &[])?;
-        let screen = to.screen(self.common.color);
-        let detail = self.common.detail(false);
-        let exit = self.fix.repair(&self.path, out, &check, log, |repair| {
-            if self.common.json {
-                json::line(&mut to, &RepairJson::new(repair))?;
-            } else {
-                text(&mut to, repair, detail, &screen)?;
-            }
-            Ok(())
-        })?;
-        to.finish()?;
-        Ok(exit)
+        self.fix.run(&[self.path], out, &check, &self.common, None, log)
     }
 }

@@ -1,18 +1,16 @@
 //! Which server a check is for: its settings, and with them what it would load when it starts.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::Exit;
 use super::session::Session;
-use crate::aof::folder::Folder;
-use crate::aof::settings::Settings;
-use crate::aof::startup::{Plan, guess, plan};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::job::startup::{Settings, data_folder, read_config, startup};
 use crate::report::json;
-use crate::report::startup::{StartupJson, needs_a_look, text};
+use crate::report::startup::{StartupJson, text};
 
 /// A server's settings.
 #[derive(Debug, Args)]
@@ -50,19 +48,10 @@ impl StartArgs {
         let Some(config) = &self.config else {
             return Ok(Start { settings: None, append_only, paths });
         };
-        let text = std::fs::read(config).map_err(|err| Error::io(config, "read", err))?;
-        let mut settings = Settings::parse(&text).map_err(|line| {
-            let name = config.display();
-            Error::Usage(format!("{name}: line {line} is nothing that a server takes"))
-        })?;
+        let mut settings = read_config(config)?;
         settings.append_only = append_only.unwrap_or(settings.append_only);
         if paths.is_empty() {
-            // A `dir` that is not absolute is one of the folder a server was started in: most likely
-            // that of its configuration.
-            let here = config.parent().unwrap_or(Path::new("."));
-            let dir = settings.dir.clone().unwrap_or_default();
-            let dir = here.join(dir);
-            paths.push(if dir == Path::new("") { PathBuf::from(".") } else { dir });
+            paths.push(data_folder(config, &settings));
         }
         Ok(Start { settings: Some(settings), append_only, paths })
     }
@@ -90,32 +79,21 @@ impl Start {
             return Ok(());
         }
         for folder in self.paths.iter().filter(|path| path.is_dir()) {
-            let (settings, plan) = self.plan(folder)?;
+            let startup = startup(folder, self.settings.as_ref(), self.append_only)?;
             if as_json {
-                json::line(&mut session.out, &StartupJson::new(folder, &settings, &plan))?;
+                json::line(&mut session.out, &StartupJson::new(folder, &startup))?;
             } else {
                 if gap {
                     writeln!(session.out)?;
                 }
-                text(&mut session.out, folder, &settings, &plan, &session.screen)?;
+                text(&mut session.out, folder, &startup, &session.screen)?;
                 gap = true;
             }
-            session.note(if needs_a_look(&plan) { Exit::Look } else { Exit::Clean });
+            session.note(if startup.needs_a_look() { Exit::Look } else { Exit::Clean });
         }
         if gap && !as_json {
             writeln!(session.out)?;
         }
         Ok(())
-    }
-
-    fn plan(&self, folder: &Path) -> Result<(Settings, Plan)> {
-        let failed = |err| Error::io(folder, "read", err);
-        let mut settings = match &self.settings {
-            Some(settings) => settings.clone(),
-            None => guess(&Folder::open(folder).map_err(failed)?),
-        };
-        settings.append_only = self.append_only.unwrap_or(settings.append_only);
-        let plan = plan(folder, &settings, true).map_err(failed)?;
-        Ok((settings, plan))
     }
 }

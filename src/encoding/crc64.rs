@@ -54,6 +54,19 @@ pub fn crc64(bytes: &[u8]) -> u64 {
     crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes)
 }
 
+/// The checksum of bytes whose beginning has the checksum `crc` and which end with `bytes`.
+pub fn extend(crc: u64, bytes: &[u8]) -> u64 {
+    let mut sum = Crc64::resume(crc);
+    sum.update(bytes);
+    sum.value()
+}
+
+/// The checksum after `new` was put in the place of `old`, of the same length, with `after` bytes behind
+/// them: that of the difference is xored in.
+pub fn patched(crc: u64, old: &[u8], new: &[u8], after: u64) -> u64 {
+    crc ^ combine(crc64(old) ^ crc64(new), 0, after)
+}
+
 /// The checksum of A followed by B, from the checksum of each and the length of B.
 ///
 /// As polynomials, crc(AB) = crc(A)·x^(8·len B) + crc(B): 64 table entries hold x to the power 8·2^i, and
@@ -148,6 +161,20 @@ mod tests {
             resumed.update(&b);
             prop_assert_eq!(resumed.value(), whole);
             prop_assert_eq!(combine(oracle(&a), oracle(&b), b.len() as u64), whole);
+        }
+    }
+
+    #[test]
+    fn a_patch_changes_the_checksum_as_the_bytes() {
+        let mut bytes: Vec<u8> = (0..=255).cycle().take(5000).collect();
+        let before = crc64(&bytes);
+        assert_eq!(extend(crc64(&bytes[..777]), &bytes[777..]), before);
+        for (at, new) in [(0, &b"hello"[..]), (2500, b"x"), (4990, b"0123456789")] {
+            let old = bytes[at..at + new.len()].to_vec();
+            let sum = crc64(&bytes);
+            bytes[at..at + new.len()].copy_from_slice(new);
+            let after = (bytes.len() - at - new.len()) as u64;
+            assert_eq!(patched(sum, &old, new, after), crc64(&bytes), "at {at}");
         }
     }
 }

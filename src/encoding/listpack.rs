@@ -65,6 +65,11 @@ const fn has_two_widths(size: usize) -> bool {
     matches!(size, 0x3fff | 0x1f_ffff | 0xfff_ffff)
 }
 
+/// Whether a listpack is long enough to hold an entry for which writers disagree about the width.
+pub fn may_have_two_widths(blob: &[u8]) -> bool {
+    blob.len() >= 0x3fff
+}
+
 /// The header of a listpack that fills `blob`; what is left are the entries and the end byte.
 pub fn header(blob: &[u8]) -> Parse<'_, Header> {
     let Some((&[a, b, c, d, low, high], entries)) = blob.split_first_chunk::<HEADER>() else {

@@ -7,7 +7,7 @@
 mod double;
 mod grisu;
 
-pub use double::{double_17g, parse_double};
+pub use double::{double_17g, parse_double, whole};
 pub use grisu::double_grisu;
 
 /// Longest text of an i64: a sign and 19 digits.

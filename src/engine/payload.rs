@@ -3,7 +3,9 @@
 
 use std::fmt::Debug;
 
+use super::Release;
 use super::failure::Failure;
+use crate::value::{PackedLimits, Value};
 
 /// Reads and writes payloads (FORMATS A.9).
 pub trait Payloads: Debug + Send + Sync {
@@ -16,6 +18,24 @@ pub trait Payloads: Debug + Send + Sync {
 
     /// The payload that holds these codes, for servers of this RDB version.
     fn pack_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8>;
+
+    /// The payload that a server of this release makes of a value, which leaves out what that server does
+    /// not know of values of the type.
+    ///
+    /// # Errors
+    /// For a type that it does not have.
+    fn dump(&self, value: &Value, release: Release) -> Result<Vec<u8>, Failure>;
+
+    /// The value in a payload, for a server of this release.
+    ///
+    /// # Errors
+    /// When version or checksum are wrong, or the value is damaged or unknown; as a server words them.
+    fn restore(
+        &self,
+        payload: &[u8],
+        release: Release,
+        limits: &PackedLimits,
+    ) -> Result<Value, Failure>;
 }
 
 /// No payloads: what an engine has that nobody gave anything else.
@@ -34,5 +54,13 @@ impl Payloads for NoPayloads {
 
     fn pack_functions(&self, _: &[&[u8]], _: u16) -> Vec<u8> {
         Vec::new()
+    }
+
+    fn dump(&self, _: &Value, _: Release) -> Result<Vec<u8>, Failure> {
+        Err(Failure::new(NoPayloads::REFUSED))
+    }
+
+    fn restore(&self, _: &[u8], _: Release, _: &PackedLimits) -> Result<Value, Failure> {
+        Err(Failure::new(NoPayloads::REFUSED))
     }
 }

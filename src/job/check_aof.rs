@@ -2,30 +2,29 @@
 //! transaction and database, and looked up in the table of commands. Findings do not stop the check
 //! unless nothing behind them can be framed: then the report says from where on nothing was read.
 
+mod chunk;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::Range;
 
-use hashbrown::HashMap;
-
+use self::chunk::{Checker, Out, torn_multi};
 use super::aof_file::AofFile;
 use super::check::{self, Kept, Verdict, check_part};
-use super::commands::{Known, Lookup, look};
-use super::pipeline::{self, Worker};
+use super::commands::{Lookup, look};
+use super::pipeline;
 use super::rdb_facts::Met;
 use super::rdb_file::Extent;
 use crate::aof::damage::Kind;
-use crate::aof::reader::{Item, Means, Reader};
-use crate::aof::skim::{Chunk, Chunks, Outcome};
-use crate::aof::state::{Multi, Stamp, State, Step};
+use crate::aof::skim::{Chunks, Outcome};
+use crate::aof::state::{Multi, State};
 use crate::encoding::resp::Forms;
 use crate::engine::command::Command as Row;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Excerpt, Finding, Severity, shown};
+use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::limits::CHUNK;
-use crate::record::{Command, Event};
 
 /// How to check.
 #[derive(Debug, Clone)]
@@ -64,6 +63,8 @@ pub struct Report {
     /// Where the file may be cut to leave what is sound: behind the last sound command that is in no
     /// open transaction.
     pub valid_up_to: u64,
+    /// Lines up to there, as check-aof counts them: a header and two for each argument of a command.
+    pub valid_lines: u64,
     /// Commands, those of transactions and MULTI, EXEC and SELECT counted.
     pub commands: u64,
     /// Transactions that end.
@@ -110,6 +111,11 @@ impl Report {
     pub fn ends_early(&self) -> bool {
         let cut = matches!(self.damage(), Some(Kind::Cut { .. }));
         cut || (self.damage().is_none() && self.open_multi().is_some())
+    }
+
+    /// Whether what cannot be read is a cut command or NULs, up to the end of the file.
+    pub fn ends_in_damage(&self) -> bool {
+        matches!(self.damage(), Some(Kind::Cut { .. } | Kind::NulTail(_)))
     }
 
     /// Bytes that were not looked at, because nothing in them can be placed.
@@ -180,6 +186,7 @@ fn hidden(preamble: check::Report) -> Report {
         size: preamble.outcome.size,
         preamble: Some(preamble),
         valid_up_to: 0,
+        valid_lines: 0,
         commands: 0,
         transactions: 0,
         annotations: 0,
@@ -213,7 +220,7 @@ fn commands(
         sums.valid_up_to = 0;
     }
     let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.rdb.limits.findings };
-    let make = || Checker { options, databases: BTreeMap::new(), names: HashMap::new() };
+    let make = || Checker::new(options);
     let workers = pipeline::run(&mut file, options.rdb.jobs, make, |out: Out| {
         sums.add(&out);
         findings.extend(out.findings, out.dropped);
@@ -237,6 +244,7 @@ fn commands(
         preamble,
         size: outcome.size,
         valid_up_to: sums.valid_up_to,
+        valid_lines: sums.valid_lines,
         commands: sums.commands,
         transactions: sums.transactions,
         annotations: sums.annotations,
@@ -253,6 +261,8 @@ fn commands(
 #[derive(Default)]
 struct Sums {
     valid_up_to: u64,
+    valid_lines: u64,
+    lines: u64,
     ended: bool,
     commands: u64,
     transactions: u64,
@@ -263,9 +273,13 @@ struct Sums {
 impl Sums {
     fn add(&mut self, out: &Out) {
         if !self.ended {
-            self.valid_up_to = out.sound.unwrap_or(self.valid_up_to);
+            if let Some((end, lines)) = out.sound {
+                self.valid_up_to = end;
+                self.valid_lines = self.lines + lines;
+            }
             self.ended = out.ended;
         }
+        self.lines += out.lines;
         self.commands += out.commands;
         self.transactions += out.transactions;
         self.annotations += out.annotations;
@@ -307,28 +321,6 @@ fn open_multi(multi: Multi, end: u64, what: &str) -> Finding {
     }
 }
 
-fn torn_multi(multi: Multi, torn: u64, end: &str) -> Finding {
-    let found = format!(
-        "the writes of another run of the server from {torn:#x} on, and then {end}; {} commands in all",
-        multi.commands
-    );
-    Finding::new(Code::AofMultiTorn, multi.offset..torn, "EXEC", found)
-}
-
-/// What a worker makes of a chunk.
-#[derive(Default)]
-struct Out {
-    findings: Vec<Finding>,
-    dropped: u64,
-    commands: u64,
-    transactions: u64,
-    annotations: u64,
-    timestamps: Option<(i64, i64)>,
-    /// Behind the last record in no transaction and before the first finding that ends what is valid.
-    sound: Option<u64>,
-    ended: bool,
-}
-
 /// A command of the table, and how often it was met.
 #[derive(Debug, Clone, Copy)]
 pub struct Named {
@@ -336,167 +328,4 @@ pub struct Named {
     pub row: &'static Row,
     /// How often, and where first.
     pub met: Met,
-}
-
-struct Checker<'o> {
-    options: &'o Options,
-    databases: BTreeMap<u64, u64>,
-    /// By the address of the row: cheaper than its name.
-    names: HashMap<usize, Named>,
-}
-
-impl Worker<Chunk> for Checker<'_> {
-    type Out = Out;
-
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out::default();
-        let mut reader = Reader::new(chunk);
-        let (mut db, mut on_db) = (chunk.start.db, 0);
-        while let Some(item) = reader.next_record() {
-            let known = out.findings.len();
-            if !item.odd.is_empty() {
-                out.findings.extend(item.findings());
-            }
-            match (&item.record.event, item.means) {
-                (Event::Command(command), Means::Command(step)) => {
-                    out.commands += 1;
-                    if command.db != db {
-                        *self.databases.entry(db).or_insert(0) += std::mem::take(&mut on_db);
-                        db = command.db;
-                    }
-                    on_db += u64::from(step == Step::Plain);
-                    self.command(command, step, &item, &mut out);
-                }
-                (_, means) => annotation(means, &item, &mut out),
-            }
-            self.after(known, &item, chunk, &mut out);
-        }
-        *self.databases.entry(db).or_insert(0) += on_db;
-        self.databases.retain(|_, count| *count > 0);
-        out
-    }
-}
-
-impl Checker<'_> {
-    #[inline]
-    fn command(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
-        let span = &item.record.span;
-        match (self.options.commands)(command.args) {
-            Known::Yes(row) => {
-                let new = Named { row, met: Met::NONE };
-                let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
-                named.met = named.met.merge(Met { count: 1, first: span.start });
-            }
-            // `*0` is odd enough.
-            _ if command.args.is_empty() => {}
-            other => out.findings.push(unknown(command, other, span.clone())),
-        }
-        if step != Step::Plain {
-            self.step(command, step, item, out);
-        }
-    }
-
-    /// What transactions and databases say.
-    fn step(&self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
-        let span = item.record.span.clone();
-        let databases = self.options.rdb.databases;
-        let finding = match step {
-            Step::Plain | Step::Multi => return,
-            Step::Select(db) if db < databases => return,
-            Step::Select(db) => {
-                let expected = format!("a database below {databases}, the `databases` setting");
-                Finding::new(Code::AofDbRange, span, expected, db.to_string())
-            }
-            Step::SelectInvalid => {
-                let found = shown(command.args.get(1).copied().unwrap_or_default());
-                Finding::new(Code::AofDbInvalid, span, "a database number below 2^31", found)
-            }
-            Step::MultiNested => {
-                let open = item.state.multi.map_or(0, |multi| multi.offset);
-                let expected = format!("EXEC for the MULTI at {open:#x}");
-                Finding::new(Code::AofMultiNested, span, expected, "another MULTI")
-            }
-            Step::ExecAlone => {
-                Finding::new(Code::AofExecAlone, span, "EXEC only after MULTI", "EXEC alone")
-            }
-            Step::Exec(multi) => {
-                out.transactions += 1;
-                match multi.torn_at {
-                    None => return,
-                    Some(torn) => {
-                        let end = format!("the EXEC of another transaction at {:#x}", span.start);
-                        torn_multi(multi, torn, &end)
-                    }
-                }
-            }
-        };
-        out.findings.push(finding);
-    }
-
-    /// Notes where the file may be cut, and bounds what is kept.
-    #[inline]
-    fn after(&self, known: usize, item: &Item<'_>, chunk: &Chunk, out: &mut Out) {
-        if out.findings.len() > known {
-            let new = out.findings.get_mut(known..).unwrap_or_default();
-            for finding in new {
-                out.ended |= (self.options.ends)(finding.code);
-                finding.excerpt = Excerpt::around(chunk.bytes(), chunk.offset, finding.span.start);
-            }
-            let limit = self.options.rdb.limits.findings;
-            if out.findings.len() > limit {
-                out.dropped += (out.findings.len() - limit) as u64;
-                out.findings.truncate(limit);
-            }
-        }
-        if !out.ended && item.state.multi.is_none() {
-            out.sound = Some(item.record.span.end);
-        }
-    }
-}
-
-fn annotation(means: Means, item: &Item<'_>, out: &mut Out) {
-    out.annotations += 1;
-    let span = item.record.span.clone();
-    match means {
-        Means::Annotation(Some(Stamp::At { seconds, before })) => {
-            let first = out.timestamps.map_or(seconds, |(first, _)| first);
-            out.timestamps = Some((first, seconds));
-            if let Some(before) = before.filter(|before| *before > seconds) {
-                let expected = format!("a time from {before} on");
-                out.findings.push(Finding::new(
-                    Code::AofTimestampOrder,
-                    span,
-                    expected,
-                    seconds.to_string(),
-                ));
-            }
-        }
-        Means::Annotation(Some(Stamp::Invalid)) => {
-            let found = match &item.record.event {
-                Event::Annotation(text) => shown(text),
-                _ => String::new(),
-            };
-            out.findings.push(Finding::new(Code::AofTimestamp, span, "TS:<seconds>", found));
-        }
-        _ => {}
-    }
-}
-
-#[cold]
-fn unknown(command: &Command<'_>, known: Known, span: Range<u64>) -> Finding {
-    let name = shown(command.name());
-    match known {
-        Known::Arity(row) => {
-            let least = if row.arity < 0 { "at least " } else { "" };
-            let wanted = row.arity.unsigned_abs();
-            let expected = format!("{least}{wanted} arguments, the name counted");
-            let found = format!("{} with {}", row.name, command.args.len());
-            Finding::new(Code::AofArity, span, expected, found)
-        }
-        Known::Module => {
-            let expected = "commands that every server knows";
-            Finding::new(Code::AofModuleCommand, span, expected, name)
-        }
-        _ => Finding::new(Code::AofUnknownCommand, span, "the name of a command", name),
-    }
 }

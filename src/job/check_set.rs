@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::check::Verdict;
 use super::check_aof::{self, check_aof};
+use super::parts::open_part;
 use crate::aof::folder::Folder;
 use crate::aof::manifest::Kind;
 use crate::aof::set::{Part, Set};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity, shown};
-use crate::input::source::{Input, opened};
 
 /// What a check found in a multi-part AOF.
 #[derive(Debug)]
@@ -86,13 +86,12 @@ fn check_part(
     options: &check_aof::Options,
     watch: impl Fn(u64) + Send + 'static,
 ) -> Result<Option<PartReport>> {
-    let name = part.name().to_owned();
     if !matches!(part.node, Some(crate::aof::folder::Node::File(_))) {
         return Ok(None);
     }
-    let input = Input::File(set.folder.path.join(&name));
-    let file = set.folder.file(&name).map_err(|err| Error::io(input.path(), "open", err))?;
-    let report = check_aof(opened(&input, file, watch)?, &input, options)?;
+    let (source, input) = open_part(set, part, watch)?;
+    let report = check_aof(source, &input, options)?;
+    let name = part.name().to_owned();
     Ok(Some(PartReport { name, kind: part.entry.kind, seq: part.entry.seq, report }))
 }
 

@@ -13,6 +13,8 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::repeats::Repeats;
+
 /// Rows held in memory before they are put aside: 16 MiB.
 const ROWS: usize = 1 << 20;
 
@@ -79,14 +81,15 @@ impl Duplicates {
         Ok(())
     }
 
-    fn sort(&mut self, jobs: usize) {
+    /// Does something with every part, on some cores.
+    fn each_part(&mut self, jobs: usize, work: impl Fn(&mut Vec<u128>) + Copy + Send) {
         let each = PARTS.div_ceil(jobs.clamp(1, PARTS));
         std::thread::scope(|scope| {
             for parts in self.parts.chunks_mut(each) {
-                let mut sort = move || parts.iter_mut().for_each(|part| part.sort_unstable());
+                let mut all = move || parts.iter_mut().for_each(work);
                 match jobs {
-                    0 | 1 => sort(),
-                    _ => drop(scope.spawn(sort)),
+                    0 | 1 => all(),
+                    _ => drop(scope.spawn(all)),
                 }
             }
         });
@@ -96,7 +99,7 @@ impl Duplicates {
         if self.count == 0 {
             return Ok(());
         }
-        self.sort(jobs);
+        self.each_part(jobs, |part| part.sort_unstable());
         let spill = match &mut self.spill {
             Some(spill) => spill,
             none => none.insert(BufWriter::with_capacity(1 << 16, tempfile::tempfile()?)),
@@ -117,7 +120,7 @@ impl Duplicates {
     pub fn finish(mut self, jobs: usize, mut each: impl FnMut(u64, u64)) -> io::Result<()> {
         let mut pairs = Pairs { last: None, each: &mut each };
         if self.spill.is_none() {
-            self.sort(jobs);
+            self.each_part(jobs, keep_repeats);
             self.parts.iter().flatten().for_each(|row| pairs.row(*row));
             return Ok(());
         }
@@ -137,6 +140,17 @@ impl Duplicates {
     }
 }
 
+/// Leaves the rows whose hash another row has too, sorted.
+fn keep_repeats(part: &mut Vec<u128>) {
+    // All hashes of a part begin alike.
+    let hash = |row: u128| (row << PARTS.ilog2() >> 64) as u64;
+    *part = Repeats::default().among(part, hash, is_same_key);
+}
+
+fn is_same_key(a: u128, b: u128) -> bool {
+    a >> OFFSET_BITS == b >> OFFSET_BITS
+}
+
 /// Compares each row with the one before it.
 struct Pairs<'a> {
     last: Option<u128>,
@@ -147,7 +161,7 @@ impl Pairs<'_> {
     fn row(&mut self, row: u128) {
         let offset = |row: u128| (row & ((1 << OFFSET_BITS) - 1)) as u64;
         match self.last {
-            Some(first) if first >> OFFSET_BITS == row >> OFFSET_BITS => {
+            Some(first) if is_same_key(first, row) => {
                 (self.each)(offset(first), offset(row));
             }
             _ => self.last = Some(row),

@@ -78,6 +78,26 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Whether a command passes: when one of its keys does, or, without any, if no key is asked for. It has
+    /// neither type nor expire.
+    pub fn takes_command<'k>(
+        &self,
+        db: u64,
+        keys: impl Iterator<Item = &'k [u8]>,
+        size: u64,
+    ) -> bool {
+        let takes = |key: &[u8]| {
+            self.takes(Subject { db, key, type_name: "", size, expire_at_ms: None }, 0)
+        };
+        let mut keys = keys.peekable();
+        match keys.peek() {
+            Some(_) => keys.any(takes),
+            None => self.keys.is_empty() && takes(b""),
+        }
+    }
+}
+
 impl Ttl {
     fn takes(self, expire_at_ms: Option<i64>, now_ms: i64) -> bool {
         let left = expire_at_ms.map(|at| at.saturating_sub(now_ms));
@@ -114,7 +134,8 @@ impl Ttl {
     }
 }
 
-fn duration_ms(text: &str) -> Option<i64> {
+/// Reads a length of time, such as 90m; without a unit it is in seconds.
+pub fn duration_ms(text: &str) -> Option<i64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit_ms = match unit {

@@ -10,7 +10,7 @@ use crate::finding::{Finding, KeyPlace, Severity};
 use crate::limits::Limits;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
-use crate::rdb::types::DataType;
+use crate::rdb::types::{DataType, RdbType};
 use crate::rdb::walk::Walker;
 use crate::record::{Event, KeyRecord, Record};
 use crate::value::array::double_text;
@@ -86,7 +86,7 @@ impl Builder {
     }
 
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
-        let mut build = Build::new(key, self.limits);
+        let mut build = Build::new(key.rdb_type, self.limits);
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
         let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
         for mut finding in self.walker.findings.drain(..) {
@@ -146,7 +146,7 @@ fn function(code: Str<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 /// A value being built.
-struct Build {
+pub(super) struct Build {
     kind: Kind,
     limits: PackedLimits,
     /// A packed hash has expire times between its fields.
@@ -172,22 +172,23 @@ enum Kind {
 }
 
 impl Build {
-    fn new(key: &KeyRecord<'_>, limits: PackedLimits) -> Build {
-        let kind = match key.rdb_type.data {
+    pub(super) fn new(row: &RdbType, limits: PackedLimits) -> Build {
+        let kind = match row.data {
             DataType::Set => Kind::Set(Set::default()),
             DataType::Zset => Kind::Zset(Zset::default()),
             DataType::Hash => Kind::Hash(Hash::default()),
             DataType::Stream => Kind::Stream(Box::new(StreamLoader::new(limits))),
-            DataType::List if key.rdb_type.encoding == "linkedlist" => Kind::List(List::default()),
+            DataType::List if row.encoding == "linkedlist" => Kind::List(List::default()),
             DataType::List => Kind::Nodes(Vec::new()),
             DataType::Array => Kind::Array(Array::default()),
             DataType::String | DataType::Module => Kind::Empty,
         };
-        let triples = key.rdb_type.encoding == "listpackex";
+        let triples = row.encoding == "listpackex";
         Build { kind, limits, triples, taken: false, left: Vec::new(), right: Vec::new() }
     }
 
-    fn finish(self) -> Option<Value> {
+    /// The value; none if nothing of it is left.
+    pub(super) fn finish(self) -> Option<Value> {
         let value = match self.kind {
             Kind::Empty => return None,
             Kind::Text(text) => text.into(),

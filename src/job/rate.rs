@@ -88,11 +88,35 @@ impl Rate {
         self.busiest
     }
 
-    /// Commands by steps of time, and the seconds of a step. Steps without commands are left out.
-    pub fn steps(&self) -> (i64, &[Moment]) {
-        (self.step, &self.steps)
+    /// Commands by at most so many steps of time, all of them as long, and the seconds of a step, a number
+    /// that clocks like: 15 s, 10 min, 6 h.
+    pub fn over(&self, rows: i64) -> (i64, Vec<Moment>) {
+        let Some((first, last)) = self.span() else { return (1, Vec::new()) };
+        let start = |step: i64| first.saturating_sub(first.rem_euclid(step));
+        let fits = |step: &i64| last.saturating_sub(start(*step)) / step < rows;
+        let even = last.saturating_sub(first) / rows.max(1);
+        let step = ROUND.into_iter().find(fits).unwrap_or(even.saturating_add(1));
+        let start = start(step);
+        let count = last.saturating_sub(start) / step + 1;
+        let moment = |n| Moment { seconds: start.saturating_add(step * n), ..Moment::default() };
+        let mut steps: Vec<Moment> = (0..count).map(moment).collect();
+        for from in &self.steps {
+            let at = from.seconds.max(start).saturating_sub(start) / step;
+            let at = usize::try_from(at).unwrap_or(0).min(steps.len().saturating_sub(1));
+            if let Some(into) = steps.get_mut(at) {
+                into.commands += from.commands;
+                into.bytes += from.bytes;
+            }
+        }
+        (step, steps)
     }
 }
+
+/// Seconds that make good steps.
+const ROUND: [i64; 24] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
+    172_800, 604_800, 1_209_600, 2_419_200, 7_257_600, 31_536_000,
+];
 
 #[cfg(test)]
 mod tests {
@@ -106,9 +130,13 @@ mod tests {
             let commands = if seconds == 77_777 { 500 } else { 3 };
             rate.add(Moment { seconds, commands, bytes: 30 });
         }
-        let (step, steps) = rate.steps();
-        assert!(steps.len() <= STEPS && step == 32);
-        assert_eq!(steps.iter().map(|step| step.commands).sum::<u64>(), 300_497);
+        assert!(rate.steps.len() <= STEPS && rate.step == 32);
+        let sum = |steps: &[Moment]| steps.iter().map(|step| step.commands).sum::<u64>();
+        assert_eq!(sum(&rate.steps), 300_497);
+        let (step, steps) = rate.over(12);
+        assert_eq!((step, steps.len(), sum(&steps)), (10_800, 10, 300_497));
+        assert_eq!(steps[1].seconds, 10_800);
+        assert!(steps[1].commands.abs_diff(3 * 10_800) <= 3 * 32);
         assert_eq!(rate.busiest(), Moment { seconds: 77_777, commands: 500, bytes: 30 });
         assert_eq!(rate.span(), Some((0, 99_999)));
         assert!((rate.average() - 3.0).abs() < 0.01);
@@ -120,7 +148,12 @@ mod tests {
         for seconds in [i64::MAX, i64::MIN, 0, 5, 4, i64::MAX] {
             rate.add(Moment { seconds, commands: 1, bytes: 1 });
         }
-        assert_eq!(rate.steps().1.iter().map(|step| step.commands).sum::<u64>(), 6);
+        assert_eq!(rate.steps.iter().map(|step| step.commands).sum::<u64>(), 6);
         assert!(rate.average() > 0.0);
+        for rows in [0, 1, 12] {
+            let (step, steps) = rate.over(rows);
+            assert!(step > 0 && steps.len() <= 16, "{rows}: {}", steps.len());
+            assert_eq!(steps.iter().map(|step| step.commands).sum::<u64>(), 6);
+        }
     }
 }

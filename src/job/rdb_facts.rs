@@ -97,7 +97,7 @@ pub struct Facts {
     /// Keys by database.
     pub databases: BTreeMap<u64, DbCount>,
     /// Values and opcodes by their byte.
-    pub bytes_met: BTreeMap<u8, Met>,
+    met: Box<[Met; 256]>,
     /// Values by module type.
     pub modules: BTreeMap<ModuleId, Met>,
     /// Keys with module metadata.
@@ -107,26 +107,24 @@ pub struct Facts {
     /// What came once.
     pub once: Vec<Fact>,
     db: (u64, DbCount),
-    code: (u8, Met),
 }
 
 impl Default for Facts {
     fn default() -> Self {
         Facts {
             databases: BTreeMap::new(),
-            bytes_met: BTreeMap::new(),
+            met: Box::new([Met::NONE; 256]),
             modules: BTreeMap::new(),
             key_meta: None,
             backlen: BacklenSeen::default(),
             once: Vec::new(),
             db: (0, DbCount::default()),
-            code: (0, Met::NONE),
         }
     }
 }
 
 impl Facts {
-    /// Counts a key. The database and type at hand are counted aside, since they seldom change.
+    /// Counts a key. The database at hand is counted aside, since it seldom changes.
     #[inline]
     pub fn key(&mut self, key: &KeyRecord<'_>, now_ms: i64) {
         if self.db.0 != key.db {
@@ -159,12 +157,14 @@ impl Facts {
     /// Notes that a type or opcode was met.
     #[inline]
     pub fn met(&mut self, code: u8, offset: u64) {
-        if self.code.0 != code {
-            self.settle_code();
-            self.code.0 = code;
+        if let Some(met) = self.met.get_mut(usize::from(code)) {
+            *met = met.merge(Met { count: 1, first: offset });
         }
-        self.code.1.count += 1;
-        self.code.1.first = self.code.1.first.min(offset);
+    }
+
+    /// The bytes of types and opcodes that were met.
+    pub fn bytes_met(&self) -> impl Iterator<Item = (u8, Met)> {
+        (0..=u8::MAX).zip(*self.met).filter(|(_, met)| met.count > 0)
     }
 
     fn settle_db(&mut self) {
@@ -174,13 +174,6 @@ impl Facts {
             sum.keys += count.keys;
             sum.expires += count.expires;
             sum.expired += count.expired;
-        }
-    }
-
-    fn settle_code(&mut self) {
-        let (code, met) = std::mem::replace(&mut self.code, (0, Met::NONE));
-        if met.count > 0 {
-            add(&mut self.bytes_met, code, met);
         }
     }
 
@@ -224,15 +217,13 @@ impl Facts {
     /// Adds what another worker has counted.
     pub fn merge(&mut self, mut other: Facts) {
         self.settle_db();
-        self.settle_code();
         other.settle_db();
-        other.settle_code();
         for (db, count) in other.databases {
             self.db = (db, count);
             self.settle_db();
         }
-        for (code, met) in other.bytes_met {
-            add(&mut self.bytes_met, code, met);
+        for (sum, met) in self.met.iter_mut().zip(*other.met) {
+            *sum = sum.merge(met);
         }
         for (id, met) in other.modules {
             add(&mut self.modules, id, met);
@@ -305,7 +296,7 @@ impl Facts {
     fn rows(&self) -> impl Iterator<Item = (Op, Met)> {
         let dialect = self.header().map_or(Dialect::Redis, |header| header.dialect);
         let table = Table::of(dialect);
-        self.bytes_met.iter().filter_map(move |(code, met)| Some((table.get(*code)?, *met)))
+        self.bytes_met().filter_map(move |(code, met)| Some((table.get(code)?, met)))
     }
 }
 

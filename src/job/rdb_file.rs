@@ -37,6 +37,18 @@ impl RdbFile {
         RdbFile { chunks: Chunks::new(reader, 0, limits) }
     }
 
+    /// Reads over it, as the preamble that a file begins with: how it ended, and the stream behind it.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub fn skip(mut self) -> io::Result<End> {
+        let mut used = None;
+        while let Some(chunk) = self.cut(used)? {
+            used = Some(chunk);
+        }
+        self.end(Extent::Start, &Facts::default())
+    }
+
     /// How it ended, and the first bytes after the end.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ pub mod until;
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,6 +142,11 @@ fn ends_knowing(code: Code) -> bool {
     ends_reading(code) || matches!(code, Code::AofUnknownCommand | Code::AofArity)
 }
 
+/// Whether a cut before it is made only when nothing sound is lost by it, or any loss is agreed to.
+pub fn is_cut_on_request(code: Code) -> bool {
+    ends_knowing(code) && !ends_reading(code)
+}
+
 /// What stops us and not the file.
 fn is_limit(code: Code) -> bool {
     matches!(code, Code::RecordLimit | Code::StringLimit)
@@ -251,7 +257,8 @@ impl Look<'_> {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let lost = self.options.counting().count(&self.file, bytes).map_err(self.failed())?;
+        let counting = self.options.counting();
+        let lost = lost(&counting, &self.file, &self.part, bytes).map_err(self.failed())?;
         Ok(Some(CutAt { offset, reason, lost }))
     }
 
@@ -269,7 +276,7 @@ impl Look<'_> {
 
     /// Where commands end that we know, if nothing is lost behind that or the loss is agreed to.
     fn unknown(&self, report: &Report) -> Result<Option<CutAt>> {
-        let is_unknown = |f: &&Finding| ends_knowing(f.code) && !ends_reading(f.code);
+        let is_unknown = |f: &&Finding| is_cut_on_request(f.code);
         let Some(why) = findings(report).find(is_unknown).cloned() else { return Ok(None) };
         let at = self.check(ends_knowing)?.valid_up_to;
         let cut = self.cut(at, Reason::Damage(why))?;
@@ -311,8 +318,24 @@ fn whole(fs: &dyn Fs, part: &Part, counting: &Counting) -> Result<Loss> {
     let failed = |err| Error::io(&part.path, "read", err);
     let (dir, name) = fs::open_parent(fs, &part.path)?;
     let file = dir.open(&name, Access::Read).map_err(failed)?;
-    let lost = counting.count(&file, part.start..seen.size).map_err(failed)?;
-    Ok(Loss { bytes: seen.size, keys: lost.keys + part.keys, ..lost })
+    lost(counting, &file, part, 0..seen.size).map_err(failed)
+}
+
+/// What is in some bytes of a part, from somewhere to its end. A preamble is lost as a whole, all of its
+/// keys: no part of it means anything to a server.
+fn lost(
+    counting: &Counting,
+    file: &Arc<dyn File>,
+    part: &Part,
+    bytes: Range<u64>,
+) -> std::io::Result<Loss> {
+    let commands = bytes.start.max(part.start)..bytes.end;
+    let lost = counting.count(file, commands)?;
+    if bytes.start >= part.start {
+        return Ok(lost);
+    }
+    let preamble_keys = part.keys;
+    Ok(Loss { bytes: bytes.end - bytes.start, only_nuls: false, preamble_keys, ..lost })
 }
 
 /// A file as something to be checked.

@@ -2,7 +2,7 @@
 
 use super::check::Report;
 use crate::element::ModuleId;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, plural};
 use crate::rdb::header::{Dialect, Header};
 use crate::rdb::object::hash::TTL_TEXT;
 use crate::rdb::opcodes::Kind;
@@ -20,7 +20,15 @@ pub struct Target {
     pub doubts: Vec<String>,
 }
 
+/// Before what a server must have, so that a reason is none.
+const UNLESS: &str = ", unless";
+
 impl Target {
+    /// The reasons that hold for every server of the release, however it is set up.
+    pub fn certain_reasons(&self) -> impl Iterator<Item = &str> {
+        self.reasons.iter().map(String::as_str).filter(|reason| !reason.contains(UNLESS))
+    }
+
     /// Whether the server would load the file.
     pub fn loads(&self) -> bool {
         self.reasons.is_empty()
@@ -98,16 +106,19 @@ fn rows(report: &Report, header: Header, release: &Release, reasons: &mut Vec<St
     let foreign = release.dialect == Dialect::Valkey && header.dialect == Dialect::Redis;
     let key_meta = report.facts.key_meta.filter(|_| foreign || release.rdb_version < 13);
     if let Some(met) = key_meta {
-        reasons.push(format!("key metadata on {} keys (RDB 13)", met.count));
+        reasons.push(format!("key metadata (RDB 13), on {}", counted(met.count, "key")));
     }
     let imports = report.facts.opcodes().find(|(row, _)| row.kind == Kind::SlotImport);
     if let Some((_, met)) = imports.filter(|_| release.dialect == Dialect::Valkey) {
-        reasons
-            .push(format!("{} slot imports in progress, unless it runs as a cluster", met.count));
+        reasons.push(format!(
+            "{} in progress{UNLESS} it runs as a cluster",
+            counted(met.count, "slot import")
+        ));
     }
     let functions_pre_ga = report.facts.functions().filter(|library| library.pre_ga).count();
     if functions_pre_ga > 0 && !release.functions_pre_ga && release.rdb_version >= 10 {
-        reasons.push(format!("{functions_pre_ga} functions of the 7.0 release candidates"));
+        let functions = counted(functions_pre_ga as u64, "function");
+        reasons.push(format!("{functions} of the 7.0 release candidates"));
     }
 }
 
@@ -115,11 +126,14 @@ fn modules(report: &Report, release: &Release, reasons: &mut Vec<String>) {
     let is_ours = |id: ModuleId| id == ModuleId::VECTORSET && release.vectorset;
     for (id, met) in report.facts.modules.iter().filter(|(id, _)| !is_ours(**id)) {
         let name = id.name();
-        reasons.push(format!("{} keys of module type {name}, unless it is loaded", met.count));
+        reasons.push(format!(
+            "{} of module type {name}{UNLESS} it is loaded",
+            counted(met.count, "key")
+        ));
     }
     for fact in &report.facts.once {
         if let super::rdb_facts::Fact::ModuleAux(id, ..) = fact {
-            reasons.push(format!("data of module type {}, unless it is loaded", id.name()));
+            reasons.push(format!("data of module type {}{UNLESS} it is loaded", id.name()));
         }
     }
 }
@@ -145,6 +159,11 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
             false => target.doubts.push(text),
         }
     }
+}
+
+/// Whether a finding keeps this server from taking a value.
+pub fn refuses(release: &Release, finding: &Finding) -> bool {
+    refused(finding).by(release)
 }
 
 /// Elements up to which a hash is built packed, where duplicates are not looked for.
@@ -248,4 +267,8 @@ fn field_ttl(finding: &Finding) -> Refused {
         _ if finding.found == TTL_TEXT => Refused::From(Sanitize::None),
         _ => Refused::From(Sanitize::Deep),
     }
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {}", plural(n, noun))
 }

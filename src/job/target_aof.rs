@@ -102,7 +102,7 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
     let mut told = std::collections::BTreeSet::new();
     for finding in &report.findings {
         let code = finding.code;
-        let checks_arity = release.dialect == Dialect::Valkey && release.version() >= (9, 0);
+        let checks_arity = release.dialect == Dialect::Valkey && release.version() >= (8, 1);
         let refused = match code {
             Code::AofArgc | Code::AofAnnotationLong | Code::AofUnknownCommand => true,
             Code::AofModuleCommand => !(release.vectorset && is_vectorset(&finding.found)),
@@ -151,6 +151,10 @@ fn end(report: &Report, release: &Release, settings: &Settings, last: bool, targ
     let cut = match ending {
         None => report.open_multi().is_some(),
         Some((_, damage)) if damage.finding.code == Code::AofAnnotationTorn => {
+            if !release.has_redis(7, 0) {
+                let text = format!("an annotation at {at:#x}; these came with 7.0");
+                return target.reasons.push(text);
+            }
             let text = format!(
                 "an annotation without its end at {at:#x}: it writes on behind it, and the start \
                  after that is refused"

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::fs::{Access, File, FileReader, Fs, Stat, patiently, stat_if_there, write_all_at};
 use super::target::{Options, Target, Warning};
 use super::temp::Temp;
-use crate::encoding::crc64::Crc64;
+use crate::encoding::crc64::{self, Crc64};
 use crate::error::{Error, Result};
 
 /// Bytes that are copied and read back at a time.
@@ -140,6 +140,18 @@ impl<'a> Replacement<'a> {
             written.map_err(|err| self.write_error(err))?;
             self.written.add(bytes);
         }
+    }
+
+    /// Puts `new` in the place of `old`, which was written at this offset and is as long.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn patch(&mut self, offset: u64, old: &[u8], new: &[u8]) -> io::Result<()> {
+        write_all_at(&*self.file, new, offset)?;
+        let after = self.len().saturating_sub(offset.saturating_add(new.len() as u64));
+        let crc = crc64::patched(self.written.crc.value(), old, new, after);
+        self.written.crc = Crc64::resume(crc);
+        Ok(())
     }
 
     /// Steps 6 to 12. `verify` reads the file as it is on the disk and says whether it is as intended.

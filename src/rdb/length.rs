@@ -67,6 +67,23 @@ pub fn length(i: &[u8]) -> Parse<'_, u64> {
     }
 }
 
+/// Appends a length in the shortest form. The 64-bit one came with RDB 8.
+#[inline]
+pub fn write_length(len: u64, out: &mut Vec<u8>) {
+    match len {
+        0..0x40 => out.push(len as u8),
+        0x40..0x4000 => out.extend_from_slice(&(len as u16 | 0x4000).to_be_bytes()),
+        0x4000..0x1_0000_0000 => {
+            out.push(0x80);
+            out.extend_from_slice(&(len as u32).to_be_bytes());
+        }
+        _ => {
+            out.push(0x81);
+            out.extend_from_slice(&len.to_be_bytes());
+        }
+    }
+}
+
 /// Whether the length at the start of `i` is written longer than a server writes it.
 pub fn is_longer_than_needed(i: &[u8]) -> bool {
     match (i, length(i)) {

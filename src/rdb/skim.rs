@@ -13,6 +13,7 @@ use super::shape::{skip, skip_string};
 use super::types::{Op, Table};
 use crate::encoding::crc64::Crc64;
 use crate::error::{Fault, Parse, fault_of};
+use crate::fill::fill;
 use crate::finding::{Code, Excerpt, Finding};
 use crate::limits::{CHUNK, Limits};
 
@@ -335,17 +336,8 @@ impl<R: Read> Chunks<R> {
         if self.buf.is_empty() {
             self.buf = vec![0; CHUNK];
         }
-        while !self.source_ended {
-            let Some(space) = self.buf.get_mut(self.filled..).filter(|space| !space.is_empty())
-            else {
-                break;
-            };
-            match self.source.read(space) {
-                Ok(0) => self.source_ended = true,
-                Ok(count) => self.filled += count,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => return Err(err),
-            }
+        if !self.source_ended {
+            self.source_ended = fill(&mut self.source, &mut self.buf, &mut self.filled)?;
         }
         Ok(())
     }

@@ -11,8 +11,10 @@ use nom::bytes::complete::take;
 use nom::combinator::map;
 use nom::number::complete::{i8, le_i16, le_i32};
 
-use super::length::{Length, length, length_or_mark};
+use super::length::{Length, length, length_or_mark, write_length};
 use crate::element::Str;
+use crate::encoding::lzf;
+use crate::encoding::number::{self, MAX_I64_TEXT};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
@@ -87,6 +89,95 @@ pub enum TextDouble<'a> {
     Text(&'a [u8]),
 }
 
+/// Writes strings as servers do: as a number where the text is one of 32 bits, compressed where that
+/// saves four bytes, else as they are.
+#[derive(Debug)]
+pub struct Strings {
+    /// `rdbcompression`; `None` for no.
+    lzf: Option<lzf::Encoder>,
+    text: Vec<u8>,
+}
+
+impl Strings {
+    /// A writer of strings; `compress` is `rdbcompression`.
+    pub fn new(compress: bool) -> Strings {
+        Strings { lzf: compress.then(lzf::Encoder::new), text: Vec::new() }
+    }
+
+    /// Appends a string.
+    pub fn write(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        if let Some(number) = small(text) {
+            return write_number(number, out);
+        }
+        if let Some(lzf) = &mut self.lzf
+            && lzf.compress(text, &mut self.text)
+        {
+            return write_lzf(&self.text, text.len() as u64, out);
+        }
+        write_length(text.len() as u64, out);
+        out.extend_from_slice(text);
+    }
+
+    /// Appends a string that may be compressed already.
+    pub fn write_stored(&mut self, text: Str<'_>, out: &mut Vec<u8>) {
+        match text {
+            Str::Raw(text) => self.write(text, out),
+            Str::Int(number) => self.write(number::i64_text(number, &mut [0; MAX_I64_TEXT]), out),
+            Str::Lzf { compressed, len } => write_lzf(compressed, len, out),
+        }
+    }
+}
+
+/// The number that a text is, if it is stored as one.
+fn small(text: &[u8]) -> Option<i32> {
+    const LONGEST: usize = 11;
+    (text.len() <= LONGEST).then(|| number::parse_i64(text)).flatten()?.try_into().ok()
+}
+
+fn write_number(number: i32, out: &mut Vec<u8>) {
+    if let Ok(number) = i8::try_from(number) {
+        out.extend_from_slice(&[0xc0, number.to_le_bytes()[0]]);
+    } else if let Ok(number) = i16::try_from(number) {
+        out.push(0xc1);
+        out.extend_from_slice(&number.to_le_bytes());
+    } else {
+        out.push(0xc2);
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+fn write_lzf(compressed: &[u8], len: u64, out: &mut Vec<u8>) {
+    out.push(0xc3);
+    write_length(compressed.len() as u64, out);
+    write_length(len, out);
+    out.extend_from_slice(compressed);
+}
+
+/// Appends a score in text form (type 3). Servers wrote whole numbers plainly; -0, of which that would
+/// lose the sign, is written like the others.
+pub fn write_text_double(score: f64, out: &mut Vec<u8>) {
+    let mark = match score {
+        _ if score.is_nan() => 253,
+        f64::INFINITY => 254,
+        f64::NEG_INFINITY => 255,
+        _ => {
+            let start = out.len();
+            out.push(0);
+            match number::whole(score).filter(|_| score != 0.0 || score.is_sign_positive()) {
+                Some(whole) => number::write_i64(whole, out),
+                None => number::double_17g(score, out),
+            }
+            let len = out.len() - start - 1;
+            // The longest has 24 characters.
+            if let (Ok(len), Some(place)) = (u8::try_from(len), out.get_mut(start)) {
+                *place = len;
+            }
+            return;
+        }
+    };
+    out.push(mark);
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -114,5 +205,46 @@ mod tests {
         assert_eq!(fault.code(), Code::StringEncoding);
         let fault = crate::error::fault_of(string(&[0x81; 9]).unwrap_err());
         assert_eq!(fault.code(), Code::RdbTruncated);
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        let rows: &[(&[u8], &[u8])] = &[
+            (b"", b"\x00"),
+            (b"abc", b"\x03abc"),
+            (b"-1", b"\xc0\xff"),
+            (b"-0", b"\x02-0"),
+            (b"01", b"\x0201"),
+            (b"128", b"\xc1\x80\x00"),
+            (b"-32769", b"\xc2\xff\x7f\xff\xff"),
+            (b"-2147483648", b"\xc2\x00\x00\x00\x80"),
+            (b"2147483648", b"\x0a2147483648"),
+        ];
+        let mut strings = Strings::new(true);
+        for (text, bytes) in rows {
+            let mut out = Vec::new();
+            strings.write(text, &mut out);
+            assert_eq!(out, *bytes);
+            assert_eq!(string(&out).unwrap().1.bytes(&mut Vec::new()).unwrap(), *text);
+        }
+        for (compress, mark) in [(true, 0xc3), (false, 0x40)] {
+            let mut out = Vec::new();
+            Strings::new(compress).write(&[b'a'; 100], &mut out);
+            assert_eq!(out[0], mark);
+            assert_eq!(string(&out).unwrap().1.bytes(&mut Vec::new()).unwrap(), [b'a'; 100]);
+        }
+    }
+
+    #[test]
+    fn text_scores_read_back() {
+        for score in [0.0, -0.0, 1.5, -3.0, 1e300, 5e-324, f64::INFINITY, f64::NEG_INFINITY, 0.1] {
+            let mut out = Vec::new();
+            write_text_double(score, &mut out);
+            let read = match text_double(&out).unwrap().1 {
+                TextDouble::Special(score) => score,
+                TextDouble::Text(text) => number::parse_double(text).unwrap(),
+            };
+            assert_eq!(read.to_bits(), score.to_bits(), "{score}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
 use crate::finding::{Code, Finding};
 use crate::limits::Limits;
+use crate::repeats::Repeats;
 
 /// The walk of a row: takes the value's bytes, hands out elements, returns what is left over.
 pub type Walk = for<'a> fn(&'a [u8], &mut Walker, &mut dyn Visit) -> Parse<'a, ()>;
@@ -39,6 +40,7 @@ pub struct Walker {
     locating: Option<HashSet<Vec<u8>>>,
     quiet: bool,
     seen: Vec<u64>,
+    repeats: Repeats,
     hasher: DefaultHashBuilder,
     blob: Vec<u8>,
     text: Vec<u8>,
@@ -77,6 +79,7 @@ impl Walker {
             locating: None,
             quiet: false,
             seen: Vec::new(),
+            repeats: Repeats::default(),
             hasher: DefaultHashBuilder::default(),
             blob: Vec::new(),
             text: Vec::new(),
@@ -116,18 +119,11 @@ impl Walker {
     /// Values in which two hashes are equal are walked once more, to name the duplicates and to be
     /// certain of them: it is rare, so a first pass need not keep the bytes.
     fn name_duplicates(&mut self, row: &'static RdbType, payload: &[u8]) {
-        if all_different(&self.seen) {
+        let repeats = self.repeats.among(&self.seen, |hash| hash, |a, b| a == b);
+        if repeats.is_empty() {
             return;
         }
-        self.seen.sort_unstable();
-        let twice = |pair: &[u64]| matches!(pair, [a, b] if a == b);
-        if !self.seen.windows(2).any(twice) {
-            return;
-        }
-        let mut suspects: Vec<_> =
-            self.seen.windows(2).filter(|p| twice(p)).filter_map(|p| p.first()).copied().collect();
-        suspects.dedup();
-        self.seen = suspects;
+        self.seen = repeats;
         self.locating = Some(HashSet::new());
         self.run(row, payload, &mut crate::element::Ignore);
         self.locating = None;
@@ -311,22 +307,6 @@ impl Walker {
         (self.quiet, self.deep) = (quiet, deep);
         done
     }
-}
-
-/// Hashes up to which [`all_different`] is worth asking.
-const FEW: usize = 40;
-
-/// A cheap look that is certain when it says yes: each hash has a bit of its own among 4096.
-fn all_different(hashes: &[u64]) -> bool {
-    let mut bits = [0u64; 64];
-    hashes.len() <= FEW
-        && hashes.iter().all(|hash| {
-            let bit = 1u64 << (hash & 63);
-            let Some(word) = bits.get_mut((hash >> 6 & 63) as usize) else { return false };
-            let new = *word & bit == 0;
-            *word |= bit;
-            new
-        })
 }
 
 /// Reads a stream id as 16 raw bytes, big endian, the form of node keys and pending lists.

@@ -80,7 +80,7 @@ fn headline(
         parts.push(format!("{}{read}", facts::keys(&report.facts, file)));
         parts.push(facts::checksum(&report.outcome).to_owned());
     }
-    parts.push(facts::size(&report.outcome, file));
+    parts.push(facts::size(report.outcome.size, file));
     if let Behind::Commands(len) = report.behind() {
         parts.push(format!("then {} of AOF commands, not read", bytes(len)));
     }

@@ -8,7 +8,7 @@
 
 use std::io::{self, Write};
 
-use super::aof_advice::aof_advice;
+use super::aof_advice::{aof_advice, set_advice};
 use super::check::{Detail, findings, first_line, one_target};
 use super::escape::path;
 use super::facts::{self, File};
@@ -65,7 +65,7 @@ pub(crate) fn set_text(
         let kind = format!("{} {}", part.kind.as_str(), part.seq);
         one(out, &name, &kind, &part.report, detail, screen)?;
     }
-    let advice: Vec<String> = parts.iter().flat_map(|part| aof_advice(&part.report)).collect();
+    let advice = set_advice(report);
     end(out, targets, &advice, detail, screen)?;
     Ok(detail > Detail::Quiet)
 }
@@ -110,7 +110,7 @@ fn one(
     first_line(out, name, report.verdict(), listed.iter().copied(), &parts, screen)?;
     let dropped = report.dropped + report.preamble.as_ref().map_or(0, |rdb| rdb.dropped);
     findings(out, &listed, dropped, detail, screen)?;
-    if let Some(unread) = report.unread() {
+    if let Some(unread) = report.unread().filter(|_| !report.ends_in_damage()) {
         let (len, from) = (bytes(unread.end - unread.start), facts::offset(unread.start));
         let line = format!("{len} from {from} on were not looked at: nothing there can be placed");
         screen.prose(out, 2, &line)?;

@@ -60,8 +60,8 @@ pub(crate) fn checksum(outcome: &Outcome) -> &'static str {
 }
 
 /// `34.6 KiB`, and how much of it is on disk when it is compressed.
-pub(crate) fn size(outcome: &Outcome, file: &File<'_>) -> String {
-    let whole = bytes(outcome.size);
+pub(crate) fn size(size: u64, file: &File<'_>) -> String {
+    let whole = bytes(size);
     match (file.compression, file.disk_size) {
         (Some(compression), Some(size)) => {
             format!("{whole} ({} in {})", bytes(size), compression.as_str())

@@ -11,12 +11,12 @@ use crate::rdb::skim::Outcome;
 /// Fields and their meaning, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("file", "Its name, as given or as found in a folder; - for standard input."),
-    ("format", "rdb, or aof for an AOF that begins with an RDB."),
+    ("format", "rdb, or aof."),
     ("compression", "gzip, zstd or null."),
     ("dialect", "redis or valkey, by the first bytes; null where they are unreadable."),
     ("rdb_version", "The version in the header, or null."),
     ("size", "Bytes, decompressed."),
-    ("commands", "Bytes of AOF commands behind the RDB; they are not read."),
+    ("commands", "Of an RDB: bytes of AOF commands behind it, which were not read."),
     (
         "checksum",
         "ok; disabled (stored as 0); absent (versions below 5); bad (wrong, or not reached because \

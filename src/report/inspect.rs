@@ -8,7 +8,7 @@ use super::screen::Screen;
 use super::size::{bytes, count, counted, short};
 use super::table;
 use super::time::{duration_ms, moment_s};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::job::behind::Behind;
 use crate::job::inspect::{BigKey, Report};
 use crate::job::rdb_facts::Facts;
@@ -47,15 +47,31 @@ pub(crate) fn text(
     top: usize,
     screen: &Screen,
 ) -> io::Result<()> {
+    let name = escape::path(file.path).to_string();
+    named(out, &name, file, report, now_ms, top, screen)
+}
+
+/// The same under another name.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn named(
+    out: &mut dyn Write,
+    name: &str,
+    file: &File<'_>,
+    report: &Report,
+    now_ms: i64,
+    top: usize,
+    screen: &Screen,
+) -> io::Result<()> {
     let facts = &report.facts;
     let strong = screen.strong;
-    let name = escape::path(file.path);
     write!(out, "{strong}{name}:{strong:#} {}", facts::kind(facts))?;
     if facts.header().is_some() {
         write!(out, ", {}", facts::keys(facts, file))?;
         write!(out, ", {}", facts::checksum(&report.outcome))?;
     }
-    writeln!(out, ", {}", facts::size(&report.outcome, file))?;
+    writeln!(out, ", {}", facts::size(report.outcome.size, file))?;
     saved(out, facts, now_ms)?;
     aux(out, facts)?;
     damage(out, report, screen)?;
@@ -73,7 +89,8 @@ pub(crate) fn text(
     functions(out, facts, screen)
 }
 
-fn title(out: &mut dyn Write, title: &str, screen: &Screen) -> io::Result<()> {
+/// The heading of a table.
+pub(super) fn title(out: &mut dyn Write, title: &str, screen: &Screen) -> io::Result<()> {
     let style = screen.note;
     writeln!(out, "\n{style}{title}{style:#}")
 }
@@ -117,10 +134,7 @@ fn aux(out: &mut dyn Write, facts: &Facts) -> io::Result<()> {
 fn damage(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
     let style = screen.error;
     if let Some(finding) = &report.outcome.damage {
-        let at = facts::offset(finding.span.start);
-        let message = facts::expected_found(&finding.expected, &finding.found);
-        let code = finding.code;
-        writeln!(out, "{style}damaged:{style:#} reading stops at {at}: {code}: {message}")?;
+        stops(out, finding, screen)?;
     }
     if is_changed(report) {
         writeln!(out, "{style}damaged:{style:#} bytes have changed since the checksum was made")?;
@@ -134,9 +148,22 @@ fn damage(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<(
     if let Behind::Commands(len) = report.behind() {
         let style = screen.warning;
         let told = bytes(len);
-        writeln!(out, "{style}AOF:{style:#} {told} of commands follow, which are not read yet")?;
+        writeln!(
+            out,
+            "{style}AOF:{style:#} {told} of commands follow; rdbtool aof inspect reads them"
+        )?;
     }
     Ok(())
+}
+
+/// Where the reading of a file stops before its end.
+pub(super) fn stops(out: &mut dyn Write, finding: &Finding, screen: &Screen) -> io::Result<()> {
+    let style = screen.error;
+    let at = facts::offset(finding.span.start);
+    let message = facts::expected_found(&finding.expected, &finding.found);
+    let code = finding.code;
+    let line = format!("{style}damaged:{style:#} reading stops at {at}: {code}: {message}");
+    screen.prose(out, 2, &line)
 }
 
 fn databases(out: &mut dyn Write, facts: &Facts, screen: &Screen) -> io::Result<()> {
@@ -228,7 +255,8 @@ fn biggest(
     table::write(out, &[">bytes", ">elements", "type", "encoding", ">db", "key"], rows, screen)
 }
 
-fn key_name(name: &Name) -> String {
+/// A key's name in a table.
+pub(super) fn key_name(name: &Name) -> String {
     quoted(&name.bytes).whole(name.len).short(KEY).to_string()
 }
 

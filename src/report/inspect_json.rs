@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::facts::File;
 use super::facts_json::{DbJson, FileJson, databases};
 use super::json::Bytes;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::job::inspect::{BigKey, GroupSums, Report, StreamGroups};
 use crate::job::rdb_facts::Library;
 use crate::job::tally::{Name, PrefixTally, Spread, Tally};
@@ -108,10 +108,7 @@ impl<'a> InspectJson<'a> {
             no_prefix: SumJson::new(&report.prefixes.without),
             functions: report.facts.functions().map(FunctionJson::new).collect(),
             streams: StreamsJson::new(report),
-            damage: report.outcome.damage.as_ref().map(|finding| DamageJson {
-                code: finding.code.as_str(),
-                offset: finding.span.start,
-            }),
+            damage: report.outcome.damage.as_ref().map(DamageJson::new),
             errors: errors.count() as u64,
         }
     }
@@ -185,14 +182,14 @@ impl TtlJson {
 
 /// A key's name; `key_len` only where the name is so long that the end of it was left out.
 #[derive(Debug, Serialize)]
-struct NameJson<'a> {
+pub(super) struct NameJson<'a> {
     key: Bytes<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_len: Option<usize>,
 }
 
 impl<'a> NameJson<'a> {
-    fn new(name: &'a Name) -> Self {
+    pub(super) fn new(name: &'a Name) -> Self {
         let key_len = (name.len > name.bytes.len()).then_some(name.len);
         NameJson { key: Bytes(&name.bytes), key_len }
     }
@@ -330,8 +327,15 @@ impl<'a> GroupJson<'a> {
     }
 }
 
+/// Where reading had to stop.
 #[derive(Debug, Serialize)]
-struct DamageJson {
+pub(super) struct DamageJson {
     code: &'static str,
     offset: u64,
+}
+
+impl DamageJson {
+    pub(super) fn new(finding: &Finding) -> Self {
+        DamageJson { code: finding.code.as_str(), offset: finding.span.start }
+    }
 }

@@ -2,22 +2,23 @@
 //! what is cut, why, and what is lost by it.
 //!
 //! ```text
-//! appendonly.aof: REPAIRED — 3.03 KiB kept, 120 B cut off; 2 commands on 1 key lost
-//!   cut at 0xc1f (3103): error aof-multi-open: expected EXEC, found a damaged end after 2 commands …
-//!   lost: 2 commands on 1 key: "user:17"
-//!   saved: appendonly.aof.tail-3103 (120 B)
+//! appendonly.aof: REPAIRED — 3.03 KiB kept, 101 commands; 120 B lost: 2 commands on 1 key
+//!   cut at 0xc1f (3103): aof-multi-open at 0xc1f (3103): expected EXEC, found a damaged end after …
+//!     keys: "user:17"
+//!   saved: what was cut off is appendonly.aof.tail-3103, 120 B
 //! ```
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::check::Detail;
+use super::check::{Detail, findings};
 use super::escape::{path, quoted};
 use super::facts;
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use super::time::moment_s;
 use crate::finding::Finding;
+use crate::job::repair_aof::is_cut_on_request;
 use crate::job::repair_aof::loss::Loss;
 use crate::job::repair_aof::plan::{CutAt, Fate, Part, Plan, Planned, Reason, Refusal, Role};
 use crate::job::repair_aof::run::Done;
@@ -50,16 +51,19 @@ impl Repair<'_> {
     pub(crate) fn word(&self) -> &'static str {
         match &self.outcome {
             Outcome::Refused => "refused",
+            _ if self.plan.has_nothing_to_do() && self.is_worth_a_look() => "unrepaired",
             _ if self.plan.has_nothing_to_do() => "sound",
             Outcome::Planned => "planned",
             Outcome::Done(_) => "repaired",
         }
     }
 
-    /// Whether there is something to look at: a loss, or something wrong that is still there.
+    /// Whether there is something to look at: a loss, a file of which nobody knows what was in it, or
+    /// something wrong that is still there.
     pub(crate) fn is_worth_a_look(&self) -> bool {
         let planned = matches!(self.outcome, Outcome::Planned) && !self.plan.has_nothing_to_do();
-        planned || !self.plan.lost().is_nothing() || self.plan.left().next().is_some()
+        let lost = self.plan.drops_parts() || !self.plan.lost().is_nothing();
+        planned || lost || self.plan.left().next().is_some()
     }
 }
 
@@ -82,7 +86,8 @@ pub(crate) fn refusal(refusal: &Refusal) -> (String, Option<&'static str>) {
         }
         Refusal::Base(part) => {
             let text = format!(
-                "its base {} is damaged or missing, and nothing behind it means anything without it",
+                "its base {} is damaged or missing, and nothing behind it means anything without it: \
+                 bring it back, from a copy",
                 path(part)
             );
             (text, None)
@@ -119,21 +124,43 @@ pub(crate) fn text(
     if let Outcome::Done(done) = &repair.outcome {
         what_is_where(out, done, screen)?;
     }
-    for (part, left) in repair.plan.left() {
-        let style = screen.severity(left.severity());
-        let name = path(&part.path);
-        let line =
-            format!("  {style}still there{style:#} in {name}: {}", one_finding(left, screen));
-        screen.prose(out, 4, &line)?;
+    for planned in &repair.plan.parts {
+        what_stays(out, planned, detail, screen)?;
     }
     for reason in &repair.plan.refusals {
         let (why, option) = refusal(reason);
         let style = screen.error;
         screen.prose(out, 4, &format!("  {style}not done:{style:#} {why}"))?;
-        if let Some(option) = option.filter(|_| detail > Detail::Quiet) {
-            let style = screen.strong;
-            screen.prose(out, 4, &format!("  {style}advice:{style:#} {option} allows it"))?;
-        }
+        let Some(option) = option.filter(|_| detail > Detail::Quiet) else { continue };
+        let style = screen.strong;
+        let other = match reason {
+            Refusal::LaterParts(..) => "; --keep-later keeps them, with a gap before them",
+            _ => "",
+        };
+        screen.prose(out, 4, &format!("  {style}advice:{style:#} {option} allows it{other}"))?;
+    }
+    Ok(())
+}
+
+/// What is wrong with a part and no cut helps, or only one that nobody agreed to.
+fn what_stays(
+    out: &mut dyn Write,
+    planned: &Planned,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
+    let left: Vec<&Finding> = planned.part.left.iter().collect();
+    if left.is_empty() || matches!(planned.fate, Fate::IsDropped(..)) {
+        return Ok(());
+    }
+    let name = path(&planned.part.path);
+    screen.prose(out, 4, &format!("  cutting {name} does not help against what follows"))?;
+    findings(out, &left, 0, detail, screen)?;
+    if left.iter().any(|finding| is_cut_on_request(finding.code)) && detail > Detail::Quiet {
+        let style = screen.strong;
+        let text = "it may be the command of a newer server, with sound ones behind it; \
+                    --accept-loss cuts the file before it";
+        screen.prose(out, 4, &format!("  {style}advice:{style:#} {text}"))?;
     }
     Ok(())
 }
@@ -143,22 +170,29 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
     let (word, style) = match repair.word() {
         "refused" => ("REFUSED", screen.error),
         "sound" => ("NOTHING TO REPAIR", screen.good),
+        "unrepaired" => ("NOT REPAIRED", screen.warning),
         "planned" => ("TO BE REPAIRED", screen.warning),
         _ => ("REPAIRED", screen.good),
     };
-    let kept = plan.parts.iter().map(|planned| kept(planned)).sum();
+    let kept = plan.parts.iter().map(kept).sum();
     let commands_kept = counted(plan.kept_commands(), "command");
-    let mut line = format!(
-        "{}: {style}{word}{style:#} — {} kept, {commands_kept}",
-        path(repair.path),
-        bytes(kept)
-    );
+    let (stays, goes) = match repair.outcome {
+        Outcome::Done(_) => ("kept", "lost"),
+        Outcome::Planned | Outcome::Refused => ("would stay", "would be lost"),
+    };
+    let name = path(repair.path);
+    let kept = bytes(kept);
+    let mut line = format!("{name}: {style}{word}{style:#} — {kept} {stays}, {commands_kept}");
     let lost = plan.lost();
     if lost.bytes > 0 {
         let lost_text = if lost.only_nuls { "only NULs".to_owned() } else { commands(&lost) };
-        line.push_str(&format!("; {} lost: {lost_text}", bytes(lost.bytes)));
+        line.push_str(&format!("; {} {goes}: {lost_text}", bytes(lost.bytes)));
     }
-    screen.prose(out, 2, &line)
+    screen.prose(out, 2, &line)?;
+    if matches!(repair.outcome, Outcome::Refused) {
+        writeln!(out, "  nothing was changed")?;
+    }
+    Ok(())
 }
 
 fn kept(planned: &Planned) -> u64 {
@@ -213,14 +247,18 @@ fn one_finding(finding: &Finding, screen: &Screen) -> String {
     format!("{strong}{}{strong:#} at {at}: {found}", finding.code)
 }
 
-/// `21 commands on 20 keys`, `no whole command`.
+/// `21 commands on 20 keys`, `97 keys of the RDB part and no whole command`.
 fn commands(lost: &Loss) -> String {
-    if lost.commands == 0 {
-        return "no whole command".to_owned();
-    }
     let least = if lost.at_least { "at least " } else { "" };
+    let preamble = match lost.preamble_keys {
+        0 => String::new(),
+        keys => format!("{} of the RDB part and ", counted(keys, "key")),
+    };
+    if lost.commands == 0 {
+        return format!("{preamble}no whole command");
+    }
     let keys = counted(lost.keys, "key");
-    format!("{least}{} on {keys}", counted(lost.commands, "command"))
+    format!("{preamble}{least}{} on {keys}", counted(lost.commands, "command"))
 }
 
 /// The keys that are lost, the first of them.

@@ -14,7 +14,11 @@ use crate::job::repair_aof::run::Done;
 /// Fields, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("file", "The AOF, or its manifest."),
-    ("outcome", "sound (nothing to repair), planned (--dry-run), repaired or refused."),
+    (
+        "outcome",
+        "sound (nothing to repair), unrepaired (something is wrong, and no cut helps), planned \
+         (--dry-run), repaired or refused.",
+    ),
     (
         "parts",
         "Array of {file, role (whole, base, incr), size, fate (stays, cut, left-out)}; of one that is \
@@ -24,8 +28,9 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("kept_commands", "Commands that stay."),
     (
         "lost",
-        "{bytes, only_nuls, commands, keys, names, at_least}: what goes, over all parts. names are \
-         the first of the keys; at_least says that there may be more than was counted.",
+        "{bytes, only_nuls, preamble_keys, commands, keys, names, at_least}: what goes, over all \
+         parts: keys of an RDB that an AOF begins with, commands, and the keys that they name, the \
+         first of them in names. at_least says that there may be more than was counted.",
     ),
     ("left", "Findings that a repair does not help, or only at a loss that was not agreed to."),
     ("refusals", "Array of {why, allowed_by}: why it is not done, and the option that allows it."),
@@ -73,6 +78,7 @@ struct PartJson<'a> {
 struct LossJson {
     bytes: u64,
     only_nuls: bool,
+    preamble_keys: u64,
     commands: u64,
     keys: u64,
     names: Vec<NameJson>,
@@ -170,6 +176,7 @@ impl LossJson {
         LossJson {
             bytes: loss.bytes,
             only_nuls: loss.only_nuls,
+            preamble_keys: loss.preamble_keys,
             commands: loss.commands,
             keys: loss.keys,
             names: loss.names.iter().cloned().map(NameJson).collect(),

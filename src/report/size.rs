@@ -1,5 +1,7 @@
 //! Numbers as people read them: `1,234,567` and `415 MiB`.
 
+use crate::finding::plural;
+
 /// A count with commas between thousands.
 pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -15,12 +17,7 @@ pub(crate) fn count(n: u64) -> String {
 
 /// A count and its noun, `1 key` or `2 keys`.
 pub(crate) fn counted(n: u64, noun: &str) -> String {
-    let plural = match (n, noun.strip_suffix('y')) {
-        (1, _) => noun.to_owned(),
-        (_, Some(stem)) if !noun.ends_with("ey") => format!("{stem}ies"),
-        _ => format!("{noun}s"),
-    };
-    format!("{} {plural}", count(n))
+    format!("{} {}", count(n), plural(n, noun))
 }
 
 /// Bytes in binary units with three significant digits.

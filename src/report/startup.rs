@@ -19,15 +19,7 @@ use super::escape::{path, sentence};
 use super::json::Bytes;
 use super::screen::Screen;
 use super::size::counted;
-use crate::aof::settings::Settings;
-use crate::aof::startup::Plan;
-use crate::finding::Severity;
-
-/// Whether there is something to look at: a trap, or a server that does not start.
-pub(crate) fn needs_a_look(plan: &Plan) -> bool {
-    let traps = plan.findings.iter().any(|finding| finding.severity() > Severity::Note);
-    traps || !plan.refuses.is_empty()
-}
+use crate::job::startup::Startup;
 
 /// The text for one folder.
 ///
@@ -36,10 +28,10 @@ pub(crate) fn needs_a_look(plan: &Plan) -> bool {
 pub(crate) fn text(
     out: &mut dyn Write,
     folder: &Path,
-    settings: &Settings,
-    plan: &Plan,
+    startup: &Startup,
     screen: &Screen,
 ) -> io::Result<()> {
+    let Startup { settings, plan } = startup;
     let setting = if settings.append_only { "yes" } else { "no" };
     let (what, style) = match (plan.refuses.is_empty(), plan.loads.len()) {
         (false, _) => ("refuses to start".to_owned(), screen.error),
@@ -68,6 +60,7 @@ pub(crate) fn text(
 /// Fields, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("format", "startup for a server's folder, with --config or --appendonly."),
+    ("append_only", "Of a server's folder: whether the server has `appendonly yes`."),
     ("loads", "Of a server's folder: array of {file, as}, what a server loads, in order."),
     ("ignores", "Of a server's folder: array of {file, why}."),
     ("refuses", "Of a server's folder: why the server does not start; empty when it does."),
@@ -101,8 +94,9 @@ struct IgnoredJson<'a> {
 }
 
 impl<'a> StartupJson<'a> {
-    /// Of a plan.
-    pub(crate) fn new(folder: &'a Path, settings: &Settings, plan: &'a Plan) -> Self {
+    /// Of a folder.
+    pub(crate) fn new(folder: &'a Path, startup: &'a Startup) -> Self {
+        let Startup { settings, plan } = startup;
         let bytes = |file: &'a Path| Bytes(file.as_os_str().as_encoded_bytes());
         let loads = plan.loads.iter();
         let ignores = plan.ignores.iter();

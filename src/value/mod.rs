@@ -8,6 +8,7 @@ pub mod array;
 mod bytes;
 pub mod dict;
 pub mod digest;
+mod elements;
 mod hash;
 pub mod hll;
 mod intset;
@@ -32,6 +33,8 @@ pub use stream::Stream;
 pub use string::Str;
 pub use vectorset::VectorSet;
 pub use zset::Zset;
+
+pub use crate::limits::PackedLimits;
 
 /// The data types, with the numbers that `DEBUG DIGEST` takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -219,56 +222,6 @@ impl Default for Value {
 impl<T: DataType> From<T> for Value {
     fn from(this: T) -> Value {
         this.into_value()
-    }
-}
-
-/// Where packed collections unfold into tables: the servers' settings and their defaults (FORMATS F).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PackedLimits {
-    /// `hash-max-listpack-entries`
-    pub hash_entries: usize,
-    /// `hash-max-listpack-value`
-    pub hash_value: usize,
-    /// `set-max-intset-entries`
-    pub set_intset: usize,
-    /// `set-max-listpack-entries`
-    pub set_entries: usize,
-    /// `set-max-listpack-value`
-    pub set_value: usize,
-    /// `zset-max-listpack-entries`
-    pub zset_entries: usize,
-    /// `zset-max-listpack-value`
-    pub zset_value: usize,
-    /// `list-max-listpack-size -2`: bytes of one packed node.
-    pub list_node: usize,
-    /// `stream-node-max-bytes`
-    pub stream_node_bytes: usize,
-    /// `stream-node-max-entries`
-    pub stream_node_entries: usize,
-    /// `hll-sparse-max-bytes`
-    pub hll_sparse: usize,
-}
-
-impl PackedLimits {
-    /// The defaults of today's servers.
-    pub const DEFAULT: PackedLimits = PackedLimits {
-        hash_entries: 512,
-        hash_value: 64,
-        set_intset: 512,
-        set_entries: 128,
-        set_value: 64,
-        zset_entries: 128,
-        zset_value: 64,
-        list_node: 8192,
-        stream_node_bytes: 4096,
-        stream_node_entries: 100,
-        hll_sparse: 3000,
-    };
-}
-
-impl Default for PackedLimits {
-    fn default() -> Self {
-        PackedLimits::DEFAULT
     }
 }
 

@@ -19,6 +19,8 @@ use super::{Bytes, DataType, Packed, PackedLimits, Type, block};
 use crate::encoding::Entry;
 use crate::encoding::number::{MAX_I64_TEXT, double_grisu, parse_double};
 
+pub use crate::encoding::number::whole;
+
 /// A sorted set.
 #[derive(Debug, Clone)]
 pub struct Zset(Repr);
@@ -62,12 +64,6 @@ impl Keyed for Scored {
 /// The order of a sorted set: by score, then by member. −0 and 0 are the same score.
 pub fn order(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
     (a.0 + 0.0).total_cmp(&(b.0 + 0.0)).then_with(|| a.1.cmp(b.1))
-}
-
-/// The integer that a score is, if it is one that servers write as such: up to half of what an i64 holds.
-pub fn whole(score: f64) -> Option<i64> {
-    let whole = score.trunc() == score && score.abs() <= (i64::MAX / 2) as f64;
-    whole.then_some(score as i64)
 }
 
 /// A score as a listpack holds it: an integer if it is one (−0 becomes 0), else its text.

@@ -8,7 +8,7 @@ fn draw(dice: &mut Dice) -> Cmd {
     let (key, key2) = (dice.any_key(), dice.any_key());
     let s = |word: &str| word.as_bytes().to_vec();
     let mut compare = Compare::Exact;
-    let argv = match dice.below(31) {
+    let argv = match dice.below(33) {
         0..=4 => vec![s("SET"), key, dice.value()],
         5 => vec![dice.word(&["DEL", "UNLINK"]), key, key2],
         6 => vec![dice.word(&["EXISTS", "TOUCH"]), key.clone(), key2, key],
@@ -64,6 +64,12 @@ fn draw(dice: &mut Dice) -> Cmd {
             2 => vec![s("NOSUCH"), dice.value(), dice.value()],
             _ => vec![dice.word(&["GET", "SET", "OBJECT", "MOVE"])],
         },
+        30 => return crate::payload::draw(dice, key),
+        31 => {
+            // The bytes are compared where they are determined: `compare_payloads`.
+            compare = Compare::Any;
+            vec![s("DUMP"), key]
+        }
         _ => vec![s("GET"), key],
     };
     Cmd { argv, compare }
@@ -196,6 +202,24 @@ const CHOSEN: &[&str] = &[
     "FLUSHALL",
     "MULTI",
     "EXEC",
+    "DUMP",
+    "DUMP s:none",
+    "SET s:1 abc",
+    "DUMP s:1",
+    "RESTORE s:2 0",
+    "RESTORE s:2 0 x",
+    "RESTORE s:1 0 x",
+    "RESTORE s:2 x x",
+    "RESTORE s:2 -1 x",
+    "RESTORE s:2 0 x FOO",
+    "RESTORE s:2 0 x IDLETIME",
+    "RESTORE s:2 0 x IDLETIME x",
+    "RESTORE s:2 0 x IDLETIME -1",
+    "RESTORE s:2 0 x FREQ 256",
+    "RESTORE s:2 0 x FREQ 1 IDLETIME 1",
+    "RESTORE s:2 0 \\x00\\xc0\\x0a\\x09\\x00\\xbemn\\x86jd2\\x1f",
+    "GET s:2",
+    "RESTORE s:2 0 \\x02\\x00\\x0a\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00 REPLACE",
     "SET s:1 1 PXAT 1",
     "DBSIZE",
     "KEYS *",

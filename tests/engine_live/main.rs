@@ -38,6 +38,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dice::{Cmd, Compare, Dice, Kind, show};
 use rdbtool::engine::{Config, Engine, Item, Mode, Release, Session};
+use rdbtool::job::payload::PLAIN_PAYLOADS;
 use rdbtool::value::{End, Hash, List, PackedLimits, Set, Value, Zset};
 use servers::{Client, Reply, Server, ServerBinary, Setup};
 
@@ -114,7 +115,8 @@ impl Pair {
         for setting in settings {
             assert_eq!(client.command(setting).unwrap(), Reply::Status("OK".into()));
         }
-        let mut engine = Engine::new(Config { release, ..Config::default() });
+        let payloads = PLAIN_PAYLOADS;
+        let mut engine = Engine::new(Config { release, payloads, ..Config::default() });
         engine.set_mode(Mode::Serving);
         let session = Session::new();
         Pair { client, engine, session, queued: Vec::new(), past: VecDeque::new(), done: 0 }
@@ -208,29 +210,6 @@ impl Pair {
             }
         }
         panic!("seed {seed}: digests differ after {} commands", self.done);
-    }
-
-    /// DUMP of the keys whose packed bytes ours should be (the newer servers', which we pack like).
-    fn compare_payloads(&mut self, seed: u64) {
-        if !self.engine.config().release.has_redis(7, 2) {
-            return;
-        }
-        for key in self.engine.keyspace(self.session.db()).iter().flat_map(|space| space.iter()) {
-            let Some(ours) = payload::expected(key.value) else { continue };
-            if let Reply::Bulk(Some(theirs)) = self.client.command(&[b"DUMP", key.key]).unwrap()
-                && theirs[..theirs.len() - payload::FOOTER] != ours
-            {
-                self.show_past(&Cmd::new(&[b"x", key.key]));
-                let at = theirs.iter().zip(&ours).take_while(|(a, b)| a == b).count();
-                panic!(
-                    "seed {seed}, command {}: payloads of {} ({} bytes and {}) differ from byte {at} on",
-                    self.done,
-                    key.key.escape_ascii(),
-                    theirs.len() - payload::FOOTER,
-                    ours.len()
-                );
-            }
-        }
     }
 }
 

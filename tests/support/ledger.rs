@@ -26,7 +26,7 @@ pub(crate) struct Row {
     pub(crate) format: String,
     /// What is in it.
     pub(crate) contents: String,
-    /// `ok`, `unverified`, `warned` or `damaged`; `-` for what is no RDB.
+    /// `ok`, `unverified`, `warned` or `damaged`; `-` for what is neither RDB nor AOF.
     pub(crate) verdict: String,
     /// The finding codes a check gives.
     pub(crate) codes: Vec<String>,
@@ -50,7 +50,12 @@ impl Row {
 
     /// Whether the file is an RDB, sound or not.
     pub(crate) fn is_rdb(&self) -> bool {
-        self.verdict != "-"
+        self.verdict != "-" && !self.is_aof()
+    }
+
+    /// Whether it is an AOF or a manifest, sound or not.
+    pub(crate) fn is_aof(&self) -> bool {
+        self.format == "manifest" || self.format.starts_with("aof")
     }
 
     fn parse(line: &str) -> Row {

@@ -268,11 +268,15 @@ impl Server {
         read_log(&self.folder)
     }
 
-    /// Lets it shut down by itself without saving, as an operator would, and leaves its folder.
-    pub(crate) fn shut_down(mut self) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    /// Lets it shut down by itself without saving, as an operator would. Returns what it leaves in its
+    /// folder, by its path from there, but for its configuration and its log: what the next server is to
+    /// start from.
+    pub(crate) fn shut_down(mut self) -> io::Result<Vec<(String, Vec<u8>)>> {
         let _ = self.client.command(&["SHUTDOWN", "NOSAVE"]);
         self.process.0.wait()?;
-        files(self.folder.path())
+        let mut found = files(self.folder.path())?;
+        found.retain(|(name, _)| !["server.conf", "server.log"].contains(&name.as_str()));
+        Ok(found)
     }
 }
 
@@ -293,14 +297,17 @@ impl Drop for Process {
     }
 }
 
-fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+fn files(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(next)? {
             let path = entry?.path();
             match path.is_dir() {
                 true => folders.push(path),
-                false => found.push((path.clone(), fs::read(path)?)),
+                false => {
+                    let name = path.strip_prefix(folder).expect("in the folder");
+                    found.push((name.to_string_lossy().into_owned(), fs::read(&path)?));
+                }
             }
         }
     }

@@ -7,9 +7,9 @@ use clap_mangen::Man;
 use roff::{Roff, bold, italic, roman};
 
 use crate::cli::help::{self, Page};
-use crate::cli::{command, redis_check_rdb};
+use crate::cli::{command, redis_check_aof, redis_check_rdb};
 use crate::finding::Code;
-use crate::report::facts_json;
+use crate::rdb::loss::Loss;
 
 /// All pages of section 1.
 pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
@@ -18,6 +18,12 @@ pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     for verb in app.get_subcommands().filter(|verb| is_shown(verb)) {
         let name = verb.get_name();
         pages.push((format!("rdbtool-{name}.1"), page(verb, &[name])?));
+        // What is a verb of its own as well has its page there.
+        let own = |sub: &&Command| app.find_subcommand(sub.get_name()).is_none();
+        for sub in verb.get_subcommands().filter(own) {
+            let names = [name, sub.get_name()];
+            pages.push((format!("rdbtool-{}.1", names.join("-")), page(sub, &names)?));
+        }
     }
     Ok(pages)
 }
@@ -52,10 +58,13 @@ fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     man.render_options_section(&mut out)?;
     let mut roff = Roff::new();
     if names.is_empty() {
-        other_name(&mut roff);
+        other_names(&mut roff);
     }
     if names == ["check"] {
         findings(&mut roff);
+    }
+    if names == ["convert"] {
+        losses(&mut roff);
     }
     if let Some(page) = help::page(names) {
         json(&mut roff, page);
@@ -90,9 +99,22 @@ fn verbs(app: &Command) -> Roff {
     roff
 }
 
-fn other_name(roff: &mut Roff) {
-    roff.control("SH", ["ITS OTHER NAME"]);
+fn other_names(roff: &mut Roff) {
+    roff.control("SH", ["ITS OTHER NAMES"]);
     roff.text([roman(redis_check_rdb::ABOUT)]);
+    roff.control("PP", []);
+    roff.text([roman(redis_check_aof::ABOUT)]);
+}
+
+/// Everything that a target may not hold.
+fn losses(roff: &mut Roff) {
+    roff.control("SH", ["LOSSES"]);
+    roff.text([roman("What a server may not hold, by the stable code that is reported:")]);
+    for loss in Loss::ALL {
+        roff.control("TP", []);
+        roff.text([bold(loss.as_str())]);
+        roff.text([roman(loss.about())]);
+    }
 }
 
 fn findings(roff: &mut Roff) {
@@ -119,7 +141,7 @@ fn json(roff: &mut Roff, page: &Page) {
         roman("With "),
         bold("--json"),
         roman(
-            " there is one object a file, on a line of its own. Bytes from a file (key names, values of \
+            " every report is an object on a line of its own. Bytes from a file (key names, values of \
              AUX fields, file names) are a string where they are UTF-8, and ",
         ),
         bold("{\"base64\": \"...\"}"),
@@ -128,13 +150,20 @@ fn json(roff: &mut Roff, page: &Page) {
              \\u escapes. Numbers go up to 2^64-1. Fields may be added.",
         ),
     ]);
-    items(roff, facts_json::FIELDS);
-    items(roff, page.json);
+    page.json.iter().for_each(|fields| items(roff, fields));
 }
 
 fn see_also(roff: &mut Roff, names: &[&str]) {
     let own = [&["rdbtool"], names].concat().join("-") + "(1)";
-    let pages = ["rdbtool(1)", "rdbtool-check(1)", "rdbtool-inspect(1)", "rdb(5)", "aof(5)"];
+    let pages = [
+        "rdbtool(1)",
+        "rdbtool-check(1)",
+        "rdbtool-inspect(1)",
+        "rdbtool-repair(1)",
+        "rdbtool-aof-log(1)",
+        "rdb(5)",
+        "aof(5)",
+    ];
     let others: Vec<&str> = pages.into_iter().filter(|page| *page != own).collect();
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman(others.join(", "))]);

@@ -3,6 +3,12 @@
 
 use std::io::{Cursor, Write};
 
+/// The integer that a score is, if it is one that servers write as such: up to half of what an i64 holds.
+pub fn whole(score: f64) -> Option<i64> {
+    let whole = score.trunc() == score && score.abs() <= (i64::MAX / 2) as f64;
+    whole.then_some(score as i64)
+}
+
 /// Appends `value` as C's `%.17g`: 17 significant digits without trailing zeros, in scientific notation
 /// below 1e-4 and from 1e17 on. It always reads back to the same double.
 pub fn double_17g(value: f64, out: &mut Vec<u8>) {

@@ -7,6 +7,7 @@ mod bitfield;
 mod bits;
 mod blocking;
 mod debug;
+mod dump;
 mod expire;
 mod function;
 mod generic;
@@ -37,7 +38,6 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
-mod unbuilt;
 mod vectorset;
 mod zset;
 mod zset_pop;
@@ -51,6 +51,7 @@ pub(super) const GROUPS: &[&[Command]] = &[
     bits::COMMANDS,
     blocking::COMMANDS,
     debug::COMMANDS,
+    dump::COMMANDS,
     expire::COMMANDS,
     function::COMMANDS,
     generic::COMMANDS,
@@ -79,7 +80,6 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
-    unbuilt::COMMANDS,
     vectorset::COMMANDS,
     zset::COMMANDS,
     zset_pop::COMMANDS,

@@ -231,7 +231,7 @@ fn redis(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     )?;
     redis.set(
         "log",
-        lua.create_function(move |lua, args: MultiValue| match args.len() {
+        lua.create_function(move |_, args: MultiValue| match args.len() {
             0 | 1 => Err(raise("redis.log() requires two arguments or more.")),
             _ => Ok(()),
         })?,
@@ -239,7 +239,7 @@ fn redis(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     let shared = Rc::clone(state);
     redis.set(
         "setresp",
-        lua.create_function(move |lua, version: i64| {
+        lua.create_function(move |_, version: i64| {
             shared.resp.set(match version {
                 2 => Resp::V2,
                 3 => Resp::V3,
@@ -250,7 +250,7 @@ fn redis(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     )?;
     redis.set(
         "set_repl",
-        lua.create_function(move |lua, flags: i64| match flags {
+        lua.create_function(move |_, flags: i64| match flags {
             0..=3 => Ok(()),
             _ => Err(raise(
                 "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",

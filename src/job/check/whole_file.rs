@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Kept, Options};
 use crate::element::ModuleId;
 use crate::encoding::crc64::{combine, crc64};
-use crate::finding::{Code, Excerpt, Finding, KeyPlace};
+use crate::finding::{Code, Excerpt, Finding, KeyPlace, plural};
 use crate::job::behind::Behind;
 use crate::job::rdb_facts::{Fact, Facts, Met};
 use crate::rdb::header::Header;
@@ -82,8 +82,9 @@ fn modules(facts: &Facts, findings: &mut Kept) {
         }
         _ => None,
     });
-    let meta =
-        facts.key_meta.map(|met| (met, format!("metadata of modules on {} keys", met.count)));
+    let meta = facts.key_meta.map(|met| {
+        (met, format!("metadata of modules on {} {}", met.count, plural(met.count, "key")))
+    });
     for (met, found) in values.chain(aux).chain(meta) {
         let at = met.first..met.first + 1;
         findings.add(Code::ModuleUnknown, at, "what every server knows", found);

@@ -37,6 +37,8 @@ pub struct Loss {
     pub bytes: u64,
     /// Whether they are all NULs, which no server wrote.
     pub only_nuls: bool,
+    /// Keys of a preamble, as many as can be read of it.
+    pub preamble_keys: u64,
     /// Whole commands that can be read in them.
     pub commands: u64,
     /// Those of them before the first byte that cannot be read.
@@ -59,6 +61,7 @@ impl Loss {
     pub fn add(&mut self, other: &Loss) {
         self.only_nuls = (self.bytes == 0 || self.only_nuls) && other.only_nuls;
         self.bytes += other.bytes;
+        self.preamble_keys += other.preamble_keys;
         self.commands += other.commands;
         self.keys += other.keys;
         let room = NAMES_MAX.saturating_sub(self.names.len());

@@ -10,8 +10,11 @@ use nom::Parser;
 use nom::combinator::map;
 use nom::number::complete::{le_f64, le_i64};
 
-use super::super::length::length;
+use super::super::encode::{Pen, Texts};
+use super::super::length::{length, write_length};
+use super::super::loss::Loss;
 use super::super::string::string;
+use super::super::types::RdbType;
 use super::super::walk::Walker;
 use crate::element::{Cell, Element, Visit};
 use crate::error::{Fault, Parse};
@@ -71,4 +74,80 @@ fn fault(at: &[u8], expected: &'static str, found: String) -> Fault {
 
 fn invalid<'a>(at: &'a [u8], expected: &'static str, found: String) -> Parse<'a, ()> {
     Err(nom::Err::Error(fault(at, expected, found)))
+}
+
+/// An array being gathered.
+#[derive(Debug, Default)]
+pub struct Draft {
+    texts: Texts,
+    cells: Vec<(u64, Kind)>,
+    insert_index: Option<u64>,
+}
+
+/// How a cell is written; a text's is the next of the texts.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Int(i64),
+    Double(f64),
+}
+
+impl Draft {
+    /// Forgets it.
+    pub fn clear(&mut self) {
+        self.texts.clear();
+        self.cells.clear();
+        self.insert_index = None;
+    }
+
+    /// Appends it.
+    ///
+    /// # Errors
+    /// When the target has no arrays.
+    pub fn write(&mut self, pen: &mut Pen, out: &mut Vec<u8>) -> Result<&'static RdbType, Loss> {
+        let row = pen.target.row(&[28]).ok_or(Loss::Type)?;
+        write_length(self.cells.len() as u64, out);
+        write_length(u64::from(self.insert_index.is_some()), out);
+        self.insert_index.into_iter().for_each(|index| write_length(index, out));
+        let mut texts = self.texts.iter();
+        for (index, kind) in &self.cells {
+            write_length(*index, out);
+            match kind {
+                Kind::Int(value) => {
+                    write_length(1, out);
+                    out.extend_from_slice(&value.to_le_bytes());
+                }
+                Kind::Double(value) => {
+                    write_length(2, out);
+                    out.extend_from_slice(&value.to_le_bytes());
+                }
+                Kind::Text => {
+                    let text = texts.next().unwrap_or_default();
+                    write_length(if text.len() as u64 <= SHORT { 3 } else { 0 }, out);
+                    pen.strings.write(text, out);
+                }
+            }
+        }
+        Ok(row)
+    }
+}
+
+impl Visit for Draft {
+    fn element(&mut self, element: Element<'_>) {
+        match element {
+            Element::Array { insert_index, .. } => self.insert_index = insert_index,
+            Element::Cell { index, value } => {
+                let kind = match value {
+                    Cell::Int(value) => Kind::Int(value),
+                    Cell::Double(value) => Kind::Double(value),
+                    Cell::Text(text) => {
+                        self.texts.push(text);
+                        Kind::Text
+                    }
+                };
+                self.cells.push((index, kind));
+            }
+            _ => {}
+        }
+    }
 }

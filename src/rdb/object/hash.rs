@@ -3,14 +3,18 @@
 use nom::Parser;
 use nom::number::complete::le_i64;
 
-use super::super::length::length;
+use super::super::encode::{Pen, Texts};
+use super::super::length::{length, write_length};
+use super::super::loss::Loss;
 use super::super::string::string;
+use super::super::types::RdbType;
 use super::super::walk::{Step, Walker};
 use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN, ZIPMAP_MIN};
 use crate::element::{Element, Packing, Str, Visit};
 use crate::encoding::{listpack, ziplist, zipmap};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::limits::PackedLimits;
 
 /// What is found where a field's expire time is no integer.
 pub const TTL_TEXT: &str = "a string";
@@ -251,4 +255,112 @@ fn in_range(expire: u64, at: &[u8], walker: &mut Walker) -> Option<i64> {
         walker.note(Code::HashTtl, at, 1, "an expire time of at most 2^48-1 ms", "one beyond");
     }
     ms
+}
+
+/// A hash being gathered.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// Field, value, field, value …
+    texts: Texts,
+    expires: Vec<Option<i64>>,
+}
+
+impl Draft {
+    /// Forgets it.
+    pub fn clear(&mut self) {
+        self.texts.clear();
+        self.expires.clear();
+    }
+
+    /// Appends it: packed or field by field, with expire times where there are any.
+    ///
+    /// # Errors
+    /// None: the result is that of all drafts.
+    pub fn write(&mut self, pen: &mut Pen, out: &mut Vec<u8>) -> Result<&'static RdbType, Loss> {
+        let fits = |limits: &PackedLimits| {
+            self.expires.len() <= limits.hash_entries
+                && self.texts.iter().all(|text| text.len() <= limits.hash_value)
+        };
+        let packed = pen.packs(fits);
+        for at in self.expires.iter_mut().flatten() {
+            *at = at.saturating_add(pen.shift_ttl_ms).clamp(0, EXPIRE_MAX_MS);
+        }
+        if let Some(min) = self.expires.iter().flatten().min().copied() {
+            // Valkey (22) has no packed hash with expire times.
+            let rows: &[u8] = if packed { &[25, 22] } else { &[24, 22] };
+            if let Some(row) = pen.target.row(rows) {
+                self.write_expiring(row, min, pen, out);
+                return Ok(row);
+            }
+            pen.lose(Loss::FieldTtl);
+        }
+        if packed {
+            if let Some(row) = pen.target.row(&[16, 13]) {
+                pen.put_packed(row.code == 13, self.texts.iter(), out);
+                return Ok(row);
+            }
+            if let Some(row) = pen.target.row(&[9]) {
+                let mut zipmap = zipmap::Writer::new();
+                self.pairs().for_each(|(field, value)| zipmap.push(field, value));
+                pen.strings.write(&zipmap.finish(), out);
+                return Ok(row);
+            }
+        }
+        let row = pen.target.row(&[4]).ok_or(Loss::Type)?;
+        write_length(self.expires.len() as u64, out);
+        self.texts.iter().for_each(|text| pen.strings.write(text, out));
+        Ok(row)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        (0..self.expires.len()).map(|at| (self.texts.get(2 * at), self.texts.get(2 * at + 1)))
+    }
+
+    /// Types 25 and 24 of Redis, 22 of Valkey.
+    fn write_expiring(&self, row: &RdbType, min: i64, pen: &mut Pen, out: &mut Vec<u8>) {
+        let fields = || self.pairs().zip(self.expires.iter().copied());
+        match row.code {
+            25 => {
+                out.extend_from_slice(&min.to_le_bytes());
+                let mut order: Vec<_> = fields().collect();
+                order.sort_by_key(|(_, expire)| expire.unwrap_or(i64::MAX));
+                let mut texts = Texts::default();
+                for ((field, value), expire) in order {
+                    texts.push(Str::Raw(field));
+                    texts.push(Str::Raw(value));
+                    texts.push(Str::Int(expire.unwrap_or(0)));
+                }
+                pen.put_packed(false, texts.iter(), out);
+            }
+            24 => {
+                out.extend_from_slice(&min.to_le_bytes());
+                write_length(self.expires.len() as u64, out);
+                for ((field, value), expire) in fields() {
+                    // Times lie in 0 … 2^48.
+                    let since = expire.map_or(0, |at| at.abs_diff(min).saturating_add(1));
+                    write_length(since, out);
+                    pen.strings.write(field, out);
+                    pen.strings.write(value, out);
+                }
+            }
+            _ => {
+                write_length(self.expires.len() as u64, out);
+                for ((field, value), expire) in fields() {
+                    pen.strings.write(field, out);
+                    pen.strings.write(value, out);
+                    out.extend_from_slice(&expire.unwrap_or(-1).to_le_bytes());
+                }
+            }
+        }
+    }
+}
+
+impl Visit for Draft {
+    fn element(&mut self, element: Element<'_>) {
+        if let Element::Field { field, value, expire_at_ms } = element {
+            self.texts.push(field);
+            self.texts.push(value);
+            self.expires.push(expire_at_ms);
+        }
+    }
 }

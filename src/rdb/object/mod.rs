@@ -1,4 +1,4 @@
-//! One file a data type: the walks of all its RDB types.
+//! One file a data type: walking and writing the values of all its RDB types.
 
 pub mod array;
 pub mod hash;
@@ -8,6 +8,7 @@ pub mod packed;
 pub mod set;
 pub mod stream;
 pub mod stream_node;
+pub mod stream_write;
 pub mod string;
 pub mod vectorset;
 pub mod zset;

@@ -1,8 +1,11 @@
 //! Module values (RDB types 6 and 7): framed by their opcodes and kept as they are. Vector sets, which
 //! Redis has built in, are looked into ([`super::vectorset`]).
 
-use super::super::length::length;
+use super::super::encode::Pen;
+use super::super::length::{length, write_length};
+use super::super::loss::Loss;
 use super::super::shape::{MODULE_DATA, skip};
+use super::super::types::RdbType;
 use super::super::walk::Walker;
 use super::vectorset;
 use crate::element::{Element, ModuleId, Visit};
@@ -33,4 +36,43 @@ pub fn pre_ga<'a>(i: &'a [u8], _: &mut Walker, _: &mut dyn Visit) -> Parse<'a, (
 /// A type that is framed by its row and not understood.
 pub fn provisional<'a>(i: &'a [u8], _: &mut Walker, _: &mut dyn Visit) -> Parse<'a, ()> {
     Ok((&i[i.len()..], ()))
+}
+
+/// A module's value being gathered.
+#[derive(Debug, Default)]
+pub struct Draft {
+    id: Option<ModuleId>,
+    data: Vec<u8>,
+}
+
+impl Draft {
+    /// Forgets it.
+    pub fn clear(&mut self) {
+        self.id = None;
+        self.data.clear();
+    }
+
+    /// Appends it as it came.
+    ///
+    /// # Errors
+    /// When the target has no modules, or no vector sets; and for a vector set whose data is not known.
+    pub fn write(&mut self, pen: &mut Pen, out: &mut Vec<u8>) -> Result<&'static RdbType, Loss> {
+        let row = pen.target.row(&[7]).ok_or(Loss::Type)?;
+        let id = self.id.ok_or(Loss::VectorGraph)?;
+        if id == ModuleId::VECTORSET && !pen.target.release.vectorset {
+            return Err(Loss::Type);
+        }
+        write_length(id.0, out);
+        out.extend_from_slice(&self.data);
+        Ok(row)
+    }
+}
+
+impl Visit for Draft {
+    fn element(&mut self, element: Element<'_>) {
+        if let Element::Module { id, data } = element {
+            self.id = Some(id);
+            self.data.extend_from_slice(data);
+        }
+    }
 }

@@ -23,6 +23,7 @@ use nom::number::complete::le_i64;
 
 use super::super::length::length;
 use super::super::string::string;
+use super::super::types::RdbType;
 use super::super::walk::{Walker, id16};
 use super::packed::LISTPACK_MIN;
 use super::stream_node::{Totals, walk_node};
@@ -31,16 +32,29 @@ use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
 /// What a version of the type has beyond the first.
-#[derive(Clone, Copy)]
-struct Layout {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
     /// First id, highest deleted id, entries added and read.
-    counters: bool,
+    pub(super) counters: bool,
     /// A consumer's active time.
-    active: bool,
+    pub(super) active: bool,
     /// Idempotent producers.
-    idmp: bool,
+    pub(super) idmp: bool,
     /// Pending entries nobody owns.
-    nacks: bool,
+    pub(super) nacks: bool,
+}
+
+impl Layout {
+    /// That of a row.
+    pub(super) fn of(row: &RdbType) -> Layout {
+        match row.code {
+            15 => V1,
+            19 => V2,
+            21 => V3,
+            26 => V4,
+            _ => V5,
+        }
+    }
 }
 
 const V1: Layout = Layout { counters: false, active: false, idmp: false, nacks: false };

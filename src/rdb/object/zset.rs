@@ -1,15 +1,21 @@
 //! Sorted sets (RDB types 3, 5, 12, 17).
 
+use std::cmp::Ordering;
+
 use nom::number::complete::le_f64;
 
-use super::super::length::length;
-use super::super::string::{TextDouble, string, text_double};
+use super::super::encode::{Pen, Texts};
+use super::super::length::{length, write_length};
+use super::super::loss::Loss;
+use super::super::string::{TextDouble, string, text_double, write_text_double};
+use super::super::types::RdbType;
 use super::super::walk::{Step, Walker};
 use super::packed::{self, LISTPACK_MIN, Packed, ZIPLIST_MIN};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::{listpack, number, ziplist};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
+use crate::limits::PackedLimits;
 
 /// Type 3: `len n, n x { str member, text score }`.
 pub fn text<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
@@ -149,4 +155,84 @@ fn ascending(a: (f64, Str<'_>), b: (f64, Str<'_>)) -> bool {
 #[cold]
 fn nan(walker: &mut Walker, at: &[u8], len: usize) {
     walker.note(Code::ZsetNan, at, len, "a number", "NaN");
+}
+
+/// A sorted set being gathered.
+#[derive(Debug, Default)]
+pub struct Draft {
+    members: Texts,
+    scores: Vec<f64>,
+}
+
+impl Draft {
+    /// Forgets it.
+    pub fn clear(&mut self) {
+        self.members.clear();
+        self.scores.clear();
+    }
+
+    /// Appends it: a listpack or ziplist in ascending order, else member by member from the highest score
+    /// down.
+    ///
+    /// # Errors
+    /// None: the result is that of all drafts.
+    pub fn write(&mut self, pen: &mut Pen, out: &mut Vec<u8>) -> Result<&'static RdbType, Loss> {
+        let order = self.order();
+        let fits = |limits: &PackedLimits| {
+            self.members.len() <= limits.zset_entries
+                && self.members.iter().all(|member| member.len() <= limits.zset_value)
+        };
+        let packed = pen.packs(fits);
+        if let Some(row) = pen.target.row(&[17, 12]).filter(|_| packed) {
+            let target = pen.target;
+            let mut texts = Texts::default();
+            let mut score_text = Vec::new();
+            for &index in &order {
+                score_text.clear();
+                target.score_text(self.score(index), &mut score_text);
+                texts.push(Str::Raw(self.members.get(index)));
+                texts.push(Str::Raw(&score_text));
+            }
+            pen.put_packed(row.code == 12, texts.iter(), out);
+            return Ok(row);
+        }
+        let row = pen.target.row(&[5, 3]).ok_or(Loss::Type)?;
+        write_length(self.members.len() as u64, out);
+        for &index in order.iter().rev() {
+            pen.strings.write(self.members.get(index), out);
+            match row.code {
+                5 => out.extend_from_slice(&self.score(index).to_le_bytes()),
+                _ => write_text_double(self.score(index), out),
+            }
+        }
+        Ok(row)
+    }
+
+    fn score(&self, index: usize) -> f64 {
+        self.scores.get(index).copied().unwrap_or_default()
+    }
+
+    /// Positions in ascending order of score, then of member. They come so, or the other way round.
+    fn order(&self) -> Vec<usize> {
+        let compare = |a: usize, b: usize| {
+            let scores = (self.score(a) + 0.0).total_cmp(&(self.score(b) + 0.0));
+            scores.then_with(|| self.members.get(a).cmp(self.members.get(b)))
+        };
+        let mut order: Vec<usize> = (0..self.scores.len()).collect();
+        let first_two = order.first().zip(order.get(1)).map(|(a, b)| compare(*a, *b));
+        if first_two == Some(Ordering::Greater) {
+            order.reverse();
+        }
+        order.sort_by(|a, b| compare(*a, *b));
+        order
+    }
+}
+
+impl Visit for Draft {
+    fn element(&mut self, element: Element<'_>) {
+        if let Element::Scored { member, score } = element {
+            self.members.push(member);
+            self.scores.push(score);
+        }
+    }
 }

@@ -1,0 +1,95 @@
+//! DUMP and RESTORE. The payloads themselves are not the engine's: see [`crate::engine::Payloads`].
+
+use crate::engine::args::{self, Args};
+use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::{Command, Keys, Since, cmd};
+use crate::engine::ctx::Ctx;
+use crate::engine::failure::{Failure, Outcome};
+use crate::engine::keyspace::{Access, Item};
+use crate::engine::reply::Reply;
+
+pub(super) const COMMANDS: &[Command] = &[
+    cmd("dump", 2, READONLY, Keys::ONE, Since::both(2, 6), dump),
+    cmd("restore", -4, WRITE | DENYOOM, Keys::ONE, Since::both(2, 6), restore),
+    cmd("restore-asking", -4, WRITE | DENYOOM, Keys::ONE, Since::both(3, 0), restore),
+];
+
+/// `DUMP key`
+fn dump(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
+    let (payloads, release) = (ctx.engine.config().payloads, ctx.release());
+    let Some(value) = ctx.value(argv[1]) else { return Ok(Reply::Nil) };
+    payloads.dump(value, release).map(Reply::Bulk)
+}
+
+/// What may follow the payload.
+#[derive(Debug, Default)]
+struct Options {
+    replace: bool,
+    absolute: bool,
+    access: Option<Access>,
+}
+
+impl Options {
+    fn parse(argv: &[&[u8]]) -> Result<Options, Failure> {
+        let mut options = Options::default();
+        let mut args = Args::from(argv, 4);
+        while let Some(word) = args.next() {
+            if args::is(word, "replace") {
+                options.replace = true;
+            } else if args::is(word, "absttl") {
+                options.absolute = true;
+            } else if args::is(word, "idletime") && !matches!(options.access, Some(Access::Freq(_)))
+            {
+                let idle = args::int(args.next().ok_or(Failure::SYNTAX)?)?;
+                let wrong = |_| Failure::new("ERR Invalid IDLETIME value, must be >= 0");
+                options.access = Some(Access::Idle(u64::try_from(idle).map_err(wrong)?));
+            } else if args::is(word, "freq") && !matches!(options.access, Some(Access::Idle(_))) {
+                let freq = args::int(args.next().ok_or(Failure::SYNTAX)?)?;
+                let wrong = |_| Failure::new("ERR Invalid FREQ value, must be >= 0 and <= 255");
+                options.access = Some(Access::Freq(u8::try_from(freq).map_err(wrong)?));
+            } else {
+                return Err(Failure::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// `RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds | FREQ frequency]`
+fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
+    let (key, payload) = (argv[1], argv[3]);
+    let options = Options::parse(argv)?;
+    if !options.replace && ctx.find(key).is_some() {
+        return Err(Failure::new("BUSYKEY Target key name already exists."));
+    }
+    let ttl = args::int(argv[2])?;
+    if ttl < 0 {
+        return Err(Failure::new("ERR Invalid TTL value, must be >= 0"));
+    }
+    let payloads = ctx.engine.config().payloads;
+    let value = payloads.restore(payload, ctx.release(), &ctx.limits())?;
+    ctx.check_memory(value.memory())?;
+    let deleted = options.replace && ctx.delete(key);
+    let expire_at_ms = match ttl {
+        0 => None,
+        at if options.absolute => Some(at),
+        ttl => Some(ttl.saturating_add(ctx.now_ms())),
+    };
+    if expire_at_ms.is_some_and(|at| ctx.is_past(at)) {
+        if deleted {
+            ctx.log_removal(key);
+            ctx.changed(key, 1);
+        }
+        return Ok(Reply::OK);
+    }
+    ctx.put(key, Item { value, expire_at_ms, access: options.access });
+    if let Some(at) = expire_at_ms.filter(|_| !options.absolute && ctx.logs()) {
+        let at = at.to_string();
+        let mut log = argv.to_vec();
+        log[2] = at.as_bytes();
+        log.push(b"ABSTTL");
+        ctx.log_as(&log);
+    }
+    ctx.changed(key, 1);
+    Ok(Reply::OK)
+}

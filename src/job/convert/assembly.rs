@@ -1,0 +1,125 @@
+//! Pieces of the new file put together: the choice of a database before its keys, counts filled in when
+//! they are known, the checksum on the way.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::Sink;
+use crate::encoding::crc64;
+use crate::rdb::string::Strings;
+use crate::rdb::target::Target;
+use crate::rdb::writer;
+
+/// Bytes of the new file.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    /// The database of the keys; `None` for what stands beside them.
+    pub(super) db: Option<u64>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) keys: u64,
+    pub(super) expires: u64,
+}
+
+/// Puts the pieces together.
+pub(super) struct Assembly<'s> {
+    sink: &'s mut dyn Sink,
+    target: Target,
+    len: u64,
+    crc: u64,
+    /// The database at hand.
+    section: Option<Section>,
+    databases: BTreeSet<u64>,
+    /// RESIZEDB records to be filled in: offset, keys, expires.
+    counts: Vec<(u64, u64, u64)>,
+    pending: Vec<u8>,
+}
+
+/// A run of keys of one database.
+struct Section {
+    db: u64,
+    /// Where its RESIZEDB is, if it has one.
+    offset: u64,
+    keys: u64,
+    expires: u64,
+}
+
+impl<'s> Assembly<'s> {
+    /// Nothing yet.
+    pub(super) fn new(sink: &'s mut dyn Sink, target: Target) -> Assembly<'s> {
+        let (databases, counts, pending) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Assembly { sink, target, len: 0, crc: 0, section: None, databases, counts, pending }
+    }
+
+    /// Begins the file.
+    pub(super) fn begin(&mut self) {
+        let mut strings = Strings::new(false);
+        writer::begin(self.target, &mut strings, &mut self.pending);
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sink.write_all(bytes)?;
+        self.crc = crc64::extend(self.crc, bytes);
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        self.put(&pending)?;
+        self.pending = pending;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Appends a piece.
+    pub(super) fn piece(&mut self, piece: Piece) -> io::Result<()> {
+        if let Some(db) = piece.db
+            && self.section.as_ref().is_none_or(|section| section.db != db)
+        {
+            self.close_section();
+            self.open_section(db);
+        }
+        self.flush()?;
+        self.put(&piece.bytes)?;
+        if let Some(section) = &mut self.section {
+            section.keys += piece.keys;
+            section.expires += piece.expires;
+        }
+        Ok(())
+    }
+
+    fn open_section(&mut self, db: u64) {
+        writer::select_db(db, &mut self.pending);
+        let offset = self.len + self.pending.len() as u64;
+        self.pending.extend(writer::resize_db(self.target, 0, 0).into_iter().flatten());
+        self.databases.insert(db);
+        self.section = Some(Section { db, offset, keys: 0, expires: 0 });
+    }
+
+    fn close_section(&mut self) {
+        if let Some(section) = self.section.take() {
+            self.counts.push((section.offset, section.keys, section.expires));
+        }
+    }
+
+    /// Ends the file; its size, and the databases in it.
+    pub(super) fn end(mut self) -> io::Result<(u64, BTreeSet<u64>)> {
+        self.close_section();
+        self.pending.extend_from_slice(&writer::END);
+        self.flush()?;
+        for (offset, keys, expires) in std::mem::take(&mut self.counts) {
+            let records = writer::resize_db(self.target, 0, 0);
+            let records = records.zip(writer::resize_db(self.target, keys, expires));
+            if let Some((old, new)) = records {
+                self.sink.patch(offset, &old, &new)?;
+                let after = self.len - offset - new.len() as u64;
+                self.crc = crc64::patched(self.crc, &old, &new, after);
+            }
+        }
+        if writer::has_checksum(self.target) {
+            let crc = self.crc;
+            self.put(&crc.to_le_bytes())?;
+        }
+        Ok((self.len, self.databases))
+    }
+}

@@ -1,0 +1,47 @@
+//! What a server's RDB cannot hold, each with a stable code: what is lost when a file is written for it.
+
+macro_rules! losses {
+    ($($variant:ident $name:literal $about:literal)*) => {
+        /// The code of a loss. `as_str` is what users see, and is stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Loss { $(#[doc = $about] $variant,)* }
+
+        impl Loss {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Loss] = &[$(Loss::$variant,)*];
+
+            /// The stable word.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Loss::$variant => $name,)* }
+            }
+
+            /// One sentence for the man page.
+            pub fn about(self) -> &'static str {
+                match self { $(Loss::$variant => $about,)* }
+            }
+        }
+    };
+}
+
+losses! {
+    Type "type" "The server has no such data type (streams before Redis 5.0, modules before 4.0, arrays and vector sets but in the newest Redis): the key is left out."
+    VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, and the key is left out."
+    FieldTtl "field-ttl" "Expire times of hash fields, which Redis has since 7.4 and Valkey since 9.0: the fields stay for ever."
+    StreamCounters "stream-counters" "A stream's count of entries ever added, its highest deleted id, or what its groups have read, which came with Redis 7.0."
+    ConsumerActive "consumer-active" "When consumers were last active, which came with 7.2."
+    Idmp "idmp" "Idempotent producers of a stream, which came with Redis 8.6: a message sent again is added again."
+    Nacked "nacked" "Pending entries given back by XNACK, which came with Redis 8.8: they are pending no more."
+    ExpireTime "expire-time" "An expire time that seconds of 32 bits do not hold, as RDB versions below 3 have them: it is rounded down."
+    Access "access" "LRU or LFU marks, which came with RDB 9."
+    KeyMeta "key-meta" "Metadata that modules attach to a key, which came with Redis 8.6."
+    Function "function" "A function library, which came with 7.0."
+    ModuleAux "module-aux" "Data that a module keeps beside the keys, which came with Redis 5.0."
+    SlotImport "slot-import" "A slot import in progress, which only Valkey 9.0 and later write."
+    Opaque "opaque" "A record of a release that is not at hand: it is left out."
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

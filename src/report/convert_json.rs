@@ -1,0 +1,115 @@
+//! What `convert --json` says of a file.
+
+use serde::Serialize;
+
+use super::check_json::FindingJson;
+use super::convert::Conversion;
+use super::facts_json::FileJson;
+use super::json::Bytes;
+use crate::job::behind::Behind;
+use crate::job::convert::Lost;
+
+/// Fields beside those of every report, for the manual.
+pub(crate) const FIELDS: &[(&str, &str)] = &[
+    ("output", "The new file."),
+    (
+        "outcome",
+        "converted, not written (for a loss that was not agreed to) or damaged (the source).",
+    ),
+    ("target", "The server it is for."),
+    ("target_rdb_version", "Its RDB version."),
+    ("keys", "Keys written."),
+    ("expires", "Of them, with an expire time."),
+    ("databases", "Array of the databases written to."),
+    ("encoded", "Keys whose value was encoded anew; the others' bytes are as they were."),
+    ("expired", "Keys left out by --drop-expired."),
+    ("filtered", "Keys not selected."),
+    ("lost", "Keys left out because the target cannot hold them."),
+    ("output_size", "Bytes of the new file."),
+    (
+        "losses",
+        "Array of {loss, offset, whole}, with {db, key, type} of the key it is about: what the target \
+         cannot hold, and whether the whole key is left out.",
+    ),
+    ("loss_counts", "Object of loss and how often it was met, those beyond --max-findings too."),
+    ("damage", "Array of findings, as check has them: what keeps the source from being converted."),
+    ("aux_left_out", "Array of AUX fields that were not carried over."),
+];
+
+/// One object a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConvertJson<'a> {
+    #[serde(flatten)]
+    file: FileJson<'a>,
+    output: Bytes<'a>,
+    outcome: &'static str,
+    target: &'static str,
+    target_rdb_version: u16,
+    keys: u64,
+    expires: u64,
+    databases: Vec<u64>,
+    encoded: u64,
+    expired: u64,
+    filtered: u64,
+    lost: u64,
+    output_size: u64,
+    losses: Vec<LostJson<'a>>,
+    loss_counts: std::collections::BTreeMap<&'static str, u64>,
+    damage: Vec<FindingJson<'a>>,
+    aux_left_out: Vec<Bytes<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LostJson<'a> {
+    loss: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    db: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Bytes<'a>>,
+    /// The row of the RDB's type table.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    type_name: Option<&'static str>,
+    offset: u64,
+    whole: bool,
+}
+
+impl<'a> LostJson<'a> {
+    fn new(lost: &'a Lost) -> LostJson<'a> {
+        let place = lost.key.as_ref();
+        LostJson {
+            loss: lost.loss.as_str(),
+            db: place.map(|place| place.db),
+            key: place.map(|place| Bytes(&place.key)),
+            type_name: place.map(|place| place.type_name),
+            offset: lost.offset,
+            whole: lost.whole,
+        }
+    }
+}
+
+impl<'a> ConvertJson<'a> {
+    /// Of a conversion.
+    pub(crate) fn new(conversion: &'a Conversion<'a>) -> ConvertJson<'a> {
+        let report = conversion.report;
+        let counts = report.counts;
+        ConvertJson {
+            file: FileJson::new(&conversion.file, &report.facts, &report.outcome, Behind::Nothing),
+            output: Bytes(conversion.to.as_os_str().as_encoded_bytes()),
+            outcome: conversion.word(),
+            target: conversion.target.release.name,
+            target_rdb_version: conversion.target.version,
+            keys: counts.keys,
+            expires: counts.expires,
+            databases: report.databases.iter().copied().collect(),
+            encoded: counts.encoded,
+            expired: counts.expired,
+            filtered: counts.filtered,
+            lost: counts.lost,
+            output_size: if conversion.written { report.size } else { 0 },
+            losses: report.lost.iter().map(LostJson::new).collect(),
+            loss_counts: report.losses.iter().map(|(loss, n)| (loss.as_str(), *n)).collect(),
+            damage: report.damage.iter().map(FindingJson::new).collect(),
+            aux_left_out: report.aux_left_out.iter().map(|name| Bytes(name)).collect(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `convert`: every golden RDB for every server. What the target can hold is the same afterwards, key by
+//! key; what it cannot is a loss with the key's name, and nothing else is missing. Live servers load what
+//! was made for them and say that it is the same.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod cli;
+mod every_target;
+#[path = "../support/golden.rs"]
+mod golden;
+mod live;
+#[path = "../support/program.rs"]
+mod program;
+#[path = "../support/servers.rs"]
+mod servers;
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Write};
+
+use rdbtool::engine::Config;
+use rdbtool::input::source::{Input, Source};
+use rdbtool::job::check::{self, check_rdb};
+use rdbtool::job::convert::{Options, Report, Sink, convert_rdb};
+use rdbtool::job::filter::Filter;
+use rdbtool::job::replay::{self, Loaded, load_rdb};
+use rdbtool::limits::Limits;
+use rdbtool::rdb::target::Target;
+use rdbtool::value::PackedLimits;
+
+/// A file in memory.
+#[derive(Default)]
+struct Buffer(Vec<u8>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Buffer {
+    fn patch(&mut self, offset: u64, old: &[u8], new: &[u8]) -> io::Result<()> {
+        let at = offset as usize;
+        assert_eq!(&self.0[at..at + old.len()], old);
+        self.0[at..at + new.len()].copy_from_slice(new);
+        Ok(())
+    }
+}
+
+fn source(bytes: &[u8]) -> Source {
+    let kind = rdbtool::input::detect::FileKind::Rdb;
+    Source { reader: Box::new(Cursor::new(bytes.to_vec())), kind, compression: None, size: None }
+}
+
+fn options(target: Target) -> Options {
+    Options {
+        limits: Limits { findings: 1_000_000, ..Limits::default() },
+        jobs: 1,
+        target,
+        compress: true,
+        filter: Filter::default(),
+        map_db: BTreeMap::new(),
+        drop_expired: false,
+        shift_ttl_ms: 0,
+        now_ms: golden::LONG_AFTER_MS,
+        tolerate_tail: false,
+    }
+}
+
+fn convert(bytes: &[u8], options: &Options) -> (Vec<u8>, Report) {
+    let mut out = Buffer::default();
+    let report = convert_rdb(source(bytes), &Input::Stdin, &mut out, options).unwrap();
+    (out.0, report)
+}
+
+/// Nothing is packed or unpacked on the way in: what a small sorted set would lose by that stays.
+fn load(bytes: &[u8]) -> Loaded {
+    load_packing(bytes, 0)
+}
+
+/// The same with sorted sets packed up to so many members.
+fn load_packing(bytes: &[u8], zset_entries: usize) -> Loaded {
+    let engine = Config {
+        packed: PackedLimits { zset_entries, ..PackedLimits::DEFAULT },
+        ..Config::default()
+    };
+    let options = replay::Options { limits: Limits::default(), jobs: 1, engine, now_ms: 0 };
+    load_rdb(source(bytes), &Input::Stdin, &options).unwrap()
+}
+
+fn checked(bytes: &[u8]) -> check::Report {
+    let options = check::Options { databases: 1 << 31, ..check::Options::default() };
+    check_rdb(source(bytes), &Input::Stdin, &options).unwrap()
+}
