@@ -197,6 +197,13 @@ codes! {
     AofTempFile "aof-temp-file" Note "A temporary file that a server left behind."
     AofSameName "aof-same-name" Error "An incr file that the manifest does not name, under the name the server takes next: the server appends to it, and its old commands run at the start after that."
     AofNoManifest "aof-no-manifest" Error "Parts of an AOF without a manifest: the server starts empty."
+    // What only running the commands tells (B.1).
+    ReplayFailed "replay-failed" Error "A command that fails: the server logs it as CRITICAL, skips it and goes on."
+    ReplayChance "replay-chance" Warning "A command that leaves to chance what it changes: the server may have changed something else."
+    ReplayNotBuilt "replay-not-built" Warning "A command that servers run and this engine does not: what it did is missing."
+    ReplayModule "replay-module" Warning "A command of a module, which this engine does not run: what it did is missing."
+    ReplayDiscarded "replay-discarded" Note "Commands of a transaction behind its DISCARD: servers drop them."
+    ReplayUntil "replay-until" Warning "The time asked for is before the RDB that the data begins with: that cannot be undone."
     StartIgnoresRdb "start-ignores-rdb" Error "`appendonly yes` and no AOF: the server starts empty, and does not read the RDB that is there."
     StartIgnoresAof "start-ignores-aof" Warning "`appendonly no` and an AOF: the server does not read it."
     StartUpgrades "start-upgrades" Note "An AOF of before 7.0: the server moves it into the folder and writes a manifest."

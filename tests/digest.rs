@@ -1,5 +1,6 @@
-//! The server's own fingerprint: every golden RDB loaded into the store has the DEBUG DIGEST that the
-//! server which wrote it gave after loading it again, and each key its DEBUG DIGEST-VALUE.
+//! The server's own fingerprint: every golden RDB and AOF replayed has the DEBUG DIGEST that the server
+//! which wrote it gave after loading it again, each key its DEBUG DIGEST-VALUE and its value; and an AOF
+//! cut anywhere has the digest that its server had when it had written so much.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,96 +10,162 @@
     missing_docs
 )]
 
-#[path = "support/golden.rs"]
+#[path = "support/golden_set.rs"]
 mod golden;
 
-use golden::{LONG_AFTER_MS, goldens, load, meta_of};
-use rdbtool::engine::{Engine, Mode, Release};
-use rdbtool::input::source::{Input, open};
-use rdbtool::job::replay::written_by;
-use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// As a primary does when it loads: what has expired is dropped.
-fn drop_expired(engine: &mut Engine, saved_at_ms: i64) {
-    engine.set_mode(Mode::Serving);
-    engine.set_clock(saved_at_ms);
-    engine.remove_expired();
+use golden::{Golden, bytes_of, goldens, replay};
+use rdbtool::job::look;
+use rdbtool::job::replay::{Expired, Options, Report};
+
+/// How many threads: what comes out is the same for all, and each test takes another number.
+const JOBS: [usize; 3] = [1, 2, 8];
+
+fn digest(report: &mut Report, golden: &Golden) -> String {
+    report.store.look().digest(golden.release().digest_style(0), 2).to_string()
 }
 
 #[test]
 fn digests_are_the_servers() {
     let (mut asked, mut wrong) = (0, Vec::new());
-    for dump in goldens() {
-        let meta: Value =
-            serde_json::from_str(&std::fs::read_to_string(meta_of(&dump)).unwrap()).unwrap();
-        let want = meta["digest_after_reload"].as_str().or(meta["digest"].as_str());
-        let Some(want) = want else { continue };
-        let mut loaded = load(&dump);
-        let release = written_by(&loaded.facts).unwrap_or(Release::redis(2, 8));
-        // Golden files hold keys that expired long before they were read back.
-        drop_expired(&mut loaded.engine, LONG_AFTER_MS);
-        let digest = loaded.engine.digest(release.digest_style(0), 2).to_string();
-        asked += 1;
-        if digest != want {
-            wrong.push(format!(
-                "{}: {digest}, not {want}; {} left out, {:?}",
-                dump.display(),
-                loaded.left_out,
-                loaded.findings.first()
-            ));
-        }
-    }
-    assert!(asked > 10);
-    assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// One key's name and database as the list has them.
-fn key_of(row: &Value) -> (u64, Vec<u8>) {
-    let key = match &row["key"] {
-        Value::String(text) => text.clone().into_bytes(),
-        other => {
-            let hex = other["hex"].as_str().unwrap();
-            (0..hex.len())
-                .step_by(2)
-                .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
-                .collect()
-        }
-    };
-    (row["db"].as_u64().unwrap(), key)
-}
-
-#[test]
-fn digests_of_single_keys_are_the_servers() {
-    let (mut asked, mut wrong) = (0, Vec::new());
-    for dump in goldens() {
-        let keys = match dump.file_stem().unwrap().to_str().unwrap() {
-            "dump" => dump.with_file_name("keys.jsonl"),
-            stem => dump.with_file_name(format!("{stem}.keys.jsonl.gz")),
+    for golden in goldens() {
+        let Some(want) = golden.digest().filter(|_| !golden::is_of_modules(&golden)) else {
+            continue;
         };
-        if !keys.is_file() {
+        if golden::differs(&golden) {
             continue;
         }
-        let mut text = String::new();
-        let source = open(&Input::File(keys), |_| {}).unwrap();
-        std::io::Read::read_to_string(&mut { source.reader }, &mut text).unwrap();
-        let loaded = load(&dump);
-        let release = written_by(&loaded.facts).unwrap_or(Release::redis(2, 8));
-        for line in text.lines() {
-            let row: Value = serde_json::from_str(line).unwrap();
-            let Some(want) = row["digest"].as_str() else { continue };
-            let (db, key) = key_of(&row);
-            let digest = loaded.engine.digest_value(db, &key, release.digest_style(0)).to_string();
+        for jobs in JOBS {
+            let mut report = replay(&golden.path, &golden.options(jobs));
+            if golden::waits(&golden, &report) {
+                continue;
+            }
+            let digest = digest(&mut report, &golden);
             asked += 1;
             if digest != want {
-                let name = dump.display();
                 wrong.push(format!(
-                    "{name}: db {db} \"{}\" {}: {digest}, not {want}",
-                    key.escape_ascii(),
-                    row["type"]
+                    "{} jobs {jobs}: {digest}, not {want}; {}",
+                    golden.name(),
+                    golden::told(&report)
                 ));
             }
         }
     }
-    assert!(asked > 1000, "only {asked}");
+    assert!(asked > 30, "only {asked}");
     assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn nothing_that_servers_wrote_fails() {
+    let mut wrong = Vec::new();
+    for golden in goldens() {
+        let report = replay(&golden.path, &golden.options(2));
+        if golden::waits(&golden, &report)
+            || golden::differs(&golden)
+            || golden::is_of_modules(&golden)
+        {
+            continue;
+        }
+        let (_, failed, skipped) = report.commands();
+        let left_out = report.left_out;
+        if failed + skipped + left_out > 0 {
+            wrong.push(format!("{}: {}", golden.name(), golden::told(&report)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn single_keys_are_the_servers() {
+    let (mut asked, mut values, mut wrong) = (0, 0, Vec::new());
+    for golden in goldens() {
+        let Some(rows) = golden.keys() else { continue };
+        let keep = Options { expired: Some(Expired::Keep), ..golden.options(2) };
+        let mut report = replay(&golden.path, &keep);
+        if golden::waits(&golden, &report)
+            || golden::differs(&golden)
+            || golden::is_of_modules(&golden)
+        {
+            continue;
+        }
+        let style = golden.release().digest_style(0);
+        let found = report.store.look();
+        for row in &rows {
+            let (db, key) = (row["db"].as_u64().unwrap(), bytes_of(&row["key"]));
+            let name =
+                || format!("{}: db {db} \"{}\" {}", golden.name(), key.escape_ascii(), row["type"]);
+            let Some(held) = found.get(db, &key) else {
+                wrong.push(format!("{}: is not there", name()));
+                continue;
+            };
+            let info = look::KeyInfo::new(db, &held, style);
+            if let Some(want) = row["digest"].as_str() {
+                asked += 1;
+                if info.digest.to_string() != want {
+                    wrong.push(format!("{}: {}, not {want}", name(), info.digest));
+                }
+            }
+            if let Some(want) = row["expire_at_ms"].as_i64() {
+                if info.expire_at_ms.unwrap_or(-1) != want {
+                    wrong.push(format!(
+                        "{}: expires at {:?}, not {want}",
+                        name(),
+                        info.expire_at_ms
+                    ));
+                }
+            }
+            if let Some(want) = golden::rows(row, golden.release()) {
+                values += 1;
+                let got =
+                    golden::comparable(look::rows(held.value), &info.type_name, golden.release());
+                if got != want {
+                    wrong.push(format!("{}: holds {got:?}, not {want:?}", name()));
+                }
+            }
+        }
+        // What the server did not list had expired.
+        let listed: BTreeSet<(u64, Vec<u8>)> =
+            rows.iter().map(|row| (row["db"].as_u64().unwrap(), bytes_of(&row["key"]))).collect();
+        for db in found.dbs() {
+            for key in found.keys(db).filter(|key| !listed.contains(&(db, key.key.to_vec()))) {
+                if key.expire_at_ms.is_none_or(|at| at >= keep.now_ms) {
+                    let name = key.key.escape_ascii();
+                    wrong.push(format!("{}: db {db} \"{name}\" is too much", golden.name()));
+                }
+            }
+        }
+    }
+    assert!(asked > 1000 && values > 1000, "only {asked} digests, {values} values");
+    let first = wrong.iter().take(60).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} of {asked} and {values}:\n{first}", wrong.len());
+}
+
+/// Cuts the last file of an AOF at every size of which the server has told its digest then.
+#[test]
+fn an_aof_cut_anywhere_is_what_the_server_had_then() {
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for golden in goldens() {
+        let Some(cuts) = golden.prefixes().filter(|_| !golden::differs(&golden)) else { continue };
+        for (at, (file, size, want)) in cuts.iter().enumerate() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = golden.copy_cut(folder.path(), file, *size);
+            let mut report = replay(&path, &golden.options(JOBS[at % JOBS.len()]));
+            if golden::waits(&golden, &report) {
+                continue;
+            }
+            let digest = digest(&mut report, &golden);
+            asked += 1;
+            if digest != *want {
+                let told = golden::told(&report);
+                wrong.push(format!(
+                    "{} {file} at {size}: {digest}, not {want}; {told}",
+                    golden.name()
+                ));
+            }
+        }
+    }
+    assert!(asked > 10, "only {asked}");
+    let first = wrong.iter().take(60).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} of {asked}:\n{first}", wrong.len());
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
-use super::args::{Common, LimitArgs, time_ms};
+use super::args::{Common, LimitArgs, place};
 use super::help::{FAILED, Page};
 use super::output::Output;
 use super::session::{Format, Log, Opened, Session};
@@ -105,31 +105,6 @@ pub(crate) struct AofLogArgs {
 
     #[command(flatten)]
     common: Common,
-}
-
-/// Reads an offset or a time.
-fn place(text: &str) -> std::result::Result<Place, String> {
-    let offset = match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => text.parse().ok(),
-    };
-    if let Some(offset) = offset {
-        return Ok(Place::Offset(offset));
-    }
-    let seconds = match text.strip_prefix('@') {
-        Some(number) => {
-            number.parse().map_err(|_| "expected a Unix time in s after the @".to_owned())
-        }
-        None if text.trim_start_matches('-').contains('-') => {
-            time_ms(text).map(|ms| ms.div_euclid(1000))
-        }
-        None => Err(String::new()),
-    };
-    seconds.map(Place::Time).map_err(|_| {
-        "expected an offset such as 35424 or 0x8a60, or a time such as @1795357326 or \
-         2026-11-22T14:00:00Z"
-            .to_owned()
-    })
 }
 
 /// An input that is to be logged.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use crate::job::log::Place;
 use crate::limits::Limits;
 use crate::report::check::Detail;
 
@@ -111,6 +112,29 @@ pub(crate) fn time_ms(text: &str) -> Result<i64, String> {
     let time: Result<Timestamp, _> = text.parse();
     time.map(|time| time.as_millisecond()).map_err(|_| {
         "expected a Unix time in s or ms, or RFC 3339 such as 2026-11-22T14:00:00Z".to_owned()
+    })
+}
+
+/// Reads an offset or a time.
+pub(crate) fn place(text: &str) -> Result<Place, String> {
+    let offset = match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    };
+    if let Some(offset) = offset {
+        return Ok(Place::Offset(offset));
+    }
+    let seconds = match text.strip_prefix('@') {
+        Some(number) => number.parse().ok(),
+        None if text.trim_start_matches('-').contains('-') => {
+            time_ms(text).ok().map(|ms| ms.div_euclid(1000))
+        }
+        None => None,
+    };
+    seconds.map(Place::Time).ok_or_else(|| {
+        "expected an offset such as 35424 or 0x8a60, or a time such as @1795357326 or \
+         2026-11-22T14:00:00Z"
+            .to_owned()
     })
 }
 

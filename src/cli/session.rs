@@ -178,6 +178,11 @@ impl<'a> Session<'a> {
         self.worst = self.worst.max(exit);
     }
 
+    /// Whether something could not be done.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.worst == Exit::Failed
+    }
+
     /// Closes the output; the worst of all exit statuses.
     pub(crate) fn close(self) -> anyhow::Result<Exit> {
         self.out.finish()?;

@@ -8,6 +8,7 @@
 //! parts are xored: workers share the walk of one
 //! database, and the result is the same for any number of them.
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use super::{Engine, Keyspace};
@@ -17,13 +18,7 @@ impl Engine {
     /// `DEBUG DIGEST`, computed by up to `jobs` threads. Keys whose time has come count as long as they
     /// are there. A dataset without keys gives zeros.
     pub fn digest(&self, style: Style, jobs: usize) -> Digest {
-        let mut total = Fold::new(style);
-        for (db, space) in self.keyspaces() {
-            // The servers take 32 bits of the number in.
-            total.mix(&(db as u32).to_be_bytes());
-            total.merge(all_keys(space, style, jobs));
-        }
-        total.sum()
+        digest_of(&[self], style, jobs)
     }
 
     /// `DEBUG DIGEST-VALUE` of one key; zeros if there is none.
@@ -34,6 +29,23 @@ impl Engine {
             _ => Digest::default(),
         }
     }
+}
+
+/// `DEBUG DIGEST` of what several engines hold together.
+pub(super) fn digest_of(engines: &[&Engine], style: Style, jobs: usize) -> Digest {
+    let mut dbs: BTreeMap<u64, Vec<&Keyspace>> = BTreeMap::new();
+    for (db, space) in engines.iter().flat_map(|engine| engine.keyspaces()) {
+        dbs.entry(db).or_default().push(space);
+    }
+    let mut total = Fold::new(style);
+    for (db, spaces) in dbs {
+        // The servers take 32 bits of the number in.
+        total.mix(&(db as u32).to_be_bytes());
+        for space in spaces {
+            total.merge(all_keys(space, style, jobs));
+        }
+    }
+    total.sum()
 }
 
 /// The xor of every key's digest.

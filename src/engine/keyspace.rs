@@ -242,6 +242,22 @@ impl Keyspace {
         self.keys.random(rng)
     }
 
+    /// A key with all that belongs to it.
+    pub fn look(&self, slot: Slot) -> Option<KeyRef<'_>> {
+        let entry = self.keys.at(slot)?;
+        let (expire_at_ms, access) = (self.expire(slot), self.access(slot));
+        Some(KeyRef { key: &entry.key, value: &entry.value, expire_at_ms, access })
+    }
+
+    /// Hands every key over with all that belongs to it.
+    pub fn into_items(self, mut each: impl FnMut(&[u8], Item)) {
+        for (slot, entry) in self.keys.into_entries() {
+            let expire_at_ms = self.expires.get(&slot).copied();
+            let access = self.access.get(&slot).copied();
+            each(&entry.key, Item { value: entry.value, expire_at_ms, access });
+        }
+    }
+
     /// Slots of the keys whose time is before `now_ms`.
     pub fn expired(&self, now_ms: i64) -> Vec<Slot> {
         let past = self.expires.iter().filter(|(_, at)| **at < now_ms);

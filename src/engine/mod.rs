@@ -34,6 +34,7 @@ mod release;
 mod reply;
 pub mod script;
 mod session;
+pub mod shards;
 mod watch;
 
 pub use command::{Command, resolve};

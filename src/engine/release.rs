@@ -35,6 +35,18 @@ impl Release {
         Release { family: Family::Valkey, version: (major, minor) }
     }
 
+    /// By its name, `redis-7.2` or `valkey-9.1`.
+    pub fn named(name: &str) -> Option<Release> {
+        let (family, version) = name.split_once('-')?;
+        let (major, minor) = version.split_once('.')?;
+        let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
+        match family {
+            "redis" => Some(Release::redis(major, minor)),
+            "valkey" => Some(Release::valkey(major, minor)),
+            _ => None,
+        }
+    }
+
     /// Is it a Redis of at least this version, or a Valkey that began from one?
     pub fn has_redis(self, major: u8, minor: u8) -> bool {
         match self.family {
@@ -95,6 +107,16 @@ impl Release {
                 Family::Valkey => FieldTtl::SkipExpired { now_ms },
             },
         }
+    }
+}
+
+impl std::fmt::Display for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let family = match self.family {
+            Family::Redis => "redis",
+            Family::Valkey => "valkey",
+        };
+        write!(f, "{family}-{}.{}", self.version.0, self.version.1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Is a file sound? Every record is read, every value walked deeply; findings are collected and do not
 //! stop the check, unless nothing after them can be framed.
 
-mod whole_file;
+pub(super) mod whole_file;
 
 use std::io::Read;
 use std::ops::Range;

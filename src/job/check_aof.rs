@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::Range;
 
-use self::chunk::{Checker, Out, torn_multi};
+use self::chunk::{Checker, Out};
 use super::aof_file::AofFile;
 use super::check::{self, Kept, Verdict, check_part};
-use super::commands::{Lookup, look};
+use super::commands::{Lookup, look, torn_multi};
 use super::pipeline;
 use super::rdb_facts::Met;
 use super::rdb_file::Extent;
@@ -292,9 +292,17 @@ impl Sums {
 
 /// What only the whole file can tell.
 fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Kept) {
-    if let Some(damage) = &outcome.damage {
-        findings.list.push(damage.finding.clone());
+    findings.list.extend(ending(outcome));
+    if sums.commands == 0 && start == 0 && outcome.damage.is_none() {
+        let size = outcome.size;
+        findings.list.push(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
     }
+}
+
+/// What the end of the commands tells: damage, a transaction that does not end.
+pub(super) fn ending(outcome: &Outcome) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        outcome.damage.iter().map(|damage| damage.finding.clone()).collect();
     let cut = match outcome.damage.as_ref().map(|damage| &damage.kind) {
         None => Some("the end of the file"),
         Some(Kind::Cut { .. } | Kind::NulTail(_)) => Some("a damaged end"),
@@ -302,12 +310,9 @@ fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Kept) {
         Some(_) => None,
     };
     if let Some((multi, end)) = outcome.state.multi.zip(cut) {
-        findings.list.push(open_multi(multi, outcome.end, end));
+        findings.push(open_multi(multi, outcome.end, end));
     }
-    if sums.commands == 0 && start == 0 && outcome.damage.is_none() {
-        let size = outcome.size;
-        findings.list.push(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
-    }
+    findings
 }
 
 fn open_multi(multi: Multi, end: u64, what: &str) -> Finding {

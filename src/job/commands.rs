@@ -1,7 +1,11 @@
 //! What the commands of an AOF are to a server: known, of a module, unknown, or with too few arguments.
 //! The one table of commands is the engine's.
 
+use std::ops::Range;
+
+use crate::aof::state::{Multi, State, Step};
 use crate::engine::command::{self, Command};
+use crate::finding::{Code, Finding, shown};
 
 /// What a command is.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +63,71 @@ fn is_module(name: &[u8]) -> bool {
     let (module, command) = name.split_at(dot);
     let word = |part: &[u8]| part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
     !module.is_empty() && command.len() > 1 && word(module) && word(command)
+}
+
+/// What to say of a MULTI, EXEC or SELECT that does not belong where it is, for a server with so many
+/// databases.
+#[cold]
+pub fn misplaced(
+    step: Step,
+    args: &[&[u8]],
+    state: &State,
+    databases: u64,
+    span: Range<u64>,
+) -> Option<Finding> {
+    Some(match step {
+        Step::Plain | Step::Multi => return None,
+        Step::Select(db) if db < databases => return None,
+        Step::Select(db) => {
+            let expected = format!("a database below {databases}, the `databases` setting");
+            Finding::new(Code::AofDbRange, span, expected, db.to_string())
+        }
+        Step::SelectInvalid => {
+            let found = shown(args.get(1).copied().unwrap_or_default());
+            Finding::new(Code::AofDbInvalid, span, "a database number below 2^31", found)
+        }
+        Step::MultiNested => {
+            let open = state.multi.map_or(0, |multi| multi.offset);
+            let expected = format!("EXEC for the MULTI at {open:#x}");
+            Finding::new(Code::AofMultiNested, span, expected, "another MULTI")
+        }
+        Step::ExecAlone => {
+            Finding::new(Code::AofExecAlone, span, "EXEC only after MULTI", "EXEC alone")
+        }
+        Step::Exec(multi) => {
+            let end = format!("the EXEC of another transaction at {:#x}", span.start);
+            torn_multi(multi, multi.torn_at?, &end)
+        }
+    })
+}
+
+/// What to say of a transaction with the writes of another run in it.
+pub(super) fn torn_multi(multi: Multi, torn: u64, end: &str) -> Finding {
+    let found = format!(
+        "the writes of another run of the server from {torn:#x} on, and then {end}; {} commands in all",
+        multi.commands
+    );
+    Finding::new(Code::AofMultiTorn, multi.offset..torn, "EXEC", found)
+}
+
+/// What to say of a command that is not known.
+#[cold]
+pub fn unknown(args: &[&[u8]], known: Known, span: Range<u64>) -> Finding {
+    let name = shown(args.first().copied().unwrap_or_default());
+    match known {
+        Known::Arity(row) => {
+            let least = if row.arity < 0 { "at least " } else { "" };
+            let wanted = row.arity.unsigned_abs();
+            let expected = format!("{least}{wanted} arguments, the name counted");
+            let found = format!("{} with {}", row.name, args.len());
+            Finding::new(Code::AofArity, span, expected, found)
+        }
+        Known::Module => {
+            let expected = "commands that every server knows";
+            Finding::new(Code::AofModuleCommand, span, expected, name)
+        }
+        _ => Finding::new(Code::AofUnknownCommand, span, "the name of a command", name),
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,10 @@ pub struct Loaded {
     pub key: Bytes,
     /// Value and what belongs to it.
     pub item: Item,
+    /// Absolute offset of its name in the file.
+    pub offset: u64,
+    /// The row of its type.
+    pub type_name: &'static str,
 }
 
 /// What a worker makes of a chunk.
@@ -77,6 +81,8 @@ impl Builder {
                     db: key.db,
                     key: Bytes::new(text),
                     item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
+                    offset: key.key_offset,
+                    type_name: key.rdb_type.name,
                 }),
                 None => out.left_out += 1,
             },

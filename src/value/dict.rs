@@ -221,6 +221,11 @@ impl<E: Keyed> Dict<E> {
         self.part(0, 1)
     }
 
+    /// All entries, taken out, in slot order.
+    pub fn into_entries(self) -> impl Iterator<Item = (Slot, E)> {
+        (0u32..).zip(self.slots).filter_map(|(at, entry)| Some((Slot(at), entry?)))
+    }
+
     /// The entries of one of `of` equal parts of the slots, for workers that share the walk.
     pub fn part(&self, part: usize, of: usize) -> impl Iterator<Item = (Slot, &E)> {
         let size = self.slots.len().div_ceil(of.max(1));

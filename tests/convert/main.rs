@@ -28,7 +28,9 @@ use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check::{self, check_rdb};
 use rdbtool::job::convert::{Options, Report, Sink, convert_rdb};
 use rdbtool::job::filter::Filter;
-use rdbtool::job::replay::{self, Loaded, load_rdb};
+use rdbtool::job::replay;
+
+use golden::{Loaded, load_rdb};
 use rdbtool::limits::Limits;
 use rdbtool::rdb::target::Target;
 use rdbtool::value::PackedLimits;
@@ -93,7 +95,7 @@ fn load_packing(bytes: &[u8], zset_entries: usize) -> Loaded {
         packed: PackedLimits { zset_entries, ..PackedLimits::DEFAULT },
         ..Config::default()
     };
-    let options = replay::Options { limits: Limits::default(), jobs: 1, engine, now_ms: 0 };
+    let options = replay::Options { engine, ..replay::Options::default() };
     load_rdb(source(bytes), &Input::Stdin, &options).unwrap()
 }
 

@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rdbtool::engine::Config;
-use rdbtool::input::source::{Input, open};
-use rdbtool::job::replay::{Loaded, Options, load_rdb};
-use rdbtool::limits::Limits;
+use rdbtool::engine::{Config, Engine};
+use rdbtool::error::Result;
+use rdbtool::input::source::{Input, Source, open};
+use rdbtool::job::replay::{Expired, Options, replay};
 use rdbtool::value::PackedLimits;
 
 /// A moment at which everything in the golden files that expires has expired long since.
@@ -49,14 +49,27 @@ pub(crate) fn meta_of(dump: &Path) -> PathBuf {
     }
 }
 
+/// An RDB in one engine, expired keys too.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) engine: Engine,
+    pub(crate) left_out: u64,
+}
+
+/// Loads an RDB.
+pub(crate) fn load_rdb(source: Source, input: &Input, options: &Options) -> Result<Loaded> {
+    let options = Options { expired: Some(Expired::Keep), ..options.clone() };
+    let report = replay(source, input, &options)?;
+    Ok(Loaded { left_out: report.left_out, engine: report.store.into_engine() })
+}
+
 /// Loads one into the engine.
 pub(crate) fn load(path: &Path) -> Loaded {
     let input = Input::File(path.to_path_buf());
     let options = Options {
-        limits: Limits::default(),
         jobs: 2,
         engine: Config { packed: packed_limits(path), ..Config::default() },
-        now_ms: 0,
+        ..Options::default()
     };
     load_rdb(open(&input, |_| {}).unwrap(), &input, &options).unwrap()
 }

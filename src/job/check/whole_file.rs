@@ -14,7 +14,7 @@ use crate::rdb::skim::{Checksum, Outcome};
 use crate::rdb::versions::newest;
 
 /// Adds the findings.
-pub(super) fn check(
+pub(in crate::job) fn check(
     facts: &Facts,
     outcome: &Outcome,
     tail: &[u8],

@@ -2,16 +2,15 @@
 //! transaction and database; where the file may be cut is noted.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use hashbrown::HashMap;
 
 use super::{Named, Options};
 use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::Chunk;
-use crate::aof::state::{Multi, Stamp, Step};
+use crate::aof::state::{Stamp, Step};
 use crate::finding::{Code, Excerpt, Finding, shown};
-use crate::job::commands::Known;
+use crate::job::commands::{Known, misplaced, unknown};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::Met;
 use crate::record::{Command, Event};
@@ -92,7 +91,7 @@ impl Checker<'_> {
             }
             // `*0` is odd enough.
             _ if command.args.is_empty() => {}
-            other => out.findings.push(unknown(command, other, span.clone())),
+            other => out.findings.push(unknown(command.args, other, span.clone())),
         }
         if step != Step::Plain {
             self.step(command, step, item, out);
@@ -102,38 +101,9 @@ impl Checker<'_> {
     /// What transactions and databases say.
     fn step(&self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
         let span = item.record.span.clone();
+        out.transactions += u64::from(matches!(step, Step::Exec(_)));
         let databases = self.options.rdb.databases;
-        let finding = match step {
-            Step::Plain | Step::Multi => return,
-            Step::Select(db) if db < databases => return,
-            Step::Select(db) => {
-                let expected = format!("a database below {databases}, the `databases` setting");
-                Finding::new(Code::AofDbRange, span, expected, db.to_string())
-            }
-            Step::SelectInvalid => {
-                let found = shown(command.args.get(1).copied().unwrap_or_default());
-                Finding::new(Code::AofDbInvalid, span, "a database number below 2^31", found)
-            }
-            Step::MultiNested => {
-                let open = item.state.multi.map_or(0, |multi| multi.offset);
-                let expected = format!("EXEC for the MULTI at {open:#x}");
-                Finding::new(Code::AofMultiNested, span, expected, "another MULTI")
-            }
-            Step::ExecAlone => {
-                Finding::new(Code::AofExecAlone, span, "EXEC only after MULTI", "EXEC alone")
-            }
-            Step::Exec(multi) => {
-                out.transactions += 1;
-                match multi.torn_at {
-                    None => return,
-                    Some(torn) => {
-                        let end = format!("the EXEC of another transaction at {:#x}", span.start);
-                        torn_multi(multi, torn, &end)
-                    }
-                }
-            }
-        };
-        out.findings.push(finding);
+        out.findings.extend(misplaced(step, command.args, item.state, databases, span));
     }
 
     /// Notes where the file may be cut, and bounds what is kept.
@@ -183,32 +153,4 @@ fn annotation(means: Means, item: &Item<'_>, out: &mut Out) {
         }
         _ => {}
     }
-}
-
-#[cold]
-fn unknown(command: &Command<'_>, known: Known, span: Range<u64>) -> Finding {
-    let name = shown(command.name());
-    match known {
-        Known::Arity(row) => {
-            let least = if row.arity < 0 { "at least " } else { "" };
-            let wanted = row.arity.unsigned_abs();
-            let expected = format!("{least}{wanted} arguments, the name counted");
-            let found = format!("{} with {}", row.name, command.args.len());
-            Finding::new(Code::AofArity, span, expected, found)
-        }
-        Known::Module => {
-            let expected = "commands that every server knows";
-            Finding::new(Code::AofModuleCommand, span, expected, name)
-        }
-        _ => Finding::new(Code::AofUnknownCommand, span, "the name of a command", name),
-    }
-}
-
-/// A transaction that a crash tore, and that later writes went into.
-pub(super) fn torn_multi(multi: Multi, torn: u64, end: &str) -> Finding {
-    let found = format!(
-        "the writes of another run of the server from {torn:#x} on, and then {end}; {} commands in all",
-        multi.commands
-    );
-    Finding::new(Code::AofMultiTorn, multi.offset..torn, "EXEC", found)
 }
