@@ -67,6 +67,7 @@
 //! | crc-fast | CRC-64 at memory speed; combining two sums is ours |
 //! | hashbrown, siphasher | tables and keyed hashes for finding duplicates, which an attacker must not steer |
 //! | sha1, twox-hash | the digests of DEBUG DIGEST and DIGEST |
+//! | mlua | scripts of old logs: Lua 5.1, built from source |
 //! | fastrand | commands that choose at random |
 //! | hdrhistogram | medians and percentiles in constant memory |
 //! | flate2, zstd | gzip and zstd inputs |

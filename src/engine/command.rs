@@ -27,6 +27,8 @@ pub mod flag {
     pub const IMMEDIATE: u16 = 8;
     /// Its answer is not determined by data and arguments.
     pub const RANDOM: u16 = 16;
+    /// Not to be called by scripts.
+    pub const NOSCRIPT: u16 = 32;
 }
 
 /// A command's code. `argv` begins with the command's name and has passed the arity check.

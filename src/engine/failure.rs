@@ -38,6 +38,9 @@ texts! {
     EXEC_ABORT "EXECABORT Transaction discarded because of previous errors."
 }
 
+/// How errors begin that no server gives.
+const UNSUPPORTED: &str = "ERR this engine cannot run ";
+
 /// As much of a client's argument as a server repeats.
 const ECHO: usize = 128;
 
@@ -54,9 +57,15 @@ impl Failure {
         Failure(Cow::Owned(text))
     }
 
-    /// Is it only this engine that cannot run the command?
-    pub fn is_not_built(&self) -> bool {
-        self.0.starts_with(b"ERR this engine does not run")
+    /// A server would have run this; this engine cannot.
+    #[cold]
+    pub fn unsupported(what: &str) -> Failure {
+        Failure::new(format!("{UNSUPPORTED}{what}"))
+    }
+
+    /// Is it an error that a server would not have given, so that what follows in a log is in doubt?
+    pub fn is_unsupported(&self) -> bool {
+        self.0.starts_with(UNSUPPORTED.as_bytes())
     }
 
     /// The text.

@@ -32,6 +32,7 @@ pub mod longdouble;
 mod payload;
 mod release;
 mod reply;
+pub mod script;
 mod session;
 pub mod shards;
 mod watch;
@@ -114,6 +115,7 @@ pub struct Engine {
     dbs: BTreeMap<u64, Keyspace>,
     /// Function libraries: name and code. They belong to no database, and FLUSHALL leaves them.
     functions: BTreeMap<Vec<u8>, Vec<u8>>,
+    scripts: script::Scripts,
     mode: Mode,
     now_ms: i64,
     /// Changes since the beginning.
@@ -132,6 +134,7 @@ impl Engine {
             config,
             dbs: BTreeMap::new(),
             functions: BTreeMap::new(),
+            scripts: script::Scripts::default(),
             mode: Mode::Loading,
             now_ms: 0,
             dirty: 0,
@@ -287,7 +290,7 @@ impl Engine {
 
     /// Bytes held, near enough.
     pub fn memory(&self) -> usize {
-        self.dbs.values().map(Keyspace::memory).sum()
+        self.dbs.values().map(Keyspace::memory).sum::<usize>() + self.scripts.memory()
     }
 
     /// Removes every key whose time has come, and every such field of a hash, as a server does by and by.

@@ -23,6 +23,7 @@ mod hll;
 mod list;
 mod packed;
 mod payload;
+mod script;
 #[path = "../support/servers.rs"]
 mod servers;
 mod set;
@@ -277,6 +278,24 @@ fn chosen_commands() {
                 }
             }
             pair.compare_digests(0);
+        }
+    }
+}
+
+/// Scripts run, answer and fail as in Redis 7.0. (Later servers let them call more, such as BLPOP; but only
+/// servers up to 4.0 logged scripts.)
+#[test]
+fn scripts() {
+    let is_70 = |server: &&ServerBinary| server.version < (7, 1, 0);
+    for (server, release) in servers().filter(is_70).map(start) {
+        let mut pair = Pair::new(&server, release);
+        for cmd in script::commands() {
+            if dice::knows(release, &cmd.argv) {
+                pair.run(vec![cmd], 0);
+            }
+            if !pair.session.in_multi() {
+                pair.compare_digests(0);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::list::{MultiPop, end_of, log_pop, move_element, take};
 use crate::engine::args;
-use crate::engine::command::flag::{DENYOOM, WRITE};
+use crate::engine::command::flag::{DENYOOM, NOSCRIPT, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -12,11 +12,18 @@ use crate::engine::reply::Reply;
 use crate::value::End;
 
 pub(super) const COMMANDS: &[Command] = &[
-    cmd("blpop", -3, WRITE, BUT_LAST, Since::both(2, 0), blpop),
-    cmd("brpop", -3, WRITE, BUT_LAST, Since::both(2, 0), brpop),
-    cmd("brpoplpush", 4, WRITE | DENYOOM, Keys::TWO, Since::both(2, 2), brpoplpush),
-    cmd("blmove", 6, WRITE | DENYOOM, Keys::TWO, Since::both(6, 2), blmove),
-    cmd("blmpop", -5, WRITE, Keys::Counted { count: 2, more: &[] }, Since::both(7, 0), blmpop),
+    cmd("blpop", -3, WRITE | NOSCRIPT, BUT_LAST, Since::both(2, 0), blpop),
+    cmd("brpop", -3, WRITE | NOSCRIPT, BUT_LAST, Since::both(2, 0), brpop),
+    cmd("brpoplpush", 4, WRITE | NOSCRIPT | DENYOOM, Keys::TWO, Since::both(2, 2), brpoplpush),
+    cmd("blmove", 6, WRITE | NOSCRIPT | DENYOOM, Keys::TWO, Since::both(6, 2), blmove),
+    cmd(
+        "blmpop",
+        -5,
+        WRITE | NOSCRIPT,
+        Keys::Counted { count: 2, more: &[] },
+        Since::both(7, 0),
+        blmpop,
+    ),
 ];
 
 /// The keys of a command whose last argument is how long it waits.

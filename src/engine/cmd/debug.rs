@@ -1,6 +1,6 @@
 //! DEBUG: only what says what the data is.
 
-use crate::engine::command::flag::READONLY;
+use crate::engine::command::flag::{NOSCRIPT, READONLY};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::Outcome;
@@ -9,8 +9,8 @@ use crate::engine::reply::Reply;
 pub(super) const COMMANDS: &[Command] = &[container("debug", Since::both(1, 0), DEBUG)];
 
 const DEBUG: &[Command] = &[
-    cmd("debug|digest", 2, READONLY, Keys::None, Since::both(2, 0), digest),
-    cmd("debug|digest-value", -2, READONLY, VALUES, Since::both(5, 0), digest_value),
+    cmd("debug|digest", 2, READONLY | NOSCRIPT, Keys::None, Since::both(2, 0), digest),
+    cmd("debug|digest-value", -2, READONLY | NOSCRIPT, VALUES, Since::both(5, 0), digest_value),
 ];
 
 const VALUES: Keys = Keys::Range { first: 2, last: -1, step: 1 };

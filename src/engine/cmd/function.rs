@@ -1,7 +1,7 @@
 //! FUNCTION: libraries are kept, loaded, deleted and listed; nothing is run.
 
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::flag::{DENYOOM, NOSCRIPT, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -14,12 +14,12 @@ const S: Since = Since::both(7, 0);
 pub(super) const COMMANDS: &[Command] = &[container("function", S, FUNCTION)];
 
 const FUNCTION: &[Command] = &[
-    cmd("function|load", -3, WRITE | DENYOOM, Keys::None, S, load),
-    cmd("function|delete", 3, WRITE, Keys::None, S, delete),
-    cmd("function|flush", -2, WRITE, Keys::None, S, flush),
-    cmd("function|restore", -3, WRITE | DENYOOM, Keys::None, S, restore),
-    cmd("function|dump", 2, READONLY, Keys::None, S, dump),
-    cmd("function|list", -2, READONLY, Keys::None, S, list),
+    cmd("function|load", -3, WRITE | NOSCRIPT | DENYOOM, Keys::None, S, load),
+    cmd("function|delete", 3, WRITE | NOSCRIPT, Keys::None, S, delete),
+    cmd("function|flush", -2, WRITE | NOSCRIPT, Keys::None, S, flush),
+    cmd("function|restore", -3, WRITE | NOSCRIPT | DENYOOM, Keys::None, S, restore),
+    cmd("function|dump", 2, READONLY | NOSCRIPT, Keys::None, S, dump),
+    cmd("function|list", -2, READONLY | NOSCRIPT, Keys::None, S, list),
 ];
 
 fn exists(name: &[u8]) -> Failure {

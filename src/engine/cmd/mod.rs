@@ -23,9 +23,11 @@ mod keyspace;
 mod lcs;
 mod list;
 mod sample;
+mod script;
 mod server;
 mod set;
 mod setops;
+mod slots;
 mod sort;
 mod stream;
 mod stream_args;
@@ -36,7 +38,6 @@ mod stream_pending;
 mod stream_read;
 mod string;
 mod transaction;
-mod unbuilt;
 mod vectorset;
 mod zset;
 mod zset_pop;
@@ -65,9 +66,11 @@ pub(super) const GROUPS: &[&[Command]] = &[
     keyspace::COMMANDS,
     lcs::COMMANDS,
     list::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     setops::COMMANDS,
+    slots::COMMANDS,
     sort::COMMANDS,
     stream::COMMANDS,
     stream_claim::COMMANDS,
@@ -77,7 +80,6 @@ pub(super) const GROUPS: &[&[Command]] = &[
     stream_read::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
-    unbuilt::COMMANDS,
     vectorset::COMMANDS,
     zset::COMMANDS,
     zset_pop::COMMANDS,

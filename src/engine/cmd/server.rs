@@ -12,6 +12,8 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("ping", -1, 0, Keys::None, Since::both(1, 0), ping),
     cmd("echo", 2, 0, Keys::None, Since::both(1, 0), echo),
     cmd("time", 1, 0, Keys::None, Since::both(2, 6), time),
+    cmd("publish", 3, 0, Keys::None, Since::both(2, 0), publish),
+    cmd("spublish", 3, 0, Keys::None, Since::both(7, 0), publish),
     cmd("info", -1, READONLY, Keys::None, Since::both(1, 0), info),
 ];
 
@@ -25,6 +27,11 @@ fn ping(_: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 
 fn echo(_: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Ok(Reply::bulk(argv[1]))
+}
+
+/// Nobody listens.
+fn publish(_: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {
+    Ok(Reply::Int(0))
 }
 
 fn time(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {

@@ -4,7 +4,7 @@
 //! When EXEC comes to them, MULTI is an error, and DISCARD ends the transaction there.
 
 use crate::engine::Family;
-use crate::engine::command::flag::IMMEDIATE;
+use crate::engine::command::flag::{IMMEDIATE, NOSCRIPT};
 use crate::engine::command::{Command, Keys, Since, cmd, resolve};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -12,11 +12,11 @@ use crate::engine::reply::Reply;
 use crate::engine::session::{Multi, Session};
 
 pub(super) const COMMANDS: &[Command] = &[
-    cmd("multi", 1, IMMEDIATE, Keys::None, Since::both(1, 2), multi),
-    cmd("exec", 1, IMMEDIATE, Keys::None, Since::both(1, 2), exec),
-    cmd("discard", 1, IMMEDIATE, Keys::None, Since::both(2, 0), discard),
-    cmd("watch", -2, IMMEDIATE, Keys::ALL, Since::both(2, 2), watch),
-    cmd("unwatch", 1, 0, Keys::None, Since::both(2, 2), unwatch),
+    cmd("multi", 1, IMMEDIATE | NOSCRIPT, Keys::None, Since::both(1, 2), multi),
+    cmd("exec", 1, IMMEDIATE | NOSCRIPT, Keys::None, Since::both(1, 2), exec),
+    cmd("discard", 1, IMMEDIATE | NOSCRIPT, Keys::None, Since::both(2, 0), discard),
+    cmd("watch", -2, IMMEDIATE | NOSCRIPT, Keys::ALL, Since::both(2, 2), watch),
+    cmd("unwatch", 1, NOSCRIPT, Keys::None, Since::both(2, 2), unwatch),
 ];
 
 fn multi(ctx: &mut Ctx<'_>, _: &[&[u8]]) -> Outcome {

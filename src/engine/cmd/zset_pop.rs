@@ -2,7 +2,7 @@
 
 use crate::encoding::number::{MAX_I64_TEXT, i64_text};
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::WRITE;
+use crate::engine::command::flag::{NOSCRIPT, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -16,9 +16,16 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("zpopmin", -2, WRITE, Keys::ONE, Since::both(5, 0), zpopmin),
     cmd("zpopmax", -2, WRITE, Keys::ONE, Since::both(5, 0), zpopmax),
     cmd("zmpop", -4, WRITE, Keys::Counted { count: 1, more: &[] }, Since::both(7, 0), zmpop),
-    cmd("bzpopmin", -3, WRITE, BUT_LAST, Since::both(5, 0), bzpopmin),
-    cmd("bzpopmax", -3, WRITE, BUT_LAST, Since::both(5, 0), bzpopmax),
-    cmd("bzmpop", -5, WRITE, Keys::Counted { count: 2, more: &[] }, Since::both(7, 0), bzmpop),
+    cmd("bzpopmin", -3, WRITE | NOSCRIPT, BUT_LAST, Since::both(5, 0), bzpopmin),
+    cmd("bzpopmax", -3, WRITE | NOSCRIPT, BUT_LAST, Since::both(5, 0), bzpopmax),
+    cmd(
+        "bzmpop",
+        -5,
+        WRITE | NOSCRIPT,
+        Keys::Counted { count: 2, more: &[] },
+        Since::both(7, 0),
+        bzmpop,
+    ),
 ];
 
 /// The end to take from.

@@ -85,7 +85,7 @@ impl Tally {
             return;
         }
         self.of(at.command).failed += 1;
-        let code = match failure.is_not_built() {
+        let code = match failure.is_unsupported() {
             true => Code::ReplayNotBuilt,
             false => Code::ReplayFailed,
         };
