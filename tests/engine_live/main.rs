@@ -282,8 +282,7 @@ fn chosen_commands() {
     }
 }
 
-/// Scripts run, answer and fail as in Redis 7.0. (Later servers let them call more, such as BLPOP; but only
-/// servers up to 4.0 logged scripts.)
+/// Scripts run, answer and fail as in Redis 7.0.
 #[test]
 fn scripts() {
     let is_70 = |server: &&ServerBinary| server.version < (7, 1, 0);
