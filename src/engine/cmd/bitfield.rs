@@ -202,11 +202,11 @@ impl Field {
     }
 
     /// What SET makes of it. Of a number so low that its distance from the top has no 64 bits, servers
-    /// believe that it is too high.
+    /// believe that it is too high, but for a field that holds every number.
     fn set_to(self, value: i64, overflow: Overflow) -> Option<i128> {
         let (value, (_, max)) = (self.given(value), self.bounds());
         match overflow {
-            Overflow::Saturate if max - value > i64::MAX.into() => Some(max),
+            Overflow::Saturate if self.bits < 64 && max - value > i64::MAX.into() => Some(max),
             _ => self.fit(value, overflow),
         }
     }
