@@ -34,7 +34,9 @@ fn ledger() -> Vec<Row> {
             codes: cells[7].split(',').filter(|c| *c != "-").map(str::to_owned).collect(),
         }
     });
-    rows.filter(|row| row.verdict != "-").collect()
+    // AOFs and manifests are for tests/ledger.rs.
+    let is_rdb = |row: &Row| !row.format.starts_with("aof") && row.format != "manifest";
+    rows.filter(|row| row.verdict != "-" && is_rdb(row)).collect()
 }
 
 fn check(path: &Path, jobs: usize) -> Report {

@@ -3,7 +3,7 @@
 //! are put together in the order of the file, so nothing but chunks is ever held.
 //!
 //! What the target cannot hold is a loss with a code and a key's name. The counts of RESIZEDB are known
-//! only after the keys: they are filled in afterwards ([`Sink::patch`]). [`write`] puts the file in its
+//! only after the keys: they are filled in afterwards ([`Sink::patch`]). [`mod@write`] puts the file in its
 //! place once it was read back.
 
 mod assembly;

@@ -116,7 +116,9 @@ fn merged(ctx: &mut Ctx<'_>, keys: &[&[u8]]) -> Result<(Box<[u8; hll::REGISTERS]
 /// PFMERGE destination [source …]
 fn pfmerge(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (target, max_sparse) = (argv[1], ctx.limits().hll_sparse);
-    let (registers, dense) = merged(ctx, &argv[1..])?;
+    let (registers, mut dense) = merged(ctx, &argv[1..])?;
+    // Before Redis 4.0 what was merged was always dense.
+    dense |= !ctx.release().has_redis(4, 0);
     create(ctx, target)?;
     edit(ctx, target, |text| {
         if dense {
