@@ -7,12 +7,12 @@ use mlua::{Function, Lua, MultiValue, Value};
 use super::convert::{Room, failure_to_lua, to_lua, to_reply};
 use super::library::Raised;
 use super::{sha1hex, vm};
-use crate::encoding::number::{double_17g, double_text};
+use crate::encoding::number::double_17g;
 use crate::engine::command::{self, flag};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::release::Family;
-use crate::engine::reply::Reply;
+use crate::engine::reply::{Reply, double_text};
 use crate::engine::session::Session;
 use crate::value::digest::ScoreText;
 
