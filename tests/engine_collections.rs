@@ -298,7 +298,7 @@ fn any_arguments_do_no_harm() {
         let mut session = Session::new();
         let mut rng = fastrand::Rng::with_seed(6);
         let mut answered = std::collections::BTreeSet::new();
-        for round in 0..60_000 {
+        for round in 0..120_000 {
             if round % 2000 == 0 {
                 let mode = if rng.bool() { Mode::Serving } else { Mode::Loading };
                 engine.set_mode(mode);

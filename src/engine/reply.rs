@@ -170,7 +170,7 @@ impl From<Result<Reply, Failure>> for Reply {
 }
 
 /// A double as servers answer it since 7.2: unlike in a digest, what is an integer looks like one.
-fn double_text(number: f64, out: &mut Vec<u8>) {
+pub(super) fn double_text(number: f64, out: &mut Vec<u8>) {
     let negative_zero = number == 0.0 && number.is_sign_negative();
     match whole(number).filter(|_| !negative_zero) {
         Some(whole) => write_i64(whole, out),

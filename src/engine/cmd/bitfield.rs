@@ -138,8 +138,10 @@ impl Field {
             [b'u', digits @ ..] => (false, digits),
             _ => return Err(bad_type()),
         };
-        let bits =
-            parse_i64(c_text(digits, digits.len())).and_then(|bits| u32::try_from(bits).ok());
+        // Servers read it to the first NUL: Redis 7.0 and 8.2, Valkey 8.1, but no longer Valkey 9.1.
+        let whole = ctx.release().has_valkey(9, 1);
+        let digits = if whole { digits } else { c_text(digits, digits.len()) };
+        let bits = parse_i64(digits).and_then(|bits| u32::try_from(bits).ok());
         let max = if signed { 64 } else { 63 };
         let bits = bits.filter(|bits| (1..=max).contains(bits)).ok_or_else(bad_type)?;
         let offset = match offset {
@@ -200,11 +202,11 @@ impl Field {
     }
 
     /// What SET makes of it. Of a number so low that its distance from the top has no 64 bits, servers
-    /// believe that it is too high.
+    /// believe that it is too high, but for a field that holds every number.
     fn set_to(self, value: i64, overflow: Overflow) -> Option<i128> {
         let (value, (_, max)) = (self.given(value), self.bounds());
         match overflow {
-            Overflow::Saturate if max - value > i64::MAX.into() => Some(max),
+            Overflow::Saturate if self.bits < 64 && max - value > i64::MAX.into() => Some(max),
             _ => self.fit(value, overflow),
         }
     }

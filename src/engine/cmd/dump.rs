@@ -73,7 +73,8 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let expire_at_ms = match ttl {
         0 => None,
         at if options.absolute => Some(at),
-        ttl => Some(ttl.saturating_add(ctx.now_ms())),
+        // Servers let the sum wrap around: what is too far away is long past.
+        ttl => Some(ttl.wrapping_add(ctx.now_ms())),
     };
     if expire_at_ms.is_some_and(|at| ctx.is_past(at)) {
         if deleted {

@@ -11,8 +11,10 @@ use crate::encoding::number::double_17g;
 use crate::engine::command::{self, flag};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
-use crate::engine::reply::Reply;
+use crate::engine::release::Family;
+use crate::engine::reply::{Reply, double_text};
 use crate::engine::session::Session;
+use crate::value::digest::ScoreText;
 
 /// A script with what it is given.
 #[derive(Debug, Clone, Copy)]
@@ -179,10 +181,11 @@ impl Calls {
     /// `redis.call`
     fn call(&mut self, ctx: &mut Ctx<'_>, args: &MultiValue) -> Outcome {
         let fail = |text: &str| Err(Failure::new(format!("ERR {text}")));
+        let release = ctx.release();
         if args.is_empty() {
             return fail("Please specify at least one argument for this redis lib call");
         }
-        let argv: Option<Vec<Vec<u8>>> = args.iter().map(argument).collect();
+        let argv: Option<Vec<Vec<u8>>> = args.iter().map(|value| argument(ctx, value)).collect();
         let Some(argv) = argv else {
             return fail("Lua redis lib command arguments must be strings or integers");
         };
@@ -193,9 +196,14 @@ impl Calls {
             Err(_) if is_known(argv[0]) => {
                 return fail("Wrong number of args calling Redis command from script");
             }
+            Err(_) if release.family == Family::Valkey => {
+                return fail("Unknown command called from script");
+            }
             Err(_) => return fail("Unknown Redis command called from script"),
         };
-        if row.is(flag::NOSCRIPT) {
+        // Since 7.2 BLPOP and its kin may be called, and do not wait.
+        let blocks = row.name.starts_with('b') && release.has_redis(7, 2);
+        if row.is(flag::NOSCRIPT) && !blocks {
             return fail("This Redis command is not allowed from script");
         }
         if row.is(flag::WRITE) && self.read_only {
@@ -227,16 +235,18 @@ fn args_is(name: &[u8], row: &str) -> bool {
     name.eq_ignore_ascii_case(row.as_bytes())
 }
 
-/// An argument of `redis.call`: a text, or a number as C prints it.
-fn argument(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::String(text) => Some(text.as_bytes().to_vec()),
-        Value::Integer(number) => argument(&Value::Number(*number as f64)),
-        Value::Number(number) => {
-            let mut text = Vec::new();
-            double_17g(*number, &mut text);
-            Some(text)
-        }
-        _ => None,
+/// An argument of `redis.call`: a text, or a number as this server writes a score.
+fn argument(ctx: &Ctx<'_>, value: &Value) -> Option<Vec<u8>> {
+    let number = match value {
+        Value::String(text) => return Some(text.as_bytes().to_vec()),
+        Value::Integer(number) => *number as f64,
+        Value::Number(number) => *number,
+        _ => return None,
+    };
+    let mut text = Vec::new();
+    match ctx.release().score_text() {
+        ScoreText::Grisu => double_text(number, &mut text),
+        ScoreText::Legacy17g => double_17g(number, &mut text),
     }
+    Some(text)
 }
