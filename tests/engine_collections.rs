@@ -312,6 +312,10 @@ fn any_arguments_do_no_harm() {
             }
             let name = names[rng.usize(..names.len())];
             let mut argv = vec![name.as_bytes()];
+            // Every second time a key comes first: most commands get no further without one.
+            if rng.bool() {
+                argv.push(WORDS[rng.usize(..5)].as_bytes());
+            }
             argv.extend((0..rng.usize(1..10)).map(|_| WORDS[rng.usize(..WORDS.len())].as_bytes()));
             if !engine.execute(&mut session, &argv).is_error() {
                 answered.insert(name);
