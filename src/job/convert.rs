@@ -168,7 +168,7 @@ pub struct Read {
 #[derive(Debug)]
 pub enum What {
     /// An RDB, and how reading it ended.
-    Rdb(Box<Facts>, Outcome),
+    Rdb(Box<(Facts, Outcome)>),
     /// An AOF.
     Log {
         /// Commands that were run.

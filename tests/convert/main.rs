@@ -27,7 +27,7 @@ use std::io::{self, Cursor, Write};
 use rdbtool::engine::Config;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check::{self, check_rdb};
-use rdbtool::job::convert::{Form, Options, Report, Sink, convert_rdb};
+use rdbtool::job::convert::{Form, Given, Options, Report, Sink};
 use rdbtool::job::filter::Filter;
 use rdbtool::job::replay;
 
@@ -76,13 +76,17 @@ fn options(target: Target) -> Options {
         drop_expired: false,
         shift_ttl_ms: 0,
         now_ms: golden::LONG_AFTER_MS,
+        winner: None,
         tolerate_tail: false,
+        tolerate_failed: false,
+        engine: Config::default(),
     }
 }
 
 fn convert(bytes: &[u8], options: &Options) -> (Vec<u8>, Report) {
     let mut out = Buffer::default();
-    let report = convert_rdb(source(bytes), &Input::Stdin, &mut out, options).unwrap();
+    let given = vec![Given::File(source(bytes), Input::Stdin)];
+    let report = rdbtool::job::convert::convert(given, &mut out, options).unwrap();
     (out.0, report)
 }
 

@@ -99,9 +99,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             }
             Given::File(source, input) => match is_log(source, &input)? {
                 (source, false) => self.rdb(source, &input),
-                (source, true) => {
-                    self.replayed(input.path(), &mut replay(source, &input, &log)?)
-                }
+                (source, true) => self.replayed(input.path(), &mut replay(source, &input, &log)?),
             },
         }
     }
@@ -144,7 +142,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             return Err(Error::Usage(format!("{} is {why}", input.path().display())));
         }
         self.report.damage.extend(rdb_damage(&outcome, self.options));
-        let what = What::Rdb(Box::new(facts), outcome);
+        let what = What::Rdb(Box::new((facts, outcome)));
         self.report.read.push(Read { path: input.path().to_path_buf(), what });
         Ok(())
     }
