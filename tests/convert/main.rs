@@ -15,7 +15,10 @@ mod commands;
 mod every_target;
 #[path = "../support/golden.rs"]
 mod golden;
+#[path = "../support/golden_set.rs"]
+mod golden_set;
 mod live;
+mod logs;
 #[path = "../support/program.rs"]
 mod program;
 #[path = "../support/servers.rs"]
