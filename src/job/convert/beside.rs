@@ -1,5 +1,6 @@
 //! What stands beside the keys: AUX fields, functions, data of modules, slot imports.
 
+use super::Options;
 use super::worker::{Converter, Out};
 use crate::element::Str;
 use crate::encoding::resp::write_command;
@@ -20,6 +21,7 @@ impl Converter<'_> {
                 let whole = translated(*name, *engine, *code);
                 return self.function(Str::Raw(&whole), offset, out);
             }
+            Event::ModuleAux { .. } => return module_aux(bytes, self.options, out),
             _ if self.options.form.is_commands() => return self.beside_commands(record, out),
             _ => {}
         }
@@ -39,11 +41,6 @@ impl Converter<'_> {
                 }
                 None
             }
-            Event::ModuleAux { .. } if target.version >= 9 => {
-                out.beside().extend_from_slice(bytes);
-                None
-            }
-            Event::ModuleAux { .. } => Some(Loss::ModuleAux),
             Event::SlotImport { .. } if !target.is_redis() && target.version >= 80 => {
                 out.beside().extend_from_slice(bytes);
                 None
@@ -86,13 +83,20 @@ impl Converter<'_> {
     /// What stands beside the keys and is no command.
     fn beside_commands(&self, record: &Record<'_>, out: &mut Out) {
         let lost = match &record.event {
-            Event::ModuleAux { .. } => Loss::ModuleAux,
             Event::SlotImport { .. } => Loss::SlotImport,
             Event::Opaque { .. } => Loss::Opaque,
             _ => return,
         };
         out.lose(lost, None, record.span.start, true);
     }
+}
+
+/// Writes a record of what a module keeps beside the keys.
+pub(super) fn module_aux(bytes: &[u8], options: &Options, out: &mut Out) {
+    if options.form.is_commands() || options.target.version < writer::SINCE_MODULE_AUX {
+        return out.lose(Loss::ModuleAux, None, 0, true);
+    }
+    out.beside().extend_from_slice(bytes);
 }
 
 /// What becomes of an AUX field.

@@ -32,6 +32,7 @@ impl Run<'_> {
             out.once.into_iter().for_each(|fact| facts.keep(fact));
             kept.extend(out.findings, 0);
             report.left_out += out.left_out;
+            report.beside.extend(out.beside);
             for (name, code) in out.functions {
                 if let Some(engine) = report.store.each_mut().next() {
                     engine.put_function(&name, &code);
