@@ -30,7 +30,10 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool rewrite --in-place /var/lib/redis/appendonlydir",
             "What BGREWRITEAOF does, while no server runs.",
         ),
-        ("rdbtool rewrite -o small.aof appendonly.aof", "Into a new file; the old one stays as it is."),
+        (
+            "rdbtool rewrite -o small.aof appendonly.aof",
+            "Into a new file; the old one stays as it is.",
+        ),
         ("rdbtool rewrite --to-rdb -o dump.rdb appendonlydir", "Into an RDB."),
         ("rdbtool rewrite --drop-expired -o new.rdb dump.rdb", "An RDB without what has expired."),
         (
@@ -164,7 +167,8 @@ impl RewriteArgs {
             let why = format!("{} has several AOFs; name one", self.path.display());
             anyhow::bail!(Error::Usage(why));
         };
-        signals::install().map_err(|err| Error::io(&self.path, "catch signals while writing", err))?;
+        signals::install()
+            .map_err(|err| Error::io(&self.path, "catch signals while writing", err))?;
         let how = target::Options {
             backup_at_ms: self.backup.then(|| Timestamp::now().as_millisecond()),
             force: self.force,

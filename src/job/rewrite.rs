@@ -123,7 +123,8 @@ pub fn rewrite(
         (Some(out), ..) if is_rdb => to_file(fs, &mut maker, out, how.clone())?,
         (Some(out), _, Some(stem)) => to_folder(fs, &mut maker, out, &stem)?,
         (None, _, _) if options.to_rdb => {
-            let why = "an RDB in the place of an AOF is what no server looks for; name a file with -o";
+            let why =
+                "an RDB in the place of an AOF is what no server looks for; name a file with -o";
             return Err(Error::Usage(why.to_owned()));
         }
         (None, Some((path, seen, manifest)), Some(stem)) => {

@@ -133,8 +133,7 @@ fn servers_start_from_what_was_rewritten() {
         };
         let before = server("before");
         for preamble in ["no", "yes"] {
-            let args =
-                ["--in-place", "--preamble", preamble, "--tolerate", "failed", "--target"];
+            let args = ["--in-place", "--preamble", preamble, "--tolerate", "failed", "--target"];
             let name = format!("{}-{}.{}", family_word(binary), binary.version.0, binary.version.1);
             let ran = run(&[&args[..], &[&name]].concat(), &path);
             assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -228,7 +227,8 @@ fn killed_at_any_moment_the_folder_is_the_old_one_or_the_new_one() {
     large(&start);
     let options = rdbtool::job::replay::Options::default();
     let mut first = golden_set::replay(&start, &options);
-    let digest = |report: &mut Report| report.store.look().digest(Default::default(), 1).to_string();
+    let digest =
+        |report: &mut Report| report.store.look().digest(Default::default(), 1).to_string();
     let want = digest(&mut first);
     let spawn = |history: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rdbtool"));
@@ -255,11 +255,14 @@ fn killed_at_any_moment_the_folder_is_the_old_one_or_the_new_one() {
         child.kill().unwrap();
         killed += u64::from(child.wait().unwrap().code().is_none());
         let changed = fs::read(path.join("a.aof.manifest")).unwrap() != manifest;
-        if changed { new += 1 } else { old += 1 }
+        if changed {
+            new += 1
+        } else {
+            old += 1
+        }
         let mut after = golden_set::replay(&path, &options);
-        let manifest_is_fine = after.findings.iter().all(|f| {
-            f.severity() < rdbtool::finding::Severity::Error
-        });
+        let manifest_is_fine =
+            after.findings.iter().all(|f| f.severity() < rdbtool::finding::Severity::Error);
         assert!(manifest_is_fine, "{round}: {:?}", after.findings);
         assert_eq!(digest(&mut after), want, "{round}");
     }

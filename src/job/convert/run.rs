@@ -20,9 +20,9 @@ use crate::job::behind::Behind;
 use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
+use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
 use crate::limits::Limits;
 use crate::loss::Loss;
-use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Outcome};
 

@@ -144,7 +144,8 @@ impl<'o> Anew<'o> {
                 Difference::Function { name, .. } => name,
             };
             let what = what.escape_ascii();
-            let why = format!("what was written is not what was read (\"{what}\"): a bug, please tell");
+            let why =
+                format!("what was written is not what was read (\"{what}\"): a bug, please tell");
             return Err(Error::refused(out, why));
         }
         self.verified = Some(b.digest(Style::default(), self.convert.jobs));
@@ -224,9 +225,8 @@ fn both<A, B: Send>(
     let back = Arc::new(Mutex::new(back));
     let (to, from) = sync_channel(4);
     thread::scope(|scope| {
-        let other = scope.spawn(move || {
-            second(Box::new(Handed { from, block: Cursor::new(Vec::new()) }))
-        });
+        let other =
+            scope.spawn(move || second(Box::new(Handed { from, block: Cursor::new(Vec::new()) })));
         let tee = || Tee { back: back.clone(), to: to.clone() };
         let done = first(Box::new(tee()));
         let mut rest = tee();

@@ -58,7 +58,8 @@ impl History {
             return Ok(History::none(replayed));
         }
         if replayed.dropped > 0 {
-            let why = "more findings than are kept, so not all is known of what failed (--max-findings)";
+            let why =
+                "more findings than are kept, so not all is known of what failed (--max-findings)";
             return Err(Error::Usage(why.to_owned()));
         }
         let files: Vec<(PathBuf, u64)> = set
@@ -130,9 +131,9 @@ fn take(store: &mut Shards, names: &HashSet<Vec<u8>>) -> Vec<(u64, Vec<u8>, Item
 
 fn put(store: &mut Shards, items: &[(u64, Vec<u8>, Item)]) -> Result<()> {
     for (db, name, item) in items {
-        store.put(*db, name, item.clone()).map_err(|_| {
-            Error::Usage("the data does not fit the memory allowed".to_owned())
-        })?;
+        store
+            .put(*db, name, item.clone())
+            .map_err(|_| Error::Usage("the data does not fit the memory allowed".to_owned()))?;
     }
     Ok(())
 }
@@ -222,10 +223,7 @@ impl Scan<'_> {
 
     /// Calls `visit` with file, offset, database and arguments of every command that is run, in order:
     /// those of transactions when they end.
-    fn each(
-        &self,
-        mut visit: impl FnMut(&Path, u64, u64, &[&[u8]]) -> Result<()>,
-    ) -> Result<()> {
+    fn each(&self, mut visit: impl FnMut(&Path, u64, u64, &[&[u8]]) -> Result<()>) -> Result<()> {
         for (path, start) in self.files {
             let failed = |err| Error::io(path, "read", err);
             let mut file = File::open(path).map_err(failed)?;

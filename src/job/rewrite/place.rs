@@ -51,8 +51,7 @@ impl Place<'_> {
         let Some(part) = part else {
             return Ok((Made { report, written: Vec::new() }, Vec::new()));
         };
-        let mut written =
-            vec![edit.add(part, |back| maker.check(back, self.path, &report))?.path];
+        let mut written = vec![edit.add(part, |back| maker.check(back, self.path, &report))?.path];
         let incr = self.incr(incr_seq, maker.history());
         let part = edit.part(&name(&incr), 0)?.with(maker.history())?;
         written.push(edit.add(part, |_| Ok(()))?.path);
