@@ -58,6 +58,15 @@ impl Hash {
         Hash(Repr::Triples(packed)).within(limits)
     }
 
+    /// An empty hash that will get so many fields: a table from the start if they are too many for a
+    /// listpack. There must be bytes behind the count: room is made for it.
+    pub fn for_count(count: usize, limits: &PackedLimits) -> Hash {
+        match count > limits.hash_entries {
+            true => Hash(Repr::Table(Box::new(Table::with_room_for(count)))),
+            false => Hash::default(),
+        }
+    }
+
     fn within(mut self, limits: &PackedLimits) -> Hash {
         if self.len() > limits.hash_entries {
             self.unfold();

@@ -95,6 +95,17 @@ impl Zset {
         zset
     }
 
+    /// An empty sorted set that will get so many members: a table from the start if they are too many for
+    /// a listpack. There must be bytes behind the count: room is made for it.
+    pub fn for_count(count: usize, limits: &PackedLimits) -> Zset {
+        if count <= limits.zset_entries {
+            return Zset::default();
+        }
+        let mut table = Box::<Table>::default();
+        table.members.reserve(count);
+        Zset(Repr::Table(table))
+    }
+
     /// The listpack it is kept as, if it is, for saving.
     pub fn as_packed(&self) -> Option<&Packed> {
         match &self.0 {
