@@ -3,6 +3,7 @@
 //! parts, rewritten. What a rewrite wrote is the same data as what it replaced. And `--until` an offset
 //! or a time in the last file gives what the server had then.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ use crate::dice::{Cmd, Dice, Kind, knows};
 use crate::servers::{self, Client, Reply, Server, ServerBinary, Setup};
 use crate::{KINDS, now_ms, release_of};
 
+type Keys = BTreeMap<(u8, String), String>;
+
 /// A server that logs.
 struct Logging {
     server: Server,
@@ -27,6 +30,11 @@ struct Logging {
     dice: Dice,
     /// The last file and how long it was when the server had this digest.
     past: Vec<(PathBuf, u64, String)>,
+    /// How often the server itself made something else of its file than it had.
+    reloads: usize,
+    /// Commands of its files that it refuses itself: Valkey 9.1.2 logs a MSETEX with EXAT twice so that it is
+    /// a syntax error.
+    refused: u64,
 }
 
 impl Logging {
@@ -45,12 +53,14 @@ impl Logging {
         let mut client = server.connect();
         client.command(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]).unwrap();
         let dice = Dice::new(seed, now_ms(), release);
-        Logging { server, client, release, preamble, dice, past: Vec::new() }
+        Logging { server, client, release, preamble, dice, past: Vec::new(), reloads: 0, refused: 0 }
     }
 
-    fn kinds(&self) -> Vec<Kind> {
-        // Rewriting in commands, a server with a vector set does not survive (FORMATS E.3).
-        KINDS.iter().filter(|kind| self.preamble || kind.name != "vectorset").copied().collect()
+    /// All but vector sets, which Redis 8.2.3 does not bring back from its own AOF: it does not log a VADD
+    /// that changes an element, fails an assertion when it loads one with CAS, and a rewrite in commands
+    /// ends with a signal (FORMATS E.3).
+    fn kinds() -> Vec<Kind> {
+        KINDS.iter().filter(|kind| kind.name != "vectorset").copied().collect()
     }
 
     fn is_wanted(&self, cmd: &Cmd) -> bool {
@@ -61,7 +71,7 @@ impl Logging {
     }
 
     fn fill(&mut self, count: usize) {
-        let kinds = self.kinds();
+        let kinds = Logging::kinds();
         let mut batch = Vec::new();
         while batch.len() < count {
             let kind = self.dice.pick(&kinds);
@@ -109,10 +119,58 @@ impl Logging {
 
     fn compare(&mut self, what: &str) {
         let want = self.server.digest();
+        let mut report = load(&self.path(), &self.options(2));
+        let as_it_is = digest(&mut report, self.release) == want && report.is_clean();
+        let want = if as_it_is { want } else { self.reload(what) };
         for jobs in [1, 3] {
             let mut report = load(&self.path(), &self.options(jobs));
             self.same(&mut report, &want, what);
         }
+    }
+
+    /// Not all that a server does it logs so that it does the same again (a BITFIELD that only lengthens a
+    /// string is not logged). What counts is what it makes of its own file: it loads it, and says which
+    /// keys are others than before.
+    fn reload(&mut self, what: &str) -> String {
+        let before = self.keys();
+        let complained = self.server.log().matches("CRITICAL").count();
+        if self.client.command(&["DEBUG", "LOADAOF"]).is_err() {
+            let saved = tempfile::tempdir().unwrap().keep().join("appendonlydir");
+            copy(&self.path(), &saved);
+            panic!("{what}: the file is in {}: {}", saved.display(), self.server.log());
+        }
+        let after = self.keys();
+        let of = |keys: &Keys, others: &Keys| {
+            let unlike = keys.iter().filter(|(key, found)| others.get(*key) != Some(*found));
+            unlike.map(|(key, found)| format!("{key:?} {found:?}")).collect::<Vec<_>>()
+        };
+        println!(
+            "{} preamble {}, {what}: the server itself makes {:?} of {:?}",
+            self.release,
+            self.preamble,
+            of(&after, &before),
+            of(&before, &after)
+        );
+        self.reloads += 1;
+        self.refused = (self.server.log().matches("CRITICAL").count() - complained) as u64;
+        self.past.clear();
+        self.server.digest()
+    }
+
+    /// Database, name and digest of every key.
+    fn keys(&mut self) -> Keys {
+        let mut found = Keys::new();
+        for db in 0..16 {
+            self.server.command(&["SELECT", &db.to_string()]);
+            for key in self.server.command(&["KEYS", "*"]).items() {
+                let key = key.text();
+                let digest = self.server.command(&["DEBUG", "DIGEST-VALUE", &key]);
+                let kind = self.server.command(&["TYPE", &key]).text();
+                found.insert((db, key), format!("{kind} {digest:?}"));
+            }
+        }
+        self.server.command(&["SELECT", "0"]);
+        found
     }
 
     fn same(&self, report: &mut Report, want: &str, what: &str) {
@@ -120,11 +178,11 @@ impl Logging {
         let (_, failed, skipped) = report.commands();
         let findings: Vec<_> = report.parts.iter().flat_map(|part| &part.findings).take(3).collect();
         let name = format!("{} preamble {}: {what}", self.release, self.preamble);
-        assert!(failed + skipped == 0, "{name}: {findings:#?}");
-        if digest != want {
+        if digest != want || failed + skipped != self.refused {
             let saved = tempfile::tempdir().unwrap().keep().join("appendonlydir");
             copy(&self.path(), &saved);
-            panic!("{name}: {digest}, not {want}; the file is in {}", saved.display());
+            let saved = saved.display();
+            panic!("{name}: {digest}, not {want}; {findings:#?}; the file is in {saved}");
         }
     }
 
@@ -144,13 +202,13 @@ impl Logging {
             sleep(Duration::from_millis(5));
         }
         self.past.clear();
+        self.refused = 0;
         self.compare("rewritten");
         let mut old = load(&before.path().join("appendonlydir"), &self.options(2));
         let mut new = load(&self.path(), &self.options(2));
-        // In commands, a rewrite leaves out what has been delivered but deleted since. And how many entries a
-        // group has read is kept since 7.0: a dump from before is read with a guess at it.
-        let groups = self.preamble && self.release.has_redis(7, 0);
-        let ignore = Ignore { groups: !groups, access: true, ..Ignore::default() };
+        // Not all that a group keeps is logged: not how much it has read before 7.4, nor a consumer that got
+        // nothing before 8.8. Access marks are in no log.
+        let ignore = Ignore { groups: true, access: true, ..Ignore::default() };
         let report = verify(&old.store.look(), &new.store.look(), ignore, 5);
         if !report.is_same() {
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rdbtool"));
@@ -230,6 +288,7 @@ fn what_servers_log_replays() {
                     }
                 }
                 logging.look_back();
+                assert!(logging.reloads * 3 < steps, "{} of {steps}", logging.reloads);
                 assert_eq!(logging.server.command(&["PING"]), Reply::Status("PONG".into()));
             }
         }
