@@ -49,11 +49,21 @@ impl Logging {
         if release.has_redis(7, 0) {
             setup = setup.line("aof-timestamp-enabled yes");
         }
-        let server = Server::start(binary, &setup).unwrap_or_else(|refused| panic!("{}", refused.log));
+        let server =
+            Server::start(binary, &setup).unwrap_or_else(|refused| panic!("{}", refused.log));
         let mut client = server.connect();
         client.command(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]).unwrap();
         let dice = Dice::new(seed, now_ms(), release);
-        Logging { server, client, release, preamble, dice, past: Vec::new(), reloads: 0, refused: 0 }
+        Logging {
+            server,
+            client,
+            release,
+            preamble,
+            dice,
+            past: Vec::new(),
+            reloads: 0,
+            refused: 0,
+        }
     }
 
     /// All but vector sets, which Redis 8.2.3 does not bring back from its own AOF: it does not log a VADD
@@ -176,7 +186,8 @@ impl Logging {
     fn same(&self, report: &mut Report, want: &str, what: &str) {
         let digest = digest(report, self.release);
         let (_, failed, skipped) = report.commands();
-        let findings: Vec<_> = report.parts.iter().flat_map(|part| &part.findings).take(3).collect();
+        let findings: Vec<_> =
+            report.parts.iter().flat_map(|part| &part.findings).take(3).collect();
         let name = format!("{} preamble {}: {what}", self.release, self.preamble);
         if digest != want || failed + skipped != self.refused {
             let saved = tempfile::tempdir().unwrap().keep().join("appendonlydir");
@@ -292,5 +303,42 @@ fn what_servers_log_replays() {
                 assert_eq!(logging.server.command(&["PING"]), Reply::Status("PONG".into()));
             }
         }
+    }
+}
+
+/// What Redis 5.0 writes for a stream that never had an entry, and other commands that fail: every server
+/// logs as many as CRITICAL as we count, and has the same afterwards.
+#[test]
+fn what_servers_refuse_to_run() {
+    let commands = [
+        "SELECT 0",
+        "SET a 1",
+        "XADD x MAXLEN 0 0-0 x y",
+        "XSETID x 0-0",
+        "XGROUP CREATE x g 0-0",
+        "LPUSH a 1",
+        "XADD y 1-1 f v",
+        "XADD y 1-1 f v",
+        "INCR a",
+    ];
+    let mut aof = Vec::new();
+    for command in commands {
+        rdbtool::encoding::resp::write_command(command.split(' ').map(str::as_bytes), &mut aof);
+    }
+    for binary in servers::all() {
+        let release = release_of(binary);
+        let mut setup = Setup::default().line("appendonly yes");
+        setup.files.push(("appendonly.aof".into(), aof.clone()));
+        let mut server =
+            Server::start(binary, &setup).unwrap_or_else(|refused| panic!("{}", refused.log));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refused.aof");
+        std::fs::write(&path, &aof).unwrap();
+        let engine = Config { release, ..Config::default() };
+        let mut report = load(&path, &Options { engine, ..Options::default() });
+        assert_eq!(server.digest(), digest(&mut report, release), "{release}");
+        let (_, failed, _) = report.commands();
+        assert_eq!(server.log().matches("CRITICAL").count() as u64, failed, "{release}");
+        assert_eq!(failed, 5, "{release}");
     }
 }

@@ -184,7 +184,7 @@ pub(crate) fn replay(path: &Path, options: &Options) -> Report {
 /// `XADD key MAXLEN 0 0-0 x y`, which XADD refuses; all that was said of such a stream behind it fails
 /// too. So the file does not bring back what its server held when it wrote it, but the keys are
 /// overwritten before its end. (Loading the file, Redis 6.2.5, 7.0.15, 8.2.3 and Valkey 9.1.2 log 13
-/// commands as CRITICAL: tests/replay_live.rs.)
+/// commands as CRITICAL, and no more: tests/engine_live/logged.rs.)
 pub(crate) fn refused(golden: &Golden) -> u64 {
     if golden.name().starts_with("redis-5.0.14/aof-rewritten-plain/") { 13 } else { 0 }
 }
