@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rdbtool::encoding::resp::write_command;
 use rdbtool::engine::{Config, Release};
 use rdbtool::input::source::open;
 use rdbtool::job::log::Place;
@@ -323,7 +324,8 @@ fn what_servers_refuse_to_run() {
     ];
     let mut aof = Vec::new();
     for command in commands {
-        rdbtool::encoding::resp::write_command(command.split(' ').map(str::as_bytes), &mut aof);
+        let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
+        write_command(words.iter().copied(), &mut aof);
     }
     for binary in servers::all() {
         let release = release_of(binary);

@@ -148,6 +148,10 @@ fn field_ttls_byte_for_byte() {
                 without += 1;
                 continue;
             }
+            if matches!(hash.as_ref(), HashRef::Table) {
+                // Their order is that of a seed.
+                continue;
+            }
             compared += 1;
             let show = |bytes: &[u8]| bytes.escape_ascii().to_string();
             assert_eq!(show(&ours), show(&theirs), "{release}, round {round}");

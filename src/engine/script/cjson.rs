@@ -1,4 +1,4 @@
-//! `cjson`, the library: reading and writing ([`super::json`]) with settings, which hold until the script ends.
+//! `cjson`, the library: reading and writing ([`super::json`]) with settings.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -42,19 +42,20 @@ pub(super) enum Invalid {
     Null,
 }
 
-impl Settings {
-    /// Those that a script begins with.
-    pub(super) const DEFAULT: Settings = Settings {
-        encode_depth: 1000,
-        decode_depth: 1000,
-        sparse_convert: false,
-        sparse_ratio: 2,
-        sparse_safe: 10,
-        precision: 14,
-        encode_invalid: Invalid::Off,
-        decode_invalid: true,
-        keep_buffer: true,
-    };
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            encode_depth: 1000,
+            decode_depth: 1000,
+            sparse_convert: false,
+            sparse_ratio: 2,
+            sparse_safe: 10,
+            precision: 14,
+            encode_invalid: Invalid::Off,
+            decode_invalid: true,
+            keep_buffer: true,
+        }
+    }
 }
 
 /// The library, with these settings.
@@ -80,7 +81,7 @@ pub(super) fn library(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<
     )?;
     cjson.set(
         "new",
-        lua.create_function(|lua, ()| library(lua, &Rc::new(Cell::new(Settings::DEFAULT))))?,
+        lua.create_function(|lua, ()| library(lua, &Rc::new(Cell::new(Settings::default()))))?,
     )?;
     let own = Rc::clone(settings);
     type Three = (Option<Value>, Option<f64>, Option<f64>);

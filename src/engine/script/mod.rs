@@ -30,6 +30,8 @@ use super::failure::Failure;
 pub struct Scripts {
     known: BTreeMap<String, Vec<u8>>,
     bytes: usize,
+    /// What scripts have told `cjson`: it stays so for those that follow, until they are all forgotten.
+    cjson: cjson::Settings,
 }
 
 impl Scripts {

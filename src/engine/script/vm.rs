@@ -127,7 +127,7 @@ impl Vm {
             random: Random::new(),
             resp: Cell::new(Resp::V2),
             effects: Cell::new(false),
-            json: Rc::new(Cell::new(Settings::DEFAULT)),
+            json: Rc::default(),
             newer: Cell::new(true),
         });
         let watched = Rc::clone(&state);
@@ -148,7 +148,6 @@ impl Vm {
         self.state.random.begin(!newer);
         self.state.resp.set(Resp::V2);
         self.state.effects.set(false);
-        self.state.json.set(Settings::DEFAULT);
         self.state.newer.set(newer);
     }
 
