@@ -153,7 +153,16 @@ fn field_ttls_byte_for_byte() {
                 continue;
             }
             compared += 1;
-            let show = |bytes: &[u8]| bytes.escape_ascii().to_string();
+            // The server's earliest time at the head may be that of a field which has lost it since.
+            let earliest = |bytes: &[u8]| i64::from_le_bytes(bytes[1..9].try_into().unwrap());
+            let expires = ours[0] == 25;
+            assert!(!expires || earliest(&theirs) <= earliest(&ours), "{release}, round {round}");
+            let show = |bytes: &[u8]| match expires {
+                true => {
+                    [&bytes[..1], &bytes[9..bytes.len() - 8]].concat().escape_ascii().to_string()
+                }
+                false => bytes.escape_ascii().to_string(),
+            };
             assert_eq!(show(&ours), show(&theirs), "{release}, round {round}");
         }
         assert!(compared > 150, "{release}: {compared}, {without} without");
