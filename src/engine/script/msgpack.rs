@@ -110,13 +110,13 @@ fn write_integer(number: i64, out: &mut Vec<u8>) {
     let bytes = number.to_be_bytes();
     let (mark, len) = match number {
         -32..=127 => (None, 1),
-        0..=0xff => (Some(0xcc), 1),
-        0..=0xffff => (Some(0xcd), 2),
-        0..=0xffff_ffff => (Some(0xce), 4),
-        0.. => (Some(0xcf), 8),
-        -0x80.. => (Some(0xd0), 1),
-        -0x8000.. => (Some(0xd1), 2),
-        -0x8000_0000.. => (Some(0xd2), 4),
+        0x80..=0xff => (Some(0xcc), 1),
+        0x100..=0xffff => (Some(0xcd), 2),
+        0x1_0000..=0xffff_ffff => (Some(0xce), 4),
+        0x1_0000_0000.. => (Some(0xcf), 8),
+        -0x80..=-33 => (Some(0xd0), 1),
+        -0x8000..=-0x81 => (Some(0xd1), 2),
+        -0x8000_0000..=-0x8001 => (Some(0xd2), 4),
         _ => (Some(0xd3), 8),
     };
     out.extend(mark);
