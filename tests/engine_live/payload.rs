@@ -165,6 +165,6 @@ fn field_ttls_byte_for_byte() {
             };
             assert_eq!(show(&ours), show(&theirs), "{release}, round {round}");
         }
-        assert!(compared > 150, "{release}: {compared}, {without} without");
+        assert!(compared > 100, "{release}: {compared}, {without} without");
     }
 }
