@@ -11,6 +11,7 @@ pub mod distinct;
 pub mod duplicates;
 pub mod filter;
 pub mod follow;
+pub mod heal;
 pub mod inspect;
 pub mod inspect_aof;
 pub mod load;

@@ -203,10 +203,16 @@ pub struct Chunks<R> {
 impl<R: Read> Chunks<R> {
     /// A cutter at the start of an RDB that lies at `offset` of its file.
     pub fn new(source: R, offset: u64, limits: Limits) -> Chunks<R> {
+        Chunks::resume(source, offset, Start { header: None, db: 0 }, limits)
+    }
+
+    /// A cutter at the start of a record in the middle of an RDB. What it says of the checksum is of the bytes
+    /// from there on.
+    pub fn resume(source: R, offset: u64, start: Start, limits: Limits) -> Chunks<R> {
         Chunks {
             source,
             skim: Skim {
-                start: Start { header: None, db: 0 },
+                start,
                 string_limit: limits.string,
                 carried: false,
                 ended: false,
