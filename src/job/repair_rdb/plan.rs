@@ -1,0 +1,241 @@
+//! What a repair would do, as data, before a byte is written.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::census::{Census, census};
+use super::guess::{self, guess};
+use super::survey::{Subject, survey};
+use crate::error::{Error, Result};
+use crate::finding::{Code, Finding, Severity};
+use crate::input::detect::{Compression, ENOUGH};
+use crate::input::source::Input;
+use crate::job::check::{self, Report, check_part};
+use crate::job::heal::{Healed, Healing, heal};
+use crate::job::rdb_file::Extent;
+use crate::job::recovery::Recovery;
+use crate::persist::fs::{self, Access, File, FileReader, Fs, Kind, Stat, read_full_at};
+use crate::rdb::header::Header;
+use crate::rdb::skim::Checksum;
+
+/// How to repair.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How to check.
+    pub check: check::Options,
+    /// How far to go.
+    pub recovery: Recovery,
+    /// A healing that may be chance is agreed to.
+    pub accept_doubt: bool,
+    /// Losing every key is agreed to.
+    pub accept_loss: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Nothing.
+    Nothing,
+    /// Some bytes are changed, and the checksum is right.
+    Heal(Healing),
+    /// What is behind the end of the RDB goes, from here on.
+    CutBehind(u64),
+    /// A new file of what can be read.
+    Rebuild(Box<Rebuild>),
+}
+
+/// A new file of what can be read.
+#[derive(Debug, Clone)]
+pub struct Rebuild {
+    /// Its header.
+    pub header: Header,
+    /// The header is not the file's own, which is damaged.
+    pub is_header_new: bool,
+    /// What is kept and what is not.
+    pub census: Census,
+    /// The checksum said that the bytes are as they were written: only what is left out is wrong.
+    pub is_as_written: bool,
+}
+
+/// Why a plan is not carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    /// No small change makes the checksum right, and more was not asked for.
+    NotProven,
+    /// There are such changes, and they may be chance.
+    Doubtful,
+    /// The damage is not only at the end.
+    NeedsSalvage,
+    /// Not a key would be left.
+    Everything,
+    /// A record beyond the limits, which may well be sound.
+    Limit(Finding),
+}
+
+/// A plan for one RDB.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file.
+    pub path: PathBuf,
+    /// The file as it was when it was read.
+    pub seen: Stat,
+    /// What is to be done, or would be if it were agreed to.
+    pub action: Action,
+    /// What its checksum says of the damage.
+    pub healed: Healed,
+    /// What is wrong with the file.
+    pub damage: Vec<Finding>,
+    /// Keys that a check reads in it.
+    pub keys: u64,
+    /// Why it is not to be done.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Plan {
+    /// Whether it may be carried out.
+    pub fn is_agreed(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn has_nothing_to_do(&self) -> bool {
+        matches!(self.action, Action::Nothing)
+    }
+}
+
+/// An RDB that is to be repaired.
+#[derive(Debug)]
+pub struct Damaged {
+    path: PathBuf,
+    file: Arc<dyn File>,
+    seen: Stat,
+}
+
+impl Damaged {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no regular file or compressed.
+    pub fn open(fs: &dyn Fs, path: &Path) -> Result<Damaged> {
+        let failed = |doing| move |err| Error::io(path, doing, err);
+        let (dir, name) = fs::open_parent(fs, path)?;
+        let file = dir.open(&name, Access::Read).map_err(failed("open"))?;
+        let seen = file.stat().map_err(failed("look at"))?;
+        if seen.kind != Kind::File {
+            return Err(Error::refused(path, "it is no regular file"));
+        }
+        let mut head = Vec::new();
+        let mut reader = FileReader::new(file.clone(), 0, ENOUGH as u64);
+        reader.read_to_end(&mut head).map_err(failed("read"))?;
+        if Compression::of(&head).is_some() {
+            return Err(Error::refused(path, "it is compressed; unpack it first"));
+        }
+        Ok(Damaged { path: path.to_owned(), file, seen })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// What the checksum of the whole file says of its damage.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn heal(&self, options: &Options) -> Result<Healed> {
+        heal(&self.file, &self.path, 0..self.seen.size, &options.check)
+    }
+
+    fn check(&self, options: &Options) -> Result<Report> {
+        let reader = Box::new(FileReader::new(self.file.clone(), 0, self.seen.size));
+        let input = Input::File(self.path.clone());
+        check_part(reader, &input, &options.check, Extent::Whole).map(|(report, _)| report)
+    }
+
+    /// Plans.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no RDB at all.
+    pub fn plan(&self, options: &Options) -> Result<Plan> {
+        let report = self.check(options)?;
+        let plan = |action, healed, refusals| Plan {
+            path: self.path.clone(),
+            seen: self.seen,
+            action,
+            healed,
+            keys: report.facts.keys().keys,
+            damage: report.findings.iter().filter(is_damage).cloned().collect(),
+            refusals,
+        };
+        let is_as_written = report.outcome.checksum == Checksum::Ok;
+        let codes = || report.findings.iter().filter(is_damage).map(|finding| finding.code);
+        if codes().next().is_none() {
+            return Ok(plan(Action::Nothing, Healed::default(), Vec::new()));
+        }
+        if is_as_written && codes().all(|code| code == Code::TrailingBytes) {
+            let action = Action::CutBehind(report.outcome.end);
+            return Ok(plan(action, Healed::default(), Vec::new()));
+        }
+        let mut refusals = Vec::new();
+        let is_limit = |f: &&Finding| matches!(f.code, Code::RecordLimit | Code::StringLimit);
+        if let Some(limit) = report.findings.iter().find(is_limit).filter(|_| is_as_written) {
+            refusals.push(Refusal::Limit(limit.clone()));
+            return Ok(plan(Action::Nothing, Healed::default(), refusals));
+        }
+        let healed = if is_as_written { Healed::default() } else { self.heal(options)? };
+        let doubtful = healed.likeliest().filter(|_| options.accept_doubt);
+        if let Some(healing) = healed.certain().or(doubtful) {
+            return Ok(plan(Action::Heal(healing.clone()), healed, refusals));
+        }
+        let rebuild = self.rebuild(&report, options)?;
+        if options.recovery < Recovery::Salvage && !healed.found.is_empty() {
+            refusals.push(Refusal::Doubtful);
+        }
+        match options.recovery {
+            Recovery::Strict => refusals.push(Refusal::NotProven),
+            Recovery::Tail if !is_tail(&rebuild.census, self.seen.size) => {
+                refusals.push(Refusal::NeedsSalvage);
+            }
+            Recovery::Tail | Recovery::Salvage => {}
+        }
+        if rebuild.census.is_empty() && !options.accept_loss {
+            refusals.push(Refusal::Everything);
+        }
+        Ok(plan(Action::Rebuild(Box::new(rebuild)), healed, refusals))
+    }
+
+    fn rebuild(&self, report: &Report, options: &Options) -> Result<Rebuild> {
+        let mut head = vec![0; guess::ENOUGH];
+        let len = read_full_at(&*self.file, &mut head, 0)
+            .map_err(|err| Error::io(&self.path, "read", err))?;
+        head.truncate(len);
+        let Some((header, is_header_new)) = guess(&head) else {
+            let why = "it does not begin as an RDB does, and nothing else says that it is one";
+            return Err(Error::refused(&self.path, why));
+        };
+        let is_as_written = report.outcome.checksum == Checksum::Ok;
+        // Of a file whose checksum is right, only what comes before its end matters.
+        let size = if is_as_written { report.outcome.end } else { self.seen.size };
+        let subject = Subject {
+            file: &self.file,
+            path: &self.path,
+            size,
+            header,
+            options: &options.check,
+        };
+        let census = census(&subject, survey(&subject)?)?;
+        Ok(Rebuild { header, is_header_new, census, is_as_written })
+    }
+}
+
+/// Whether a finding is something to repair.
+fn is_damage(finding: &&Finding) -> bool {
+    finding.severity() == Severity::Error || finding.code == Code::TrailingBytes
+}
+
+/// Whether nothing but the end of the file is lost.
+fn is_tail(census: &Census, size: u64) -> bool {
+    let at_end = matches!(census.gaps.as_slice(), [gap] if gap.span.end == size);
+    at_end && census.lost_count == 0
+}
