@@ -220,7 +220,7 @@ impl CheckArgs {
         };
         let filtered = !options.rdb.filter.is_open();
         if self.fix {
-            return self.repair(format, filtered, &options, log);
+            return self.repair(filtered, &options, log);
         }
         if let Some(option) = self.repair.given() {
             anyhow::bail!(Error::Usage(format!("{option} is for repairs: check --fix, or repair")));
@@ -261,15 +261,10 @@ impl CheckArgs {
 impl CheckArgs {
     fn repair(
         &self,
-        format: Format,
         filtered: bool,
         options: &Options,
         log: &Log,
     ) -> anyhow::Result<Exit> {
-        if format == Format::Rdb {
-            let why = "an RDB is not repaired yet by this version";
-            anyhow::bail!(Error::Usage(why.to_owned()));
-        }
         if filtered {
             let why = "a repair is of the whole file, and not of some of its keys";
             anyhow::bail!(Error::Usage(why.to_owned()));

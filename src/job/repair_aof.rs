@@ -239,7 +239,8 @@ impl Look<'_> {
             return Ok(false);
         }
         if report.outcome.is_none() {
-            return Ok(self.path.extension().is_some_and(|extension| extension == "rdb"));
+            let name = self.path.file_name().unwrap_or_default();
+            return Ok(!name.to_string_lossy().contains(".aof"));
         }
         let mut next = [0];
         let start = preamble.outcome.end;

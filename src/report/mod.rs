@@ -25,6 +25,8 @@ pub(crate) mod redis_check_aof;
 pub(crate) mod redis_check_rdb;
 pub(crate) mod repair;
 pub(crate) mod repair_json;
+pub(crate) mod repair_rdb;
+pub(crate) mod repair_rdb_json;
 pub(crate) mod replay;
 pub(crate) mod replay_json;
 pub(crate) mod screen;

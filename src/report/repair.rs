@@ -26,13 +26,13 @@ use crate::persist::target::Warning;
 
 /// How far a repair came.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum Outcome<D = Done> {
     /// It was only asked for.
     Planned,
     /// It was not done, for the reasons in the plan.
     Refused,
     /// It was done.
-    Done(Done),
+    Done(D),
 }
 
 /// A repair of one AOF.
@@ -97,6 +97,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> (String, Option<&'static str>) {
             let text =
                 "it has no timestamps: the server writes them with aof-timestamp-enabled yes";
             (text.to_owned(), None)
+        }
+        Refusal::Strict => {
+            ("it needs a cut, which no checksum proves right".to_owned(), Some("--recovery tail"))
         }
         Refusal::Limit(finding) => {
             let at = facts::offset(finding.span.start);

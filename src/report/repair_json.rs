@@ -96,9 +96,9 @@ impl Serialize for NameJson {
 }
 
 #[derive(Debug, Serialize)]
-struct RefusalJson {
-    why: String,
-    allowed_by: Option<&'static str>,
+pub(crate) struct RefusalJson {
+    pub(crate) why: String,
+    pub(crate) allowed_by: Option<&'static str>,
 }
 
 impl<'a> RepairJson<'a> {

@@ -128,6 +128,8 @@ pub enum Refusal {
     NothingBefore,
     /// No part has a timestamp.
     NoTimes,
+    /// Only what a checksum proves was asked for, and that is no cut.
+    Strict,
     /// A record beyond the limits, which may well be sound.
     Limit(Finding),
 }

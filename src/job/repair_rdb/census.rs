@@ -61,7 +61,7 @@ pub enum Piece {
 }
 
 /// What is kept and what is not.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Census {
     /// The new file but for header and end.
     pub pieces: Vec<Piece>,
@@ -71,8 +71,6 @@ pub struct Census {
     pub suspect: Keys,
     /// Records that are left out, though their neighbours are not.
     pub lost: Vec<Lost>,
-    /// How many these are.
-    pub lost_count: u64,
     /// Bytes that cannot be read.
     pub gaps: Vec<Gap>,
     /// How many keys the file says it has, where it does for each of its databases.
@@ -84,6 +82,18 @@ pub struct Census {
 }
 
 impl Census {
+    /// Nothing.
+    pub const EMPTY: Census = Census {
+        pieces: Vec::new(),
+        kept: 0,
+        suspect: Keys { count: 0, named: Vec::new() },
+        lost: Vec::new(),
+        gaps: Vec::new(),
+        stated: None,
+        assumed: Vec::new(),
+        reaches_end: false,
+    };
+
     /// Bytes that are lost: in gaps and in records that are left out.
     pub fn bytes_lost(&self) -> u64 {
         let gaps = self.gaps.iter().map(|gap| gap.span.end - gap.span.start);
@@ -133,7 +143,7 @@ pub fn census(subject: &Subject<'_>, survey: Survey) -> Result<Census> {
         next_bad: None,
         sections: Vec::new(),
         marks: Vec::new(),
-        out: Census { gaps, reaches_end, ..Census::default() },
+        out: Census { gaps, reaches_end, ..Census::EMPTY },
     };
     counting.next_bad = counting.bad.next();
     for (index, run) in runs.iter().enumerate() {
@@ -280,7 +290,6 @@ impl Counting<'_> {
     }
 
     fn lose(&mut self, span: Range<u64>, why: Finding) {
-        self.out.lost_count += 1;
         if let Some(section) = self.sections.last_mut() {
             section.is_changed = true;
         }

@@ -1,6 +1,5 @@
 //! What a repair would do, as data, before a byte is written.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +8,13 @@ use super::guess::{self, guess};
 use super::survey::{Subject, survey};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
-use crate::input::detect::{Compression, ENOUGH};
+use crate::input::detect::{Compression, FileKind};
 use crate::input::source::Input;
 use crate::job::check::{self, Report, check_part};
 use crate::job::heal::{Healed, Healing, heal};
 use crate::job::rdb_file::Extent;
 use crate::job::recovery::Recovery;
+use crate::job::repair_aof::{self, Set};
 use crate::persist::fs::{self, Access, File, FileReader, Fs, Kind, Stat, read_full_at};
 use crate::rdb::header::Header;
 use crate::rdb::skim::Checksum;
@@ -125,13 +125,54 @@ impl Damaged {
         if seen.kind != Kind::File {
             return Err(Error::refused(path, "it is no regular file"));
         }
-        let mut head = Vec::new();
-        let mut reader = FileReader::new(file.clone(), 0, ENOUGH as u64);
-        reader.read_to_end(&mut head).map_err(failed("read"))?;
-        if Compression::of(&head).is_some() {
+        let damaged = Damaged { path: path.to_owned(), file, seen };
+        if Compression::of(&damaged.head()?).is_some() {
             return Err(Error::refused(path, "it is compressed; unpack it first"));
         }
-        Ok(Damaged { path: path.to_owned(), file, seen })
+        Ok(damaged)
+    }
+
+    /// The RDB that is to be repaired, if what was taken for an AOF is one: by what its beginning says, by
+    /// its name where that is damaged, or because its checksum says so.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(
+        fs: &dyn Fs,
+        set: &Set,
+        plan: &repair_aof::plan::Plan,
+        options: &Options,
+    ) -> Result<Option<Damaged>> {
+        let (None, [(path, _)], [planned]) =
+            (&set.manifest, set.files.as_slice(), plan.parts.as_slice())
+        else {
+            return Ok(None);
+        };
+        let damaged = Damaged::open(fs, path)?;
+        let head = damaged.head()?;
+        let kind = FileKind::of(&head);
+        let is_sound = plan.has_nothing_to_do() && plan.left().next().is_none();
+        let is_rdb = match kind {
+            FileKind::Empty | FileKind::Aof | FileKind::Manifest => false,
+            _ if planned.part.is_rdb => true,
+            FileKind::Rdb if is_sound => false,
+            // A damaged mark can make an RDB look like a preamble.
+            FileKind::Rdb => damaged.heal(options)?.certain().is_some(),
+            FileKind::Unknown => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let may_be = guess(&head).is_some() && !name.contains(".aof");
+                may_be || damaged.heal(options)?.certain().is_some()
+            }
+        };
+        Ok(is_rdb.then_some(damaged))
+    }
+
+    fn head(&self) -> Result<Vec<u8>> {
+        let mut head = vec![0; guess::ENOUGH];
+        let len = read_full_at(&*self.file, &mut head, 0)
+            .map_err(|err| Error::io(&self.path, "read", err))?;
+        head.truncate(len);
+        Ok(head)
     }
 
     /// The file.
@@ -206,11 +247,7 @@ impl Damaged {
     }
 
     fn rebuild(&self, report: &Report, options: &Options) -> Result<Rebuild> {
-        let mut head = vec![0; guess::ENOUGH];
-        let len = read_full_at(&*self.file, &mut head, 0)
-            .map_err(|err| Error::io(&self.path, "read", err))?;
-        head.truncate(len);
-        let Some((header, is_header_new)) = guess(&head) else {
+        let Some((header, is_header_new)) = guess(&self.head()?) else {
             let why = "it does not begin as an RDB does, and nothing else says that it is one";
             return Err(Error::refused(&self.path, why));
         };
@@ -237,5 +274,5 @@ fn is_damage(finding: &&Finding) -> bool {
 /// Whether nothing but the end of the file is lost.
 fn is_tail(census: &Census, size: u64) -> bool {
     let at_end = matches!(census.gaps.as_slice(), [gap] if gap.span.end == size);
-    at_end && census.lost_count == 0
+    at_end && census.lost.is_empty()
 }
