@@ -104,8 +104,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
 
-    /// Repair in place: cut the damaged end off, and save it as NAME.tail-OFFSET. Nothing changes in a
-    /// file that is sound. For AOFs; see rdbtool-repair(1).
+    /// Repair in place, as rdbtool-repair(1) does: heal an RDB by its checksum, or cut a damaged end off.
+    /// What goes is saved beside the file. Nothing changes in a file that is sound.
     #[arg(long, conflicts_with_all = ["target", "databases", "verbose", "config", "appendonly"])]
     fix: bool,
 

@@ -37,14 +37,16 @@ impl RdbFile {
         RdbFile { chunks: Chunks::new(reader, 0, limits) }
     }
 
-    /// The records from somewhere in the middle of an RDB on.
+    /// The records from somewhere in the middle of a damaged RDB on, up to a hole.
     pub fn resume(
         reader: Box<dyn Read + Send>,
         offset: u64,
         start: Start,
         limits: Limits,
     ) -> RdbFile {
-        RdbFile { chunks: Chunks::resume(reader, offset, start, limits) }
+        let mut chunks = Chunks::resume(reader, offset, start, limits);
+        chunks.stop_at_nuls();
+        RdbFile { chunks }
     }
 
     /// How it ended, if the rest of the stream does not matter, and whether that was by its EOF record.

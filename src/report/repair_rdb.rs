@@ -189,14 +189,14 @@ fn one_healing(out: &mut dyn Write, healing: &Healing, screen: &Screen) -> io::R
     let place = place(&healing.place);
     screen.prose(out, 4, &format!("  {strong}change{strong:#} {change}, in {place}"))?;
     let chance = chance(healing.by_chance);
-    screen.prose(out, 4, &format!("    found by chance in {chance}"))
+    screen.prose(out, 4, &format!("    by chance, {chance} would have a change as short"))
 }
 
 /// `one of 12,345,678 files with other damage`.
 fn chance(by_chance: f64) -> String {
     // A small file's chance has more digits than anybody reads.
     match 1.0 / by_chance {
-        files if files >= 1e12 => "fewer than one of a million million files".to_owned(),
+        files if files >= 1e12 => "fewer than one of 10^12 files damaged otherwise".to_owned(),
         files if files >= 2.0 => format!("one of {} files damaged otherwise", count(files as u64)),
         _ => "nearly every file damaged otherwise".to_owned(),
     }

@@ -143,6 +143,7 @@ pub fn census(subject: &Subject<'_>, survey: Survey) -> Result<Census> {
         next_bad: None,
         sections: Vec::new(),
         marks: Vec::new(),
+        assumed: Vec::new(),
         out: Census { gaps, reaches_end, ..Census::EMPTY },
     };
     counting.next_bad = counting.bad.next();
@@ -196,6 +197,8 @@ struct Counting<'a> {
     next_bad: Option<Bad>,
     sections: Vec<Section>,
     marks: Vec<Mark>,
+    /// Databases whose number may have been lost: how many there were then, the number, the place.
+    assumed: Vec<(usize, u64, u64)>,
     out: Census,
 }
 
@@ -276,7 +279,7 @@ impl Counting<'_> {
         if state.is_open {
             // The number of its database may have been in the gap.
             state.is_open = false;
-            self.out.assumed.push((db, span.start));
+            self.assumed.push((self.sections.len(), db, span.start));
         }
         self.out.kept += 1;
         if state.run.is_suspect(span.start) {
@@ -300,7 +303,7 @@ impl Counting<'_> {
     fn guess_db(&mut self, offset: u64) {
         let db = self.sections.last().map_or(0, |section| section.db + 1);
         self.begin(db, None);
-        self.out.assumed.push((db, offset));
+        self.assumed.push((usize::MAX, db, offset));
     }
 
     fn begin(&mut self, db: u64, select: Option<Range<u64>>) {
@@ -339,12 +342,37 @@ impl Counting<'_> {
         }
         let stated: Option<u64> = self.sections.iter().map(|section| section.stated).sum();
         self.out.stated = stated.filter(|_| !self.sections.is_empty());
-        // One database that says it has as many keys or more: there was no other.
-        if self.sections.len() == 1 && self.out.stated.is_some_and(|n| n >= self.out.kept) {
-            self.out.assumed.clear();
-        }
+        // One that says it has as many keys or more: there was no other in between.
+        let is_full = |section: &Section| section.stated.is_some_and(|n| n >= section.keys);
+        let is_known =
+            |count: usize| count.checked_sub(1).and_then(|i| self.sections.get(i)).is_some_and(is_full);
+        self.out.assumed = self
+            .assumed
+            .iter()
+            .filter(|(count, ..)| !is_known(*count))
+            .map(|&(_, db, offset)| (db, offset))
+            .collect();
+        join(&mut self.out);
         self.out
     }
+}
+
+/// Records that are left out directly before a gap are the beginning of that.
+fn join(census: &mut Census) {
+    let lost = std::mem::take(&mut census.lost);
+    let mut gaps = census.gaps.iter_mut().rev().peekable();
+    // Backwards, so that several in a row join one after the other.
+    for lost in lost.into_iter().rev() {
+        while gaps.next_if(|gap| gap.span.start > lost.span.end).is_some() {}
+        match gaps.peek_mut() {
+            Some(gap) if gap.span.start == lost.span.end => {
+                gap.span.start = lost.span.start;
+                gap.why = lost.why;
+            }
+            _ => census.lost.push(lost),
+        }
+    }
+    census.lost.reverse();
 }
 
 /// Where counting is.

@@ -20,12 +20,15 @@ use crate::job::check;
 use crate::job::duplicates::{Duplicates, KeyHasher};
 use crate::job::pipeline::{self, Worker};
 use crate::job::rdb_file::RdbFile;
-use crate::persist::fs::{File, FileReader};
+use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::rdb::header::Header;
 use crate::rdb::reader::{Reader, describe_damaged};
 use crate::rdb::skim::{Chunk, Outcome, Start};
 use crate::rdb::walk::Walker;
 use crate::record::{Event, Record};
+
+/// Bytes of a damaged record in which its key's name is looked for.
+const NAME_MAX: usize = 4096;
 
 /// Records on either side of a gap that are suspect.
 const BESIDE: usize = 4;
@@ -108,6 +111,18 @@ impl Subject<'_> {
         RdbFile::resume(Box::new(source), span.start, start, self.options.limits)
     }
 
+    /// Adds the key of the record at an offset to a finding.
+    fn name(&self, offset: u64, mut why: Finding) -> Result<Finding> {
+        let mut record = vec![0; NAME_MAX];
+        let len = read_full_at(&**self.file, &mut record, offset).map_err(|e| self.failed(e))?;
+        let record = record.get(..len).unwrap_or_default();
+        if let Some((key, row)) = describe_damaged(record, self.header) {
+            let db = why.key.map_or(0, |key| key.db);
+            why.key = Some(KeyPlace { db, key, type_name: row.name, elements: None });
+        }
+        Ok(why)
+    }
+
     fn failed(&self, err: io::Error) -> Error {
         Error::io(self.path, "read", err)
     }
@@ -146,7 +161,8 @@ pub fn survey(subject: &Subject<'_>) -> Result<Survey> {
         };
         survey.settle(&ran, next.is_none());
         let from = survey.runs.last().map_or(pos, |run| run.span.end);
-        survey.gaps.push(Gap { span: from..next.unwrap_or(size), why: ran.why });
+        let why = if from < ran.end { subject.name(from, ran.why)? } else { ran.why };
+        survey.gaps.push(Gap { span: from..next.unwrap_or(size), why });
         match next {
             Some(next) => pos = next,
             None => return Ok(survey),
