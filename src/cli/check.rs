@@ -259,12 +259,7 @@ impl CheckArgs {
 }
 
 impl CheckArgs {
-    fn repair(
-        &self,
-        filtered: bool,
-        options: &Options,
-        log: &Log,
-    ) -> anyhow::Result<Exit> {
+    fn repair(&self, filtered: bool, options: &Options, log: &Log) -> anyhow::Result<Exit> {
         if filtered {
             let why = "a repair is of the whole file, and not of some of its keys";
             anyhow::bail!(Error::Usage(why.to_owned()));

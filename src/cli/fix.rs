@@ -14,8 +14,8 @@ use super::{Exit, fix_rdb, is_closed_pipe};
 use crate::error::Error;
 use crate::input::source::Input;
 use crate::job::check_aof;
-use crate::job::repair_aof::find::find;
 use crate::job::recovery::Recovery;
+use crate::job::repair_aof::find::find;
 use crate::job::repair_aof::plan::{Consent, Refusal};
 use crate::job::repair_aof::run::{Writing, run};
 use crate::job::repair_aof::{Options, Set, plan};
@@ -224,7 +224,8 @@ impl FixArgs {
                 continue;
             }
             if self.recovery() == Recovery::Salvage {
-                let why = "--recovery salvage is for RDBs; of an AOF this version cuts the damaged end";
+                let why =
+                    "--recovery salvage is for RDBs; of an AOF this version cuts the damaged end";
                 anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
             }
             if self.recovery() == Recovery::Strict && !plan.has_nothing_to_do() {

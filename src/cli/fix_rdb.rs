@@ -29,9 +29,7 @@ pub(super) fn repair(
     let outcome = match (fix.dry_run, plan.is_agreed()) {
         (_, false) => Outcome::Refused,
         (true, true) => Outcome::Planned,
-        (false, true) => {
-            Outcome::Done(run(&RealFs, damaged, &plan, &options, &writing(fix, out))?)
-        }
+        (false, true) => Outcome::Done(run(&RealFs, damaged, &plan, &options, &writing(fix, out))?),
     };
     let repair = RdbRepair { plan, outcome };
     let exit = match &repair.outcome {

@@ -225,8 +225,7 @@ mod tests {
     fn finds_by_chance_are_as_many_as_expected() {
         let (len, bits, trials) = (1 << 16, 42, 60);
         let mut random = fastrand::Rng::with_seed(3);
-        let found: usize =
-            (0..trials).map(|_| bursts(random.u64(..), len, bits, 1).len()).sum();
+        let found: usize = (0..trials).map(|_| bursts(random.u64(..), len, bits, 1).len()).sum();
         let want = expected(len, bits) * f64::from(trials);
         assert!((want - found as f64).abs() < 4.0 * want.sqrt(), "{found} of {want}");
     }

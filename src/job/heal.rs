@@ -175,8 +175,7 @@ fn is_sound(
     let reader = Box::new(Patched::new(file, span.clone(), patch));
     let input = Input::File(path.to_owned());
     let (report, _) = check_part(reader, &input, options, Extent::Whole)?;
-    let is_wrong =
-        |code: Code| code.severity() == Severity::Error || code == Code::TrailingBytes;
+    let is_wrong = |code: Code| code.severity() == Severity::Error || code == Code::TrailingBytes;
     let sound = !report.findings.iter().any(|finding| is_wrong(finding.code));
     Ok(sound && report.outcome.checksum == Checksum::Ok)
 }

@@ -262,12 +262,14 @@ fn one_rebuild(
     }
     for (db, offset) in census.assumed.iter().take(shown) {
         let at = facts::offset(*offset);
-        let text = format!("  keys from {at} on are taken for those of db {db}: a gap is before them");
+        let text =
+            format!("  keys from {at} on are taken for those of db {db}: a gap is before them");
         screen.prose(out, 4, &text)?;
     }
     suspects(out, &census.suspect, detail, screen)?;
     if !rebuild.is_as_written {
-        let text = "  nothing vouches for any value: the checksum is lost, or not that of these bytes";
+        let text =
+            "  nothing vouches for any value: the checksum is lost, or not that of these bytes";
         screen.prose(out, 4, text)?;
     }
     Ok(())
@@ -280,7 +282,8 @@ fn one_lost(out: &mut dyn Write, lost: &Lost, screen: &Screen) -> io::Result<()>
     let size = bytes(lost.span.end - lost.span.start);
     let why = &lost.why;
     let found = expected_found(&why.expected, &why.found);
-    let text = format!("  left out: {what}, {size} at {at}: {strong}{}{strong:#}: {found}", why.code);
+    let text =
+        format!("  left out: {what}, {size} at {at}: {strong}{}{strong:#}: {found}", why.code);
     screen.prose(out, 4, &text)
 }
 
@@ -290,9 +293,10 @@ fn one_gap(out: &mut dyn Write, gap: &Gap, screen: &Screen) -> io::Result<()> {
     let size = bytes(gap.span.end - gap.span.start);
     let why = &gap.why;
     let found = expected_found(&why.expected, &why.found);
-    let key = why.key.as_ref().map_or(String::new(), |key| {
-        format!(", with {} {}", key.type_name, quoted(&key.key))
-    });
+    let key = why
+        .key
+        .as_ref()
+        .map_or(String::new(), |key| format!(", with {} {}", key.type_name, quoted(&key.key)));
     let text = format!("  gap: {size} at {at}{key}: {strong}{}{strong:#}: {found}", why.code);
     screen.prose(out, 4, &text)
 }

@@ -17,16 +17,17 @@ pub fn heal_payload(payload: &[u8]) -> Option<Patch> {
         return None;
     }
     let len = payload.len() as u64;
-    let mut found = bursts(syndrome, len, longest(len, CERTAIN), 1).into_iter().filter_map(|burst| {
-        let at = usize::try_from(burst.offset).ok()?;
-        let xor = burst.bytes();
-        let old = payload.get(at..)?.get(..xor.len())?.to_vec();
-        let new = old.iter().zip(&xor).map(|(old, xor)| old ^ xor).collect();
-        let patch = Patch { offset: burst.offset, old, new };
-        let mut healed = payload.to_vec();
-        patch.put_into(&mut healed, 0);
-        is_sound(&healed).then_some(patch)
-    });
+    let mut found =
+        bursts(syndrome, len, longest(len, CERTAIN), 1).into_iter().filter_map(|burst| {
+            let at = usize::try_from(burst.offset).ok()?;
+            let xor = burst.bytes();
+            let old = payload.get(at..)?.get(..xor.len())?.to_vec();
+            let new = old.iter().zip(&xor).map(|(old, xor)| old ^ xor).collect();
+            let patch = Patch { offset: burst.offset, old, new };
+            let mut healed = payload.to_vec();
+            patch.put_into(&mut healed, 0);
+            is_sound(&healed).then_some(patch)
+        });
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }

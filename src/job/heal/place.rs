@@ -95,12 +95,7 @@ fn of_key(key: &KeyRecord<'_>, at: u64, patch: &Patch, limits: Limits) -> Place 
 }
 
 /// The first element that is not the same without the change.
-fn changed_element(
-    key: &KeyRecord<'_>,
-    at: u64,
-    patch: &Patch,
-    limits: Limits,
-) -> Option<Vec<u8>> {
+fn changed_element(key: &KeyRecord<'_>, at: u64, patch: &Patch, limits: Limits) -> Option<Vec<u8>> {
     if key.payload.len() > COMPARED_MAX {
         return None;
     }
@@ -125,9 +120,8 @@ struct Elements(Vec<(Vec<u8>, String)>);
 
 impl Visit for Elements {
     fn element(&mut self, element: Element<'_>) {
-        let text = |string: Str<'_>| {
-            string.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default()
-        };
+        let text =
+            |string: Str<'_>| string.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
         let name = match element {
             Element::Packed { .. } | Element::Unpacked | Element::StreamNode { .. } => return,
             Element::Text(_) | Element::Module { .. } => Vec::new(),

@@ -164,7 +164,8 @@ fn superfluous(runs: &[Run], again: HashMap<u64, Vec<u64>>) -> HashSet<u64> {
         let mut live: Vec<_> = others.into_iter().chain([first]).collect();
         live.retain(|offset| run_of(*offset).is_some());
         live.sort_unstable();
-        let is_sound = |offset: &&u64| run_of(**offset).is_some_and(|run| !run.is_suspect(**offset));
+        let is_sound =
+            |offset: &&u64| run_of(**offset).is_some_and(|run| !run.is_suspect(**offset));
         let keep = live.iter().find(is_sound).or(live.first()).copied();
         drop.extend(live.into_iter().filter(|offset| Some(*offset) != keep));
     }
@@ -344,8 +345,9 @@ impl Counting<'_> {
         self.out.stated = stated.filter(|_| !self.sections.is_empty());
         // One that says it has as many keys or more: there was no other in between.
         let is_full = |section: &Section| section.stated.is_some_and(|n| n >= section.keys);
-        let is_known =
-            |count: usize| count.checked_sub(1).and_then(|i| self.sections.get(i)).is_some_and(is_full);
+        let is_known = |count: usize| {
+            count.checked_sub(1).and_then(|i| self.sections.get(i)).is_some_and(is_full)
+        };
         self.out.assumed = self
             .assumed
             .iter()

@@ -31,9 +31,8 @@ pub fn guess(head: &[u8]) -> Option<(Header, bool)> {
     if let Some(release) = writer {
         return made_up(release);
     }
-    let alike = |dialect: &Dialect| {
-        head.iter().zip(dialect.magic()).filter(|(a, b)| a == b).count()
-    };
+    let alike =
+        |dialect: &Dialect| head.iter().zip(dialect.magic()).filter(|(a, b)| a == b).count();
     let dialect = [Dialect::Valkey, Dialect::Redis].into_iter().max_by_key(alike)?;
     if alike(&dialect) < ALIKE {
         return None;
@@ -67,7 +66,9 @@ mod tests {
 
     #[test]
     fn headers() {
-        let with = |magic: &[u8]| [magic, b"\xfa\x09redis-ver\x057.2.6\xfa\x0aredis-bits\xc0\x40"].concat();
+        let with = |magic: &[u8]| {
+            [magic, b"\xfa\x09redis-ver\x057.2.6\xfa\x0aredis-bits\xc0\x40"].concat()
+        };
         let guessed = |head: &[u8]| guess(head).map(|(header, new)| (header.bytes, new));
         assert_eq!(guessed(&with(b"REDIS0011")), Some((*b"REDIS0011", false)));
         assert_eq!(guessed(&with(b"\0\0\0\0\0\0\0\0\0")), Some((*b"REDIS0011", true)));

@@ -254,13 +254,8 @@ impl Damaged {
         let is_as_written = report.outcome.checksum == Checksum::Ok;
         // Of a file whose checksum is right, only what comes before its end matters.
         let size = if is_as_written { report.outcome.end } else { self.seen.size };
-        let subject = Subject {
-            file: &self.file,
-            path: &self.path,
-            size,
-            header,
-            options: &options.check,
-        };
+        let subject =
+            Subject { file: &self.file, path: &self.path, size, header, options: &options.check };
         let census = census(&subject, survey(&subject)?)?;
         Ok(Rebuild { header, is_header_new, census, is_as_written })
     }

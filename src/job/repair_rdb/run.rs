@@ -128,12 +128,7 @@ fn rebuilt(
 }
 
 /// Whether what was written is what was planned, and sound.
-fn verify(
-    reader: Box<dyn Read + Send>,
-    path: &Path,
-    plan: &Plan,
-    options: &Options,
-) -> Result<()> {
+fn verify(reader: Box<dyn Read + Send>, path: &Path, plan: &Plan, options: &Options) -> Result<()> {
     let input = Input::File(path.to_owned());
     let (report, _) = check_part(reader, &input, &options.check, Extent::Whole)?;
     let keys = match &plan.action {

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::resync::Resync;
+use crate::element::Ignore;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
-use crate::element::Ignore;
 use crate::job::check;
 use crate::job::duplicates::{Duplicates, KeyHasher};
 use crate::job::pipeline::{self, Worker};
