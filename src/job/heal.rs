@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::place::{Place, place};
-use super::check::{self, check_part};
+use super::check::{self, Report, check_part};
 use super::rdb_file::Extent;
 use crate::encoding::crc64::Crc64;
 use crate::encoding::syndrome::{Burst, bursts, expected, longest};
@@ -172,12 +172,26 @@ fn is_sound(
     patch: &Patch,
     options: &check::Options,
 ) -> Result<bool> {
-    let reader = Box::new(Patched::new(file, span.clone(), patch));
-    let input = Input::File(path.to_owned());
-    let (report, _) = check_part(reader, &input, options, Extent::Whole)?;
+    let report = check_once(Box::new(Patched::new(file, span.clone(), patch)), path, options)?;
     let is_wrong = |code: Code| code.severity() == Severity::Error || code == Code::TrailingBytes;
     let sound = !report.findings.iter().any(|finding| is_wrong(finding.code));
     Ok(sound && report.outcome.checksum == Checksum::Ok)
+}
+
+/// Checks an RDB that cannot be read a second time under its name, to name keys that come twice.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn check_once(
+    reader: Box<dyn Read + Send>,
+    path: &Path,
+    options: &check::Options,
+) -> Result<Report> {
+    match check_part(reader, &Input::Stdin, options, Extent::Whole) {
+        Ok((report, _)) => Ok(report),
+        Err(Error::Io { doing: "read", source, .. }) => Err(Error::io(path, "read", source)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Some bytes of a file, with a change made to them on the way.

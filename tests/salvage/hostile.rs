@@ -97,7 +97,9 @@ fn patterns_that_read_as_records() {
         noise.iter_mut().step_by(997).for_each(|byte| *byte = 0xee);
         let bytes = Rdb::redis(11).db(0).string("key", "text").raw(&noise).end_with(0);
         let plan = timed("a pattern", || plan(&bytes, Recovery::Salvage));
-        assert!(census(&plan).kept <= 5, "{pattern:?}: {}", census(&plan).kept);
+        // Each key once, and all of them marked.
+        let (kept, suspect) = (census(&plan).kept, census(&plan).suspect.count);
+        assert!(kept <= 64 && suspect + 1 >= kept, "{pattern:?}: {kept}, {suspect} suspect");
     }
 }
 

@@ -111,8 +111,8 @@ fn text(random: &mut fastrand::Rng, most: usize) -> String {
 /// An RDB of so many keys of all usual kinds in two databases, as a server would write it.
 pub(crate) fn sample(keys: u64, seed: u64) -> Rdb {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut rdb = Rdb::redis(11)
-        .aux("redis-ver", "7.2.6")
+    let mut rdb = Rdb::redis(10)
+        .aux("redis-ver", "7.0.15")
         .aux("redis-bits", "64")
         .aux("ctime", "1764201600")
         .aux("used-mem", "1234567")

@@ -9,10 +9,8 @@ use super::survey::{Subject, survey};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::{Compression, FileKind};
-use crate::input::source::Input;
-use crate::job::check::{self, Report, check_part};
-use crate::job::heal::{Healed, Healing, heal};
-use crate::job::rdb_file::Extent;
+use crate::job::check::{self, Report};
+use crate::job::heal::{Healed, Healing, check_once, heal};
 use crate::job::recovery::Recovery;
 use crate::job::repair_aof::{self, Set};
 use crate::persist::fs::{self, Access, File, FileReader, Fs, Kind, Stat, read_full_at};
@@ -190,8 +188,7 @@ impl Damaged {
 
     fn check(&self, options: &Options) -> Result<Report> {
         let reader = Box::new(FileReader::new(self.file.clone(), 0, self.seen.size));
-        let input = Input::File(self.path.clone());
-        check_part(reader, &input, &options.check, Extent::Whole).map(|(report, _)| report)
+        check_once(reader, &self.path, &options.check)
     }
 
     /// Plans.

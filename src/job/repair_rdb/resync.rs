@@ -145,6 +145,23 @@ impl<'a> Resync<'a> {
         Ok(None)
     }
 
+    /// Where an RDB ends that begins in some bytes and goes on behind them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn island_over(&mut self, bytes: Range<u64>) -> io::Result<Option<u64>> {
+        for at in bytes.clone() {
+            self.charge(1);
+            if self.budget == 0 {
+                break;
+            }
+            if let Some(end) = self.island(at)?.filter(|end| *end > bytes.end) {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
+    }
+
     /// A cheap look at the first byte.
     fn begins_well(&mut self, at: u64) -> io::Result<bool> {
         let rules = Rules { header: self.header, left: self.window.size - at };

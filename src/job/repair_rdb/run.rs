@@ -9,9 +9,8 @@ use super::census::Piece;
 use super::plan::{Action, Damaged, Options, Plan, Rebuild};
 use crate::error::{Error, Result};
 use crate::finding::Severity;
-use crate::input::source::Input;
-use crate::job::check::{Report, check_part};
-use crate::job::rdb_file::Extent;
+use crate::job::check::Report;
+use crate::job::heal::check_once;
 use crate::persist::folder::NewFolder;
 use crate::persist::fs::{File, Fs};
 use crate::persist::replace::{Replaced, Replacement};
@@ -129,8 +128,7 @@ fn rebuilt(
 
 /// Whether what was written is what was planned, and sound.
 fn verify(reader: Box<dyn Read + Send>, path: &Path, plan: &Plan, options: &Options) -> Result<()> {
-    let input = Input::File(path.to_owned());
-    let (report, _) = check_part(reader, &input, &options.check, Extent::Whole)?;
+    let report = check_once(reader, path, &options.check)?;
     let keys = match &plan.action {
         Action::Rebuild(rebuild) => rebuild.census.kept,
         _ => report.facts.keys().keys,

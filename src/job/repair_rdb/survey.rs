@@ -155,9 +155,19 @@ pub fn survey(subject: &Subject<'_>) -> Result<Survey> {
             start.db = ran.db;
         }
         let failed = |err| subject.failed(err);
-        let next = match survey.look_back(&ran, &mut resync, start.db).map_err(failed)? {
+        let first = ran.lasts.front().map_or(ran.end, |first| first.start + 1);
+        // Damage inside a value that is itself an RDB: nothing in that is a key of this one.
+        let within = resync.island_over(first..ran.end).map_err(failed)?;
+        let back = match within {
+            None => survey.look_back(&ran, &mut resync, start.db).map_err(failed)?,
+            Some(_) => None,
+        };
+        let next = match back {
             Some(next) => Some(next),
-            None => resync.find(ran.end + 1..size, start.db, None).map_err(failed)?,
+            None => {
+                let from = within.unwrap_or(ran.end + 1);
+                resync.find(from..size, start.db, None).map_err(failed)?
+            }
         };
         survey.settle(&ran, next.is_none());
         let from = survey.runs.last().map_or(pos, |run| run.span.end);
