@@ -123,14 +123,15 @@ impl FixArgs {
     }
 
     fn writing(&self, out: Option<&Path>) -> Writing {
-        let backup_at_ms = self.backup.then(|| Timestamp::now().as_millisecond());
+        let now_ms = Timestamp::now().as_millisecond();
+        let backup_at_ms = self.backup.then_some(now_ms);
         let how = target::Options {
             backup_at_ms,
             follow: self.follow,
             force: self.force,
             ..target::Options::default()
         };
-        Writing { out: out.map(Path::to_owned), how }
+        Writing { out: out.map(Path::to_owned), now_ms, how }
     }
 
     /// Repairs what each path stands for, in place or into `out`, and tells of it in `report`. What cannot
@@ -228,7 +229,7 @@ impl FixArgs {
                     "--recovery salvage is for RDBs; of an AOF this version cuts the damaged end";
                 anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
             }
-            if self.recovery() == Recovery::Strict && !plan.has_nothing_to_do() {
+            if self.recovery() == Recovery::Strict && plan.reason().is_some() {
                 plan.refusals.push(Refusal::Strict);
             }
             let outcome = match (self.dry_run, plan.is_agreed()) {

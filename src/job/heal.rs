@@ -13,6 +13,7 @@
 
 pub mod payload;
 pub mod place;
+pub mod preamble;
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -28,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::finding::{Code, Severity};
 use crate::input::source::Input;
 use crate::persist::fs::{File, FileReader, read_full_at};
+use crate::persist::overlay::Overlay;
 use crate::rdb::skim::Checksum;
 
 /// Changes as short to be expected by chance, at most, for one that is made unasked.
@@ -172,7 +174,8 @@ fn is_sound(
     patch: &Patch,
     options: &check::Options,
 ) -> Result<bool> {
-    let report = check_once(Box::new(Patched::new(file, span.clone(), patch)), path, options)?;
+    let reader = FileReader::new(patch.over(file), span.start, span.end);
+    let report = check_once(Box::new(reader), path, options)?;
     let is_wrong = |code: Code| code.severity() == Severity::Error || code == Code::TrailingBytes;
     let sound = !report.findings.iter().any(|finding| is_wrong(finding.code));
     Ok(sound && report.outcome.checksum == Checksum::Ok)
@@ -194,32 +197,12 @@ pub(super) fn check_once(
     }
 }
 
-/// Some bytes of a file, with a change made to them on the way.
-#[derive(Debug)]
-pub struct Patched {
-    inner: FileReader,
-    at: u64,
-    patch: Patch,
-}
-
-impl Patched {
-    /// Reads the bytes of a span.
-    pub fn new(file: &Arc<dyn File>, span: Range<u64>, patch: &Patch) -> Patched {
-        let inner = FileReader::new(file.clone(), span.start, span.end);
-        Patched { inner, at: span.start, patch: patch.clone() }
-    }
-}
-
-impl Read for Patched {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = self.inner.read(buf)?;
-        self.patch.put_into(buf.get_mut(..len).unwrap_or_default(), self.at);
-        self.at += len as u64;
-        Ok(len)
-    }
-}
-
 impl Patch {
+    /// A file with the change.
+    pub fn over(&self, file: &Arc<dyn File>) -> Arc<dyn File> {
+        Overlay::new(file.clone(), self.offset, self.new.clone())
+    }
+
     /// Makes the change in bytes that lie at `base`, as far as it is in them.
     pub fn put_into(&self, bytes: &mut [u8], base: u64) {
         for (offset, new) in (self.offset..).zip(&self.new) {

@@ -11,6 +11,7 @@
 pub mod census;
 pub mod guess;
 pub mod plan;
+pub mod prospect;
 pub mod resync;
 pub mod run;
 pub mod survey;

@@ -21,6 +21,7 @@ pub(crate) mod inspect_json;
 pub(crate) mod json;
 pub(crate) mod log;
 pub(crate) mod progress;
+pub(crate) mod prospect;
 pub(crate) mod redis_check_aof;
 pub(crate) mod redis_check_rdb;
 pub(crate) mod repair;

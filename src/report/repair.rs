@@ -14,6 +14,7 @@ use std::path::Path;
 use super::check::{Detail, findings};
 use super::escape::{path, quoted};
 use super::facts;
+use super::repair_rdb::one_healing;
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use super::time::moment_s;
@@ -200,7 +201,7 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
 
 fn kept(planned: &Planned) -> u64 {
     match &planned.fate {
-        Fate::Stays => planned.part.size(),
+        Fate::Stays | Fate::IsHealed => planned.part.size(),
         Fate::IsCut(cut) => cut.offset,
         Fate::IsDropped(..) => 0,
     }
@@ -215,7 +216,11 @@ fn one_part(
     let Planned { part, fate } = planned;
     let of =
         if part.role == Role::Whole { String::new() } else { format!("{}: ", path(&part.path)) };
+    if let Some(healing) = part.healing.as_ref().filter(|_| *fate != Fate::Stays) {
+        one_healing(out, &of, healing, screen)?;
+    }
     match fate {
+        Fate::IsHealed => Ok(()),
         Fate::Stays if part.role == Role::Whole || detail < Detail::Verbose => Ok(()),
         Fate::Stays => screen.prose(out, 4, &format!("  {of}stays as it is")),
         Fate::IsCut(CutAt { offset, reason, lost }) => {

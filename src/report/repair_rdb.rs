@@ -100,10 +100,10 @@ pub(crate) fn text(
             let at = facts::offset(*at);
             screen.prose(out, 4, &format!("  cut at {at}: what is behind the end of the RDB"))?;
         }
-        Action::Heal(healing) => one_healing(out, healing, screen)?,
+        Action::Heal(healing) => one_healing(out, "", healing, screen)?,
         Action::Rebuild(rebuild) => {
             for healing in &plan.healed.found {
-                one_healing(out, healing, screen)?;
+                one_healing(out, "", healing, screen)?;
             }
             one_rebuild(out, rebuild, detail, screen)?;
         }
@@ -183,11 +183,19 @@ pub(crate) fn summary(plan: &Plan, is_done: bool) -> String {
 }
 
 /// `change 0x3f21 (16161) from 4a to 4b, in the value of string "user:17" in db 0`.
-fn one_healing(out: &mut dyn Write, healing: &Healing, screen: &Screen) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn one_healing(
+    out: &mut dyn Write,
+    of: &str,
+    healing: &Healing,
+    screen: &Screen,
+) -> io::Result<()> {
     let strong = screen.strong;
     let change = change(&healing.patch);
     let place = place(&healing.place);
-    screen.prose(out, 4, &format!("  {strong}change{strong:#} {change}, in {place}"))?;
+    screen.prose(out, 4, &format!("  {of}{strong}change{strong:#} {change}, in {place}"))?;
     let chance = chance(healing.by_chance);
     screen.prose(out, 4, &format!("    by chance, {chance} would have a change as short"))
 }

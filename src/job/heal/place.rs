@@ -4,13 +4,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Patch, Patched};
+use super::Patch;
 use crate::element::{Element, Str, Visit};
 use crate::finding::KeyPlace;
 use crate::job::pipeline::Cutter;
 use crate::job::rdb_file::RdbFile;
 use crate::limits::Limits;
-use crate::persist::fs::File;
+use crate::persist::fs::{File, FileReader};
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
 use crate::rdb::walk::Walker;
@@ -40,7 +40,7 @@ pub fn place(
     patch: &Patch,
     limits: Limits,
 ) -> io::Result<Place> {
-    let reader = Box::new(Patched::new(file, span.clone(), patch));
+    let reader = Box::new(FileReader::new(patch.over(file), span.start, span.end));
     let at = patch.offset - span.start;
     let mut rdb = RdbFile::new(reader, limits);
     let mut used = None;

@@ -100,6 +100,15 @@ impl Plan {
     pub fn has_nothing_to_do(&self) -> bool {
         matches!(self.action, Action::Nothing)
     }
+
+    /// The policy under which it is carried out unasked.
+    pub fn needs(&self) -> Recovery {
+        match &self.action {
+            Action::Nothing | Action::Heal(_) | Action::CutBehind(_) => Recovery::Strict,
+            Action::Rebuild(rebuild) if is_tail(&rebuild.census, self.seen.size) => Recovery::Tail,
+            Action::Rebuild(_) => Recovery::Salvage,
+        }
+    }
 }
 
 /// An RDB that is to be repaired.
