@@ -147,6 +147,9 @@ fn what_is_had_back() {
             let mut damaged = whole.clone();
             (kind.damage)(&mut damaged, &mut random);
             let seen = judge(&truth, &damaged);
+            if seen.kept * 100 < KEYS * 97 {
+                println!("{} trial {trial}: {} of {KEYS} keys kept", kind.name, seen.kept);
+            }
             sum.kept += seen.kept;
             sum.phantoms += seen.phantoms;
             sum.unlabelled += seen.unlabelled;

@@ -262,8 +262,15 @@ impl Damaged {
         let size = if is_as_written { report.outcome.end } else { self.seen.size };
         let subject =
             Subject { file: &self.file, path: &self.path, size, header, options: &options.check };
-        let census = census(&subject, survey(&subject)?)?;
-        Ok(Rebuild { header, is_header_new, census, is_as_written })
+        let mut found = census(&subject, survey(&subject, false)?)?;
+        let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.kept);
+        if !is_as_written && is_missing(&found) {
+            let hunted = census(&subject, survey(&subject, true)?)?;
+            if hunted.kept > found.kept {
+                found = hunted;
+            }
+        }
+        Ok(Rebuild { header, is_header_new, census: found, is_as_written })
     }
 }
 

@@ -35,7 +35,11 @@ const CHAIN_BYTES: u64 = 32;
 const BUDGET: u64 = 32;
 
 /// Work that any file may cause, in bytes looked at.
-const BUDGET_MIN: u64 = 256 << 20;
+const BUDGET_MIN: u64 = 64 << 20;
+
+/// What a look at a record costs beside its bytes, and a deep one.
+const STEP: u64 = 32;
+const DEEP_STEP: u64 = 256;
 
 /// Steps of the coarse search.
 const COARSE: u64 = 4096;
@@ -257,9 +261,9 @@ impl<'a> Resync<'a> {
                     }
                     continue;
                 }
-                Step::Short | Step::Bad => (16, None),
-                Step::End => (16, Some((1, Kind::End))),
-                Step::Select(db, len) => (16, Some((len as u64, Kind::Select(db)))),
+                Step::Short | Step::Bad => (STEP, None),
+                Step::End => (STEP, Some((1, Kind::End))),
+                Step::Select(db, len) => (STEP, Some((len as u64, Kind::Select(db)))),
                 Step::Other(len) => (len as u64, Some((len as u64, Kind::Other))),
                 Step::Key { name, row, payload, len } => {
                     let value = bytes.get(payload.clone()).unwrap_or_default();
@@ -268,8 +272,8 @@ impl<'a> Resync<'a> {
                     }
                     let found = self.walker.findings.drain(..);
                     let bad = found.into_iter().any(|f| f.severity() == Severity::Error);
-                    let cost = if is_deep { 2 * len as u64 } else { 16 };
-                    (cost + 32, (!bad).then_some((len as u64, Kind::Key(name))))
+                    let cost = if is_deep { DEEP_STEP + 2 * len as u64 } else { STEP };
+                    (cost, (!bad).then_some((len as u64, Kind::Key(name))))
                 }
             };
             self.charge(cost);

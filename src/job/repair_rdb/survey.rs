@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
 use crate::job::check;
 use crate::job::duplicates::{Duplicates, KeyHasher};
-use crate::job::pipeline::{self, Worker};
+use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_file::RdbFile;
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::rdb::header::Header;
@@ -32,6 +32,12 @@ const NAME_MAX: usize = 4096;
 
 /// Records on either side of a gap that are suspect.
 const BESIDE: usize = 4;
+
+/// Gaps after which a file is given up: what is behind them is one more.
+const GAPS_MAX: usize = 10_000;
+
+/// Bad values that are too many to tell of.
+const BAD_MAX: usize = 1 << 20;
 
 /// Highest database number that is believed.
 const DB_MAX: u64 = 0xffff;
@@ -128,11 +134,12 @@ impl Subject<'_> {
     }
 }
 
-/// Looks at all of it.
+/// Looks at all of it. With `hunt` it also looks inside every record for others that it may have swallowed:
+/// for files that miss keys although they can be read.
 ///
 /// # Errors
-/// When the file cannot be read.
-pub fn survey(subject: &Subject<'_>) -> Result<Survey> {
+/// When the file cannot be read, or more than a million of its values are bad.
+pub fn survey(subject: &Subject<'_>, hunt: bool) -> Result<Survey> {
     let mut survey = Survey {
         runs: Vec::new(),
         gaps: Vec::new(),
@@ -147,6 +154,18 @@ pub fn survey(subject: &Subject<'_>) -> Result<Survey> {
     let mut pos = (Header::LEN as u64).min(size);
     loop {
         let ran = survey.run(subject, pos, start, hasher)?;
+        if survey.bad.len() > BAD_MAX {
+            let why = "more than a million of its values are bad, so it is not what a server wrote";
+            return Err(Error::refused(subject.path, why));
+        }
+        let failed = |err| subject.failed(err);
+        if hunt && let Some((from, next)) = survey.hunt(subject, &mut resync).map_err(failed)? {
+            let why = Finding::new(Code::RdbOpcode, from..next, "one record", "several");
+            survey.gaps.push(Gap { span: from..next, why: subject.name(from, why)? });
+            survey.settle_hunted();
+            pos = next;
+            continue;
+        }
         if ran.ended_at == Some(size) {
             survey.reaches_end = true;
             return Ok(survey);
@@ -154,7 +173,6 @@ pub fn survey(subject: &Subject<'_>) -> Result<Survey> {
         if ran.db <= DB_MAX {
             start.db = ran.db;
         }
-        let failed = |err| subject.failed(err);
         let first = ran.lasts.front().map_or(ran.end, |first| first.start + 1);
         // Damage inside a value that is itself an RDB: nothing in that is a key of this one.
         let within = resync.island_over(first..ran.end).map_err(failed)?;
@@ -164,6 +182,7 @@ pub fn survey(subject: &Subject<'_>) -> Result<Survey> {
         };
         let next = match back {
             Some(next) => Some(next),
+            None if survey.gaps.len() >= GAPS_MAX => None,
             None => {
                 let from = within.unwrap_or(ran.end + 1);
                 resync.find(from..size, start.db, None).map_err(failed)?
@@ -258,6 +277,45 @@ impl Survey {
         }
         self.bad.retain(|bad| bad.span.start < end);
         Ok(Some(found))
+    }
+
+    /// The first record of the last run that holds others, which go on where it does not; that run ends before
+    /// it then. A damaged length can swallow records and leave the rest in step again by chance.
+    fn hunt(
+        &mut self,
+        subject: &Subject<'_>,
+        resync: &mut Resync<'_>,
+    ) -> io::Result<Option<(u64, u64)>> {
+        let Some(run) = self.runs.last().cloned() else { return Ok(None) };
+        let mut rdb = subject.records(run.span.clone(), run.start);
+        let mut used = None;
+        while let Some(chunk) = rdb.cut(used.take())? {
+            let mut start = chunk.offset;
+            for end in &chunk.ends {
+                let record = start..chunk.offset + *end as u64;
+                start = record.end;
+                let found =
+                    resync.find(record.start + 1..record.end, run.start.db, Some(record.end))?;
+                if let Some(found) = found {
+                    self.bad.retain(|bad| bad.span.start < record.start);
+                    if let Some(run) = self.runs.last_mut() {
+                        run.span.end = record.start;
+                    }
+                    return Ok(Some((record.start, found)));
+                }
+            }
+            used = Some(chunk);
+        }
+        Ok(None)
+    }
+
+    /// What of a run is suspect that ends where others were swallowed: nothing of the first one, since what is
+    /// wrong is that record's own.
+    fn settle_hunted(&mut self) {
+        let is_first = self.runs.len() == 1;
+        if let Some(run) = self.runs.last_mut().filter(|_| !is_first) {
+            run.sound_from = run.span.end;
+        }
     }
 
     /// What of the last run is suspect, now that a gap follows it: its last records, and all of one that

@@ -18,6 +18,9 @@ const EXPIRES_MS: Range<i64> = 978_307_200_000..10_000_000_000_000;
 /// NULs in a row that are too many for a string.
 const NULS: usize = 16;
 
+/// Attributes before a key: there are four kinds.
+const ATTRIBUTES_MAX: usize = 8;
+
 /// Bytes of a record that a chain may step over.
 const LEN_MAX: u64 = 64 << 20;
 
@@ -79,7 +82,7 @@ impl Rules {
 /// Reads what is at the start of `i`.
 pub fn step(i: &[u8], rules: &Rules) -> Step {
     let mut at = i;
-    loop {
+    for _ in 0..ATTRIBUTES_MAX {
         let Some((&code, rest)) = at.split_first() else { return Step::Short };
         let used = i.len() - rest.len();
         match rules.op(code) {
@@ -97,6 +100,7 @@ pub fn step(i: &[u8], rules: &Rules) -> Step {
             Some(Op::Opcode(op)) => return opcode(i, rest, op, rules),
         }
     }
+    Step::Bad
 }
 
 /// What a parser's failure means: the bytes at hand may only be too few.
