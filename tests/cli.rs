@@ -227,6 +227,8 @@ fn facts(ran: &Ran) -> Vec<Value> {
         let object = file.as_object_mut().unwrap();
         object.remove("file").unwrap();
         object.remove("compression").unwrap();
+        // Only a file that can be read again is asked what a repair could do.
+        object.remove("repair");
     }
     files
 }

@@ -266,7 +266,8 @@ impl Damaged {
         let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.kept);
         if !is_as_written && is_missing(&found) {
             let hunted = census(&subject, survey(&subject, true)?)?;
-            if hunted.kept > found.kept {
+            let is_possible = hunted.stated.is_none_or(|stated| hunted.kept <= stated);
+            if hunted.kept > found.kept && is_possible {
                 found = hunted;
             }
         }

@@ -89,13 +89,29 @@ impl Window<'_> {
     }
 }
 
-/// Where a chain led.
-enum Chain {
-    /// Records, or the end of the file.
-    Sound,
-    /// Nowhere.
-    Broken,
+/// How far a chain must lead, beside being long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Nowhere in particular.
+    Any,
+    /// Beyond this offset, and no record may begin there.
+    Over(u64),
+    /// To this offset or beyond it.
+    To(u64),
 }
+
+impl Goal {
+    fn is_reached(self, at: u64) -> bool {
+        match self {
+            Goal::Any => true,
+            Goal::Over(offset) => at > offset,
+            Goal::To(offset) => at >= offset,
+        }
+    }
+}
+
+/// Bytes of the smallest record in which others are looked for.
+const HOLDS_OTHERS: u64 = 64;
 
 impl<'a> Resync<'a> {
     /// A search in a file of so many bytes.
@@ -111,32 +127,29 @@ impl<'a> Resync<'a> {
         }
     }
 
-    /// The first record in a gap. With `beyond`, one whose chain steps over that offset without a record
-    /// beginning there.
+    /// The first record in a gap from which a chain leads to the goal.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn find(
-        &mut self,
-        gap: Range<u64>,
-        db: u64,
-        beyond: Option<u64>,
-    ) -> io::Result<Option<u64>> {
+    pub fn find(&mut self, gap: Range<u64>, db: u64, goal: Goal) -> io::Result<Option<u64>> {
         let mut at = gap.start;
         self.failed.clear();
         while at < gap.end {
             self.charge(1);
-            if beyond.is_none()
+            if goal == Goal::Any
                 && let Some(end) = self.island(at)?
             {
                 at = end;
                 continue;
             }
             if self.begins_well(at)? && !self.failed.contains(&at) {
-                if let Chain::Sound = self.chain(at, db, beyond)? {
-                    return Ok(Some(at));
+                if let Some(starts) = self.chain(at, db, goal)? {
+                    return match goal {
+                        Goal::Any => self.inmost(at, db, &starts).map(Some),
+                        _ => Ok(Some(at)),
+                    };
                 }
-                if self.budget == 0 && (self.is_coarse || beyond.is_some()) {
+                if self.budget == 0 && (self.is_coarse || goal != Goal::Any) {
                     return Ok(None);
                 }
                 if self.budget == 0 {
@@ -147,6 +160,19 @@ impl<'a> Resync<'a> {
             at += if self.is_coarse { COARSE } else { 1 };
         }
         Ok(None)
+    }
+
+    /// Among the records of a chain may be one that is none, and holds the true ones: then they lead to where
+    /// it ends as well, and are more.
+    fn inmost(&mut self, at: u64, db: u64, starts: &[u64]) -> io::Result<u64> {
+        for (start, end) in starts.iter().zip(starts.iter().skip(1)) {
+            if end - start >= HOLDS_OTHERS
+                && let Some(inner) = self.find(start + 1..*end, db, Goal::To(*end))?
+            {
+                return Ok(inner);
+            }
+        }
+        Ok(at)
     }
 
     /// Where an RDB ends that begins in some bytes and goes on behind them.
@@ -194,18 +220,18 @@ impl<'a> Resync<'a> {
         self.budget = self.budget.saturating_sub(bytes);
     }
 
-    /// Follows the records from a place on.
-    fn chain(&mut self, first: u64, db: u64, beyond: Option<u64>) -> io::Result<Chain> {
+    /// Follows the records from a place on: where they begin, and the last one ends.
+    fn chain(&mut self, first: u64, db: u64, goal: Goal) -> io::Result<Option<Vec<u64>>> {
         let (mut at, mut db) = (first, db);
         let mut keys: Vec<Vec<u8>> = Vec::new();
         let mut passed = Vec::new();
         let mut after_select = false;
         let sound = loop {
             let enough = keys.len() >= CHAIN && at - first >= CHAIN_BYTES;
-            if enough && beyond.is_none_or(|beyond| at > beyond) {
+            if enough && goal.is_reached(at) {
                 break true;
             }
-            if self.failed.contains(&at) || beyond == Some(at) || self.budget == 0 {
+            if self.failed.contains(&at) || goal == Goal::Over(at) || self.budget == 0 {
                 break false;
             }
             passed.push(at);
@@ -235,13 +261,14 @@ impl<'a> Resync<'a> {
             at += len;
         };
         if sound {
-            return Ok(Chain::Sound);
+            passed.push(at);
+            return Ok(Some(passed));
         }
         if self.failed.len() < FAILED_MAX {
             // A chain that joins one of these ends as this one did. Its own first key may be another.
             self.failed.extend(passed.into_iter().skip(1));
         }
-        Ok(Chain::Broken)
+        Ok(None)
     }
 
     /// The record at an offset: its length, and what matters of it.

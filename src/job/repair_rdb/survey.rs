@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::resync::Resync;
+use super::resync::{Goal, Resync};
 use crate::element::Ignore;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
@@ -185,7 +185,7 @@ pub fn survey(subject: &Subject<'_>, hunt: bool) -> Result<Survey> {
             None if survey.gaps.len() >= GAPS_MAX => None,
             None => {
                 let from = within.unwrap_or(ran.end + 1);
-                resync.find(from..size, start.db, None).map_err(failed)?
+                resync.find(from..size, start.db, Goal::Any).map_err(failed)?
             }
         };
         survey.settle(&ran, next.is_none());
@@ -268,7 +268,7 @@ impl Survey {
         db: u64,
     ) -> io::Result<Option<u64>> {
         let Some(first) = ran.lasts.front() else { return Ok(None) };
-        let found = resync.find(first.start + 1..ran.end, db, Some(ran.end))?;
+        let found = resync.find(first.start + 1..ran.end, db, Goal::Over(ran.end))?;
         let Some(found) = found else { return Ok(None) };
         let swallower = ran.lasts.iter().find(|record| record.contains(&found));
         let end = swallower.map_or(found, |record| record.start);
@@ -294,8 +294,11 @@ impl Survey {
             for end in &chunk.ends {
                 let record = start..chunk.offset + *end as u64;
                 start = record.end;
-                let found =
-                    resync.find(record.start + 1..record.end, run.start.db, Some(record.end))?;
+                let found = resync.find(
+                    record.start + 1..record.end,
+                    run.start.db,
+                    Goal::To(record.end),
+                )?;
                 if let Some(found) = found {
                     self.bad.retain(|bad| bad.span.start < record.start);
                     if let Some(run) = self.runs.last_mut() {
