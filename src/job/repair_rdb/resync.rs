@@ -96,22 +96,23 @@ pub enum Goal {
     Any,
     /// Beyond this offset, and no record may begin there.
     Over(u64),
-    /// To this offset or beyond it.
+    /// To this offset or beyond it, with [`MANY`] keys, none of them large: what is looked for inside a record.
     To(u64),
 }
 
 impl Goal {
-    fn is_reached(self, at: u64) -> bool {
+    fn is_reached(self, at: u64, keys: usize) -> bool {
         match self {
             Goal::Any => true,
             Goal::Over(offset) => at > offset,
-            Goal::To(offset) => at >= offset,
+            Goal::To(offset) => at >= offset && keys >= MANY,
         }
     }
 }
 
-/// Bytes of the smallest record in which others are looked for.
-const HOLDS_OTHERS: u64 = 64;
+/// Bytes of the smallest record in which others are looked for, and how many of these there must be.
+pub const LARGE: u64 = 2048;
+const MANY: usize = 12;
 
 impl<'a> Resync<'a> {
     /// A search in a file of so many bytes.
@@ -166,7 +167,7 @@ impl<'a> Resync<'a> {
     /// it ends as well, and are more.
     fn inmost(&mut self, at: u64, db: u64, starts: &[u64]) -> io::Result<u64> {
         for (start, end) in starts.iter().zip(starts.iter().skip(1)) {
-            if end - start >= HOLDS_OTHERS
+            if end - start >= LARGE
                 && let Some(inner) = self.find(start + 1..*end, db, Goal::To(*end))?
             {
                 return Ok(inner);
@@ -225,10 +226,11 @@ impl<'a> Resync<'a> {
         let (mut at, mut db) = (first, db);
         let mut keys: Vec<Vec<u8>> = Vec::new();
         let mut passed = Vec::new();
+        let mut count = 0;
         let mut after_select = false;
         let sound = loop {
             let enough = keys.len() >= CHAIN && at - first >= CHAIN_BYTES;
-            if enough && goal.is_reached(at) {
+            if enough && goal.is_reached(at, count) {
                 break true;
             }
             if self.failed.contains(&at) || goal == Goal::Over(at) || self.budget == 0 {
@@ -246,6 +248,10 @@ impl<'a> Resync<'a> {
                     if is_deep {
                         keys.push(name);
                     }
+                    if matches!(goal, Goal::To(_)) && count < MANY && len >= LARGE {
+                        break false;
+                    }
+                    count += 1;
                     after_select = false;
                 }
                 Kind::Select(next) => {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::resync::{Goal, Resync};
+use super::resync::{Goal, LARGE, Resync};
 use crate::element::Ignore;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
@@ -288,12 +288,17 @@ impl Survey {
     ) -> io::Result<Option<(u64, u64)>> {
         let Some(run) = self.runs.last().cloned() else { return Ok(None) };
         let mut rdb = subject.records(run.span.clone(), run.start);
-        let mut used = None;
+        let (mut used, mut lasts) = (None, VecDeque::new());
         while let Some(chunk) = rdb.cut(used.take())? {
             let mut start = chunk.offset;
             for end in &chunk.ends {
                 let record = start..chunk.offset + *end as u64;
                 start = record.end;
+                lasts.push_back(record.start);
+                lasts.drain(..lasts.len().saturating_sub(BESIDE + 1));
+                if record.end - record.start < LARGE {
+                    continue;
+                }
                 let found = resync.find(
                     record.start + 1..record.end,
                     run.start.db,
@@ -303,6 +308,7 @@ impl Survey {
                     self.bad.retain(|bad| bad.span.start < record.start);
                     if let Some(run) = self.runs.last_mut() {
                         run.span.end = record.start;
+                        run.sound_to = lasts.front().copied().unwrap_or(record.start);
                     }
                     return Ok(Some((record.start, found)));
                 }
@@ -312,8 +318,7 @@ impl Survey {
         Ok(None)
     }
 
-    /// What of a run is suspect that ends where others were swallowed: nothing of the first one, since what is
-    /// wrong is that record's own.
+    /// All of a run is suspect that ends where others were swallowed and begins behind a gap.
     fn settle_hunted(&mut self) {
         let is_first = self.runs.len() == 1;
         if let Some(run) = self.runs.last_mut().filter(|_| !is_first) {
