@@ -149,8 +149,7 @@ fn the_rdb_of_an_aof_is_healed_in_place() {
     let manifest = path.join("appendonly.aof.manifest");
     assert_eq!(run(&["check"], &manifest).code, Some(0), "{}", run(&["check"], &manifest).stdout);
     let (_dir, path) = copy_of("aof/redis-4.0.14-preamble");
-    let path = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
-    let path = path.filter(|path| path.extension().is_some_and(|e| e == "aof")).next().unwrap();
+    let path = path.join("appendonly.aof");
     let whole = fs::read(&path).unwrap();
     for at in [10, 40, 100] {
         let mut damaged = whole.clone();

@@ -16,7 +16,7 @@ pub struct Overlay {
 
 impl Overlay {
     /// The file with these bytes from an offset on.
-    pub fn new(file: Arc<dyn File>, offset: u64, bytes: Vec<u8>) -> Arc<dyn File> {
+    pub fn over(file: Arc<dyn File>, offset: u64, bytes: Vec<u8>) -> Arc<dyn File> {
         Arc::new(Overlay { file, offset, bytes })
     }
 }

@@ -50,11 +50,8 @@ impl RdbRepair {
 
     /// Whether there is something to look at: anything but a file that is sound, or whole again.
     pub(crate) fn is_worth_a_look(&self) -> bool {
-        match (&self.outcome, &self.plan.action) {
-            (_, Action::Nothing) => false,
-            (Outcome::Done(_), Action::Heal(_)) => false,
-            _ => true,
-        }
+        let ended = (&self.outcome, &self.plan.action);
+        !matches!(ended, (_, Action::Nothing) | (Outcome::Done(_), Action::Heal(_)))
     }
 }
 
