@@ -66,9 +66,10 @@ pub fn order(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
     (a.0 + 0.0).total_cmp(&(b.0 + 0.0)).then_with(|| a.1.cmp(b.1))
 }
 
-/// A score as a listpack holds it: an integer if it is one (−0 becomes 0), else its text.
-fn score_entry(score: f64, text: &mut Vec<u8>) -> Entry<'_> {
-    if let Some(whole) = whole(score) {
+/// A score as a listpack holds it: an integer if it is one (and then −0 becomes 0), else its text.
+fn score_entry<'a>(score: f64, limits: &PackedLimits, text: &'a mut Vec<u8>) -> Entry<'a> {
+    let keeps_sign = limits.zset_minus_zero && score == 0.0 && score.is_sign_negative();
+    if let Some(whole) = whole(score).filter(|_| !keeps_sign) {
         return Entry::Int(whole);
     }
     text.clear();
@@ -183,10 +184,10 @@ impl Zset {
             Some(_) if old == Some(score) => {}
             Some(pos) => {
                 packed.remove(pos, 2);
-                insert_packed(packed, member, score);
+                insert_packed(packed, member, score, limits);
             }
             None if packed.len() / 2 < limits.zset_entries && member.len() <= limits.zset_value => {
-                insert_packed(packed, member, score);
+                insert_packed(packed, member, score, limits);
             }
             None => {
                 self.unfold();
@@ -236,7 +237,7 @@ impl Zset {
         for (member, score) in self.ordered() {
             let mut digits = [0; MAX_I64_TEXT];
             let member = Entry::from_text(member.text(&mut digits));
-            packed.insert(packed.end(), &[member, score_entry(score, &mut text)]);
+            packed.insert(packed.end(), &[member, score_entry(score, limits, &mut text)]);
         }
         self.0 = Repr::Packed(packed);
     }
@@ -296,7 +297,7 @@ impl Table {
 }
 
 /// Puts a new member in its place.
-fn insert_packed(packed: &mut Packed, member: &[u8], score: f64) {
+fn insert_packed(packed: &mut Packed, member: &[u8], score: f64, limits: &PackedLimits) {
     let mut digits = [0; MAX_I64_TEXT];
     let behind = packed.groups::<2>().find(|(_, [other, other_score])| {
         let other = (entry_score(*other_score), other.text(&mut digits));
@@ -304,7 +305,7 @@ fn insert_packed(packed: &mut Packed, member: &[u8], score: f64) {
     });
     let pos = behind.map_or(packed.end(), |(pos, _)| pos);
     let mut text = Vec::new();
-    packed.insert(pos, &[Entry::from_text(member), score_entry(score, &mut text)]);
+    packed.insert(pos, &[Entry::from_text(member), score_entry(score, limits, &mut text)]);
 }
 
 impl Default for Zset {
