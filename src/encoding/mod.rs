@@ -8,6 +8,7 @@ pub mod lzf;
 pub mod number;
 pub mod resp;
 pub mod slot;
+pub mod syndrome;
 pub mod ziplist;
 pub mod zipmap;
 
