@@ -98,4 +98,5 @@ pub mod rdb;
 pub mod record;
 pub mod repeats;
 mod report;
+pub mod text;
 pub mod value;
