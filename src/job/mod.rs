@@ -13,6 +13,7 @@ pub mod filter;
 pub mod follow;
 pub mod inspect;
 pub mod inspect_aof;
+pub mod lines_file;
 pub mod load;
 pub mod log;
 pub mod look;

@@ -15,7 +15,6 @@ use super::string::number;
 use super::{Form, Head};
 use crate::element::{Cell, Element, Str, Visit};
 use crate::encoding::number::write_i64;
-use crate::rdb::types::DataType;
 
 /// The first line.
 pub const HEADER: &[u8] = b"db,type,key,encoding,elements,largest,size,expire_at,idle_s,freq\r\n";

@@ -9,6 +9,7 @@ pub mod beside;
 pub mod csv;
 pub mod json;
 pub mod lines;
+pub mod read;
 pub mod string;
 
 use crate::element::Visit;
