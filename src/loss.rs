@@ -26,7 +26,8 @@ macro_rules! losses {
 
 losses! {
     Type "type" "The server has no such data type (streams before Redis 5.0, modules before 4.0, arrays and vector sets but in the newest Redis): the key is left out."
-    VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, and the key is left out."
+    VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, or the projection that made its vectors; the key is left out."
+    VectorLength "vector-length" "The lengths of vectors of a set that lay in an RDB and was changed since, which only VEMB shows: they are 1 then."
     FieldTtl "field-ttl" "Expire times of hash fields, which Redis has since 7.4 and Valkey since 9.0: the fields stay for ever."
     StreamCounters "stream-counters" "A stream's count of entries ever added, its highest deleted id, or what its groups have read, which came with Redis 7.0."
     ConsumerActive "consumer-active" "When consumers were last active, which came with 7.2."
@@ -42,6 +43,19 @@ losses! {
     ModuleAux "module-aux" "Data that a module keeps beside the keys, which came with Redis 5.0."
     SlotImport "slot-import" "A slot import in progress, which only Valkey 9.0 and later write."
     Opaque "opaque" "A record of a release that is not at hand: it is left out."
+}
+
+impl Loss {
+    /// Whether a key that has it is left out as a whole.
+    pub fn is_of_whole_keys(self) -> bool {
+        matches!(self, Loss::Type | Loss::VectorGraph)
+    }
+
+    /// Whether the server itself loses it whenever it rewrites its AOF as commands: nothing that an
+    /// operator would be asked about. It is told, and holds nothing up.
+    pub fn is_usual_in_commands(self) -> bool {
+        matches!(self, Loss::ConsumerTimes | Loss::Access)
+    }
 }
 
 impl std::fmt::Display for Loss {

@@ -65,6 +65,11 @@ impl Filter {
             && ttl.is_none()
     }
 
+    /// Whether it asks how large a key is.
+    pub fn looks_at_sizes(&self) -> bool {
+        self.min_size.is_some() || self.max_size.is_some()
+    }
+
     /// Whether a key passes, at the given time.
     pub fn takes(&self, subject: Subject<'_>, now_ms: i64) -> bool {
         let any = |globs: &[Vec<u8>]| globs.iter().any(|glob| glob::matches(glob, subject.key));

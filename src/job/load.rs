@@ -361,7 +361,7 @@ impl Visit for Build {
                 };
                 self.kind = Kind::VectorSet(Box::new(VectorSet::new(shape)));
             }
-            Element::Vector { element, attributes, vector } => {
+            Element::Vector { element, attributes, vector, .. } => {
                 self.vector(element, attributes, vector);
             }
             _ => {}

@@ -15,17 +15,20 @@ use super::escape::{path, quoted};
 use super::facts::{File, expected_found, offset};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
-use crate::job::convert::Report;
+use crate::job::convert::{Report, What};
 use crate::loss::Loss;
 use crate::rdb::target::Target;
 
 /// Keys shown for a loss.
 const SHOWN: usize = 5;
 
-/// A conversion of one file.
+/// Inputs named before the others are only counted.
+const NAMED: usize = 3;
+
+/// A conversion.
 #[derive(Debug)]
 pub(crate) struct Conversion<'a> {
-    /// The source.
+    /// The source, of several the first.
     pub(crate) file: File<'a>,
     /// The new file.
     pub(crate) to: &'a Path,
@@ -58,14 +61,14 @@ pub(crate) fn text(
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
-    let Conversion { file, to, target, report, .. } = conversion;
+    let Conversion { to, target, report, .. } = conversion;
     let word = conversion.word().to_ascii_uppercase();
     let style = if conversion.written { screen.strong } else { screen.error };
     let (name, version) = (target.release.name, target.version);
     write!(
         out,
         "{} -> {}: {style}{word}{style:#} for {name} (RDB {version})",
-        path(file.path),
+        inputs(conversion),
         path(to)
     )?;
     writeln!(out, "{}", summary(conversion))?;
@@ -77,7 +80,7 @@ pub(crate) fn text(
     for (loss, count) in &report.losses {
         lost(out, *loss, *count, conversion, detail, screen)?;
     }
-    if !conversion.written && report.damage.is_empty() {
+    if !conversion.written && report.damage.is_empty() && report.has_losses() {
         writeln!(out, "  with --lossy it is written without that")?;
     }
     if detail > Detail::Normal && !report.aux_left_out.is_empty() {
@@ -88,12 +91,31 @@ pub(crate) fn text(
     Ok(())
 }
 
+/// The names of the inputs.
+fn inputs(conversion: &Conversion<'_>) -> String {
+    let read = &conversion.report.read;
+    let named = read.iter().take(NAMED).map(|read| path(&read.path).to_string());
+    let mut names = named.collect::<Vec<_>>().join(", ");
+    if read.len() > NAMED {
+        names.push_str(&format!(" and {} more", read.len() - NAMED));
+    }
+    names
+}
+
 fn summary(conversion: &Conversion<'_>) -> String {
     let report = conversion.report;
     let counts = report.counts;
     let mut parts = Vec::new();
+    for read in &report.read {
+        let What::Log { applied, failed, .. } = read.what else { continue };
+        let mut text = format!("{} replayed", counted(applied + failed, "command"));
+        if failed > 0 {
+            text.push_str(&format!(", {} of them in vain", count(failed)));
+        }
+        parts.push(text);
+    }
     if conversion.written {
-        let keys = counted(counts.keys, "key");
+        let keys = counted(counts.written(), "key");
         let databases = counted(report.databases.len() as u64, "database");
         parts.push(format!("{keys} in {databases}, {}", bytes(report.size)));
     }
@@ -101,6 +123,7 @@ fn summary(conversion: &Conversion<'_>) -> String {
         (counts.encoded, "encoded anew"),
         (counts.expired, "expired and left out"),
         (counts.filtered, "not selected"),
+        (counts.twice, "in another input and left out"),
         (counts.lost, "lost"),
     ];
     let more = more.into_iter().filter(|(n, _)| *n > 0);
@@ -121,7 +144,11 @@ fn lost(
 ) -> io::Result<()> {
     let style = screen.note;
     let places = counted(total, "place");
-    write!(out, "  {style}{loss}{style:#}, {places}: ")?;
+    let usual = match conversion.report.usual.contains(&loss) {
+        true => ", as when a server rewrites its AOF",
+        false => "",
+    };
+    write!(out, "  {style}{loss}{style:#}, {places}{usual}: ")?;
     screen.prose(out, 4, loss.about())?;
     let shown = match detail {
         Detail::Quiet => 0,

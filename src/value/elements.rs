@@ -176,6 +176,7 @@ fn vectors(set: &VectorSet, visit: &mut dyn Visit) {
             element: Str::Raw(element.name()),
             attributes: element.attributes().map(Str::Raw),
             vector: Str::Raw(element.stored()),
+            given: element.given(),
         });
     }
     // Without it the graph is not known: see the head of the type's file.

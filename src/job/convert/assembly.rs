@@ -34,6 +34,8 @@ pub(super) struct Assembly<'s> {
     /// RESIZEDB records to be filled in: offset, keys, expires.
     counts: Vec<(u64, u64, u64)>,
     pending: Vec<u8>,
+    /// Commands behind an RDB.
+    behind: Vec<Piece>,
 }
 
 /// A run of keys of one database.
@@ -48,17 +50,30 @@ struct Section {
 impl<'s> Assembly<'s> {
     /// Nothing yet.
     pub(super) fn new(sink: &'s mut dyn Sink, form: Form, target: Target) -> Assembly<'s> {
-        let (databases, counts, pending) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Assembly { sink, form, target, len: 0, crc: 0, section: None, databases, counts, pending }
+        Assembly {
+            sink,
+            form,
+            target,
+            len: 0,
+            crc: 0,
+            section: None,
+            databases: BTreeSet::new(),
+            counts: Vec::new(),
+            pending: Vec::new(),
+            behind: Vec::new(),
+        }
     }
 
     /// Begins the file.
     pub(super) fn begin(&mut self) {
-        if self.form == Form::Commands {
+        if self.form.is_commands() {
             return;
         }
         let mut strings = Strings::new(false);
         writer::begin(self.target, &mut strings, &mut self.pending);
+        if self.form == Form::Preamble {
+            writer::mark_preamble(self.target, &mut strings, &mut self.pending);
+        }
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -93,12 +108,15 @@ impl<'s> Assembly<'s> {
         Ok(())
     }
 
+    /// Keeps commands for the end.
+    pub(super) fn behind(&mut self, pieces: Vec<Piece>) {
+        self.behind.extend(pieces);
+    }
+
     fn open_section(&mut self, db: u64) {
         self.databases.insert(db);
-        if self.form == Form::Commands {
-            let number = db.to_string();
-            let args: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
-            write_command(args.into_iter(), &mut self.pending);
+        if self.form.is_commands() {
+            select(db, &mut self.pending);
             self.section = Some(Section { db, offset: 0, keys: 0, expires: 0 });
             return;
         }
@@ -116,7 +134,7 @@ impl<'s> Assembly<'s> {
 
     /// Ends the file; its size, and the databases in it.
     pub(super) fn end(mut self) -> io::Result<(u64, BTreeSet<u64>)> {
-        if self.form == Form::Commands {
+        if self.form.is_commands() {
             self.flush()?;
             return Ok((self.len, self.databases));
         }
@@ -136,6 +154,23 @@ impl<'s> Assembly<'s> {
             let crc = self.crc;
             self.put(&crc.to_le_bytes())?;
         }
+        let mut selected = None;
+        for piece in std::mem::take(&mut self.behind) {
+            let db = piece.db.unwrap_or(0);
+            if selected.replace(db) != Some(db) {
+                select(db, &mut self.pending);
+                self.databases.insert(db);
+            }
+            self.flush()?;
+            self.put(&piece.bytes)?;
+        }
         Ok((self.len, self.databases))
     }
+}
+
+/// Appends the command that chooses a database.
+fn select(db: u64, out: &mut Vec<u8>) {
+    let number = db.to_string();
+    let args: [&[u8]; 2] = [b"SELECT", number.as_bytes()];
+    write_command(args.into_iter(), out);
 }

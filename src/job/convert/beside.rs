@@ -1,8 +1,9 @@
 //! What stands beside the keys: AUX fields, functions, data of modules, slot imports.
 
-use super::{Converter, Form, Out};
+use super::worker::{Converter, Out};
 use crate::element::Str;
 use crate::encoding::resp::write_command;
+use crate::finding::{Code, Finding};
 use crate::loss::Loss;
 use crate::rdb::writer;
 use crate::record::{Event, Record};
@@ -10,31 +11,33 @@ use crate::record::{Event, Record};
 impl Converter<'_> {
     /// Writes a record that is no key, if it is one that goes along.
     pub(super) fn record(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
-        if self.options.form == Form::Commands {
-            return self.commands_beside(record, out);
+        let offset = record.span.start;
+        match &record.event {
+            Event::Function { code } => {
+                return self.function(*code, offset, out);
+            }
+            Event::FunctionPreGa { name, engine, code, .. } => {
+                let whole = translated(*name, *engine, *code);
+                return self.function(Str::Raw(&whole), offset, out);
+            }
+            _ if self.options.form.is_commands() => return self.beside_commands(record, out),
+            _ => {}
         }
         let target = self.options.target;
         let pen = &mut self.encoder.pen;
-        let offset = record.span.start;
         let lost = match &record.event {
             Event::Aux { key, value } => {
                 let mut text = Vec::new();
                 let name = key.bytes(&mut text).unwrap_or_default();
                 match aux_fate(name) {
-                    AuxFate::Goes => {
+                    // Of several inputs the first one's are true of the new file, if any.
+                    AuxFate::Goes if self.is_first => {
                         writer::aux(target, &mut pen.strings, *key, *value, out.beside())
                     }
-                    AuxFate::IsNewlySaid => {}
+                    AuxFate::Goes | AuxFate::IsNewlySaid => {}
                     AuxFate::Stays => drop(out.aux_left_out.insert(name.to_vec())),
                 }
                 None
-            }
-            Event::Function { code } => {
-                writer::function(target, &mut pen.strings, *code, out.beside()).err()
-            }
-            Event::FunctionPreGa { name, engine, code, .. } => {
-                let whole = translated(*name, *engine, *code);
-                writer::function(target, &mut pen.strings, Str::Raw(&whole), out.beside()).err()
             }
             Event::ModuleAux { .. } if target.version >= 9 => {
                 out.beside().extend_from_slice(bytes);
@@ -54,29 +57,41 @@ impl Converter<'_> {
 }
 
 impl Converter<'_> {
-    /// The commands that make what stands beside the keys.
-    fn commands_beside(&self, record: &Record<'_>, out: &mut Out) {
-        let functions = self.options.target.version >= 10;
-        let mut load = |code: &[u8]| {
+    /// Writes a function library, whose record begins at an offset.
+    pub(super) fn function(&mut self, stored: Str<'_>, offset: u64, out: &mut Out) {
+        let mut text = Vec::new();
+        let code = match stored.bytes(&mut text) {
+            Ok(code) => code,
+            Err(err) => {
+                let expected = "a sound compressed string";
+                let at = offset..offset.saturating_add(1);
+                return out.damage.push(Finding::new(Code::StringLzf, at, expected, err.what));
+            }
+        };
+        let target = self.options.target;
+        if target.version < writer::SINCE_FUNCTION2 {
+            return out.lose(Loss::Function, None, offset, true);
+        }
+        if !self.is_new_library(code, offset, out) {
+            return;
+        }
+        if self.options.form.is_commands() {
             let args: [&[u8]; 3] = [b"FUNCTION", b"LOAD", code];
             write_command(args.into_iter(), out.beside());
-        };
+        } else {
+            writer::function(&mut self.encoder.pen.strings, stored, out.beside());
+        }
+    }
+
+    /// What stands beside the keys and is no command.
+    fn beside_commands(&self, record: &Record<'_>, out: &mut Out) {
         let lost = match &record.event {
-            Event::Function { code } if functions => {
-                load(code.bytes(&mut Vec::new()).unwrap_or_default());
-                None
-            }
-            Event::FunctionPreGa { name, engine, code, .. } if functions => {
-                load(&translated(*name, *engine, *code));
-                None
-            }
-            Event::Function { .. } | Event::FunctionPreGa { .. } => Some(Loss::Function),
-            Event::ModuleAux { .. } => Some(Loss::ModuleAux),
-            Event::SlotImport { .. } => Some(Loss::SlotImport),
-            Event::Opaque { .. } => Some(Loss::Opaque),
-            _ => None,
+            Event::ModuleAux { .. } => Loss::ModuleAux,
+            Event::SlotImport { .. } => Loss::SlotImport,
+            Event::Opaque { .. } => Loss::Opaque,
+            _ => return,
         };
-        lost.into_iter().for_each(|loss| out.lose(loss, None, record.span.start, true));
+        out.lose(lost, None, record.span.start, true);
     }
 }
 

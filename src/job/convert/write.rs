@@ -1,24 +1,25 @@
 //! A conversion into a file: written beside its name, read back and checked for the target, and only
-//! then put in its place (see [`crate::persist::replace`]). Into a stream: the same by way of a temporary
-//! file, so that nothing is sent that was not checked.
+//! then put in its place (see [`crate::persist::replace`]). Into a folder, that of a multi-part AOF: all of
+//! it or nothing ([`crate::persist::folder`]). Into a stream: by way of a temporary file, so that nothing is
+//! sent that was not checked.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
-use super::{Form, Options, Report, Sink, convert_rdb};
-use crate::aof::settings::Settings;
+use super::check::check;
+use super::{Form, Given, Options, Report, Sink, convert};
+use crate::aof::folder::Folder;
+use crate::aof::manifest::{Entry, Kind, Manifest};
+use crate::aof::set::{Set, base_name, incr_name};
 use crate::error::{Error, Result};
-use crate::finding::{Code, Severity};
 use crate::input::detect::FileKind;
-use crate::input::source::{Input, Source};
-use crate::job::check::{self, check_rdb};
-use crate::job::check_aof::{self, check_aof};
-use crate::job::target::judge;
-use crate::job::target_aof::judge_aof;
-use crate::limits::DATABASES_MAX;
-use crate::persist::fs::{Fs, open_parent};
-use crate::persist::replace::{Replaced, Replacement};
+use crate::input::source::Input;
+use crate::persist::folder::NewFolder;
+use crate::persist::fs::{Fs, Stat, open_parent};
+use crate::persist::replace::Replacement;
 use crate::persist::target;
 
 /// What came of a conversion.
@@ -26,15 +27,48 @@ use crate::persist::target;
 pub struct Converted {
     /// What was converted, and what would be lost.
     pub report: Report,
-    /// The new file, unless it was not put in place.
-    pub written: Option<Replaced>,
+    /// The new file or folder, unless it was not put in place.
+    pub written: Option<PathBuf>,
 }
 
 impl Report {
     /// Whether the new file may be put in place: the source is sound, and what is lost was agreed to.
     pub fn is_agreed(&self, lossy: bool) -> bool {
-        self.damage.is_empty() && (lossy || self.losses.is_empty())
+        self.damage.is_empty() && (lossy || !self.has_losses())
     }
+}
+
+/// The files that are read: none of them is written to.
+fn inputs(fs: &dyn Fs, given: &[Given]) -> Result<Vec<Stat>> {
+    let mut paths = Vec::new();
+    for input in given {
+        match input {
+            Given::File(_, Input::Stdin) => {}
+            Given::File(_, Input::File(path)) => paths.push(path.clone()),
+            Given::Set(set) => {
+                let folder = Folder::open(&set.folder).and_then(|f| Set::open(f, &set.stem));
+                let found = folder.map_err(|err| Error::io(&set.folder, "read", err))?;
+                let parts = found.parts.iter().filter(|part| part.node.is_some());
+                paths.extend(parts.map(|part| set.folder.join(part.name())));
+                paths.push(set.manifest());
+            }
+        }
+    }
+    let stat = |path: PathBuf| {
+        let real = fs.canonicalize(&path).map_err(|err| Error::io(&path, "open", err))?;
+        let (dir, name) = open_parent(fs, &real)?;
+        dir.stat(&name).map_err(|err| Error::io(&path, "look at", err))
+    };
+    paths.into_iter().map(stat).collect()
+}
+
+/// Bytes that the output will have, as far as that can be told.
+fn size(given: &[Given]) -> u64 {
+    let size = |input: &Given| match input {
+        Given::File(source, _) if source.kind != FileKind::Aof => source.size.unwrap_or(0),
+        _ => 0,
+    };
+    given.iter().map(size).sum()
 }
 
 /// Converts into a file. Where there is damage, or a loss that was not agreed to, nothing is written.
@@ -43,20 +77,15 @@ impl Report {
 /// When something cannot be read or written, or the new file is not as it should be.
 pub fn to_file(
     fs: &dyn Fs,
-    (source, input): (Source, &Input),
+    given: Vec<Given>,
     out: &Path,
     options: &Options,
     lossy: bool,
     how: target::Options,
 ) -> Result<Converted> {
-    let mut how = target::Options { size: source.size.unwrap_or(0), ..how };
-    if let Input::File(path) = input {
-        let real = fs.canonicalize(path).map_err(|err| Error::io(path, "open", err))?;
-        let (dir, name) = open_parent(fs, &real)?;
-        how.inputs.push(dir.stat(&name).map_err(|err| Error::io(path, "look at", err))?);
-    }
+    let how = target::Options { size: size(&given), inputs: inputs(fs, &given)?, ..how };
     let mut file = Replacement::begin(fs, out, how)?;
-    let report = match convert_rdb(source, input, &mut file, options) {
+    let report = match convert(given, &mut file, options) {
         Ok(report) => report,
         Err(error) => return Err(file.abandon(error)),
     };
@@ -65,8 +94,67 @@ pub fn to_file(
         drop(file);
         return Ok(Converted { report, written: None });
     }
-    let written = file.commit(|reader| verify(reader, out, &report, options))?;
-    Ok(Converted { report, written: Some(written) })
+    let written = file.commit(|reader| check(reader, out, &report, options))?;
+    Ok(Converted { report, written: Some(written.path) })
+}
+
+/// Converts into the folder of a multi-part AOF, as a server makes it: a base, an empty incr file, and the
+/// manifest. `stem` is the server's `appendfilename`.
+///
+/// # Errors
+/// As for a file; and when there is such a folder already.
+pub fn to_folder(
+    fs: &dyn Fs,
+    given: Vec<Given>,
+    out: &Path,
+    stem: &[u8],
+    options: &Options,
+    lossy: bool,
+) -> Result<Converted> {
+    let folder = NewFolder::begin(fs, out, size(&given))?;
+    match fill(&folder, given, out, stem, options, lossy) {
+        Ok(report) if report.is_agreed(lossy) => {
+            let written = Some(folder.commit()?);
+            Ok(Converted { report, written })
+        }
+        Ok(report) => Ok(Converted { report, written: None }),
+        Err(error) => Err(folder.abandon(error)),
+    }
+}
+
+fn fill(
+    folder: &NewFolder<'_>,
+    given: Vec<Given>,
+    out: &Path,
+    stem: &[u8],
+    options: &Options,
+    lossy: bool,
+) -> Result<Report> {
+    let manifest = first_manifest(stem, options.form);
+    let [base, incr] = manifest.entries.as_slice() else {
+        return Err(Error::refused(out, "a manifest of a base and an incr file"));
+    };
+    let name = |name: &[u8]| OsString::from_vec(name.to_vec());
+    let mut file = folder.file(&name(&base.name), None)?;
+    let report = match convert(given, &mut file, options) {
+        Ok(report) => report,
+        Err(error) => return Err(file.abandon(error)),
+    };
+    if !report.is_agreed(lossy) {
+        return Ok(report);
+    }
+    file.commit(|reader| check(reader, out, &report, options))?;
+    folder.file(&name(&incr.name), None)?.commit(|_| Ok(()))?;
+    let file = folder.file(&name(&[stem, b".manifest"].concat()), None)?;
+    file.with(&manifest.write())?.commit(|_| Ok(()))?;
+    Ok(report)
+}
+
+/// The manifest of an AOF that was just begun.
+fn first_manifest(stem: &[u8], form: Form) -> Manifest {
+    let base = base_name(stem, 1, form.is_commands());
+    let incr = incr_name(stem, 1);
+    Manifest { entries: vec![Entry::new(&base, 1, Kind::Base), Entry::new(&incr, 1, Kind::Incr)] }
 }
 
 /// Converts into a stream.
@@ -74,7 +162,7 @@ pub fn to_file(
 /// # Errors
 /// The same.
 pub fn to_stream(
-    (source, input): (Source, &Input),
+    given: Vec<Given>,
     out: &mut dyn Write,
     options: &Options,
     lossy: bool,
@@ -85,103 +173,19 @@ pub fn to_stream(
         move |err| Error::io(folder, doing, err)
     };
     let mut spool = Spool(tempfile::tempfile().map_err(failed("make a temporary file in"))?);
-    let report = convert_rdb(source, input, &mut spool, options)?;
+    let report = convert(given, &mut spool, options)?;
     if !report.is_agreed(lossy) {
         return Ok(report);
     }
     let mut file = spool.0;
     file.rewind().map_err(failed("read a temporary file in"))?;
     let reader = Box::new(file.try_clone().map_err(failed("read a temporary file in"))?);
-    verify(reader, Path::new("-"), &report, options)?;
+    check(reader, Path::new("-"), &report, options)?;
     file.rewind().map_err(failed("read a temporary file in"))?;
     io::copy(&mut file, out)
         .and_then(|_| out.flush())
         .map_err(|err| Error::io("-", "write", err))?;
     Ok(report)
-}
-
-/// Whether what was written is sound, holds as many keys, and would be loaded by the target.
-fn verify(
-    reader: Box<dyn Read + Send>,
-    out: &Path,
-    report: &Report,
-    options: &Options,
-) -> Result<()> {
-    let refuse = |why: String| Err(Error::refused(out, why));
-    if options.form == Form::Commands {
-        return verify_commands(reader, out, report, options);
-    }
-    let size = Some(report.size);
-    let source = Source { reader, kind: FileKind::Rdb, compression: None, size };
-    let check = check::Options {
-        limits: options.limits,
-        jobs: options.jobs,
-        databases: DATABASES_MAX + 1,
-        now_ms: options.now_ms,
-        ..check::Options::default()
-    };
-    // It has no name yet under which it could be read once more.
-    let checked = check_rdb(source, &Input::Stdin, &check)?;
-    if let Some(finding) = checked.findings.iter().find(|f| f.severity() == Severity::Error) {
-        if finding.code == Code::DupKey && !options.map_db.is_empty() {
-            return refuse("databases that are put together have a key in common".to_owned());
-        }
-        let key = finding.key.as_ref().map(|place| place.key.escape_ascii().to_string());
-        let of = key.map_or(String::new(), |key| format!(" in \"{key}\""));
-        return refuse(format!(
-            "the new file would be damaged, as the source is ({}{of}): repair that first",
-            finding.code
-        ));
-    }
-    let (keys, counts) = (checked.facts.keys(), report.counts);
-    if (keys.keys, keys.expires) != (counts.keys, counts.expires) {
-        return refuse(format!(
-            "read back, it has {} keys, {} with an expire, and should have {} and {}",
-            keys.keys, keys.expires, counts.keys, counts.expires
-        ));
-    }
-    let judged = judge(&checked, options.target.release);
-    match judged.certain_reasons().next() {
-        Some(reason) => refuse(format!("{} would not load it: {reason}", judged.release.name)),
-        None => Ok(()),
-    }
-}
-
-/// Whether commands are whole, and known to the target.
-fn verify_commands(
-    reader: Box<dyn Read + Send>,
-    out: &Path,
-    report: &Report,
-    options: &Options,
-) -> Result<()> {
-    let size = Some(report.size);
-    let source = Source { reader, kind: FileKind::Aof, compression: None, size };
-    let rdb = check::Options {
-        limits: options.limits,
-        jobs: options.jobs,
-        databases: DATABASES_MAX + 1,
-        ..check::Options::default()
-    };
-    let check = check_aof::Options { rdb, ..check_aof::Options::default() };
-    let checked = check_aof(source, &Input::Stdin, &check)?;
-    let damage = checked.findings.iter().find(|finding| finding.severity() == Severity::Error);
-    if let Some(finding) = damage {
-        return Err(Error::refused(out, format!("the new file is damaged ({})", finding.code)));
-    }
-    if checked.valid_up_to != report.size {
-        let why =
-            format!("read back, it is sound up to {} of {}", checked.valid_up_to, report.size);
-        return Err(Error::refused(out, why));
-    }
-    let judged = judge_aof(&checked, options.target.release, &Settings::default(), true);
-    let reason = judged.certain_reasons().next().map(str::to_owned);
-    match reason {
-        Some(reason) => {
-            let name = judged.release.name;
-            Err(Error::refused(out, format!("{name} would not load it: {reason}")))
-        }
-        None => Ok(()),
-    }
 }
 
 impl Sink for Replacement<'_> {
