@@ -21,8 +21,8 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "outcome",
         "converted, not written (for a loss that was not agreed to) or damaged (the source).",
     ),
-    ("target", "The server it is for."),
-    ("target_rdb_version", "Its RDB version."),
+    ("target", "The server it is for; absent of text."),
+    ("target_rdb_version", "Its RDB version; absent of text."),
     ("keys", "Keys written."),
     ("expires", "Of them, with an expire time."),
     ("databases", "Array of the databases written to."),
@@ -55,8 +55,10 @@ pub(crate) struct ConvertJson<'a> {
     inputs: Vec<InputJson<'a>>,
     output: Bytes<'a>,
     outcome: &'static str,
-    target: &'static str,
-    target_rdb_version: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_rdb_version: Option<u16>,
     keys: u64,
     expires: u64,
     databases: Vec<u64>,
@@ -92,6 +94,7 @@ impl<'a> InputJson<'a> {
     fn new(read: &'a Read) -> InputJson<'a> {
         let (format, commands) = match read.what {
             What::Rdb(..) => ("rdb", None),
+            What::Lines(..) => ("jsonl", None),
             What::Log { applied, failed, skipped } => {
                 ("aof", Some(CommandsJson { applied, failed, skipped }))
             }
@@ -144,8 +147,8 @@ impl<'a> ConvertJson<'a> {
             inputs: report.read.iter().map(InputJson::new).collect(),
             output: Bytes(conversion.to.as_os_str().as_encoded_bytes()),
             outcome: conversion.word(),
-            target: conversion.target.release.name,
-            target_rdb_version: conversion.target.version,
+            target: conversion.target.map(|target| target.release.name),
+            target_rdb_version: conversion.target.map(|target| target.version),
             keys: counts.written(),
             expires: counts.expires,
             databases: report.databases.iter().copied().collect(),

@@ -18,6 +18,7 @@ use super::string::{base64, number, score, string};
 use super::{Form, Head};
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::number::{double_text, write_i64};
+use crate::rdb::object::hash::EXPIRE_MAX_MS;
 use crate::rdb::types::DataType;
 
 /// The version of the form, which is in its first line.
@@ -34,6 +35,8 @@ pub struct Lines {
     /// Where in a stream the next element goes.
     place: Place,
     nodes: Nodes,
+    /// Added to expire times of fields, in ms.
+    shift_ttl_ms: i64,
 }
 
 /// How the items of a list lie in its nodes.
@@ -56,11 +59,17 @@ impl Default for Lines {
             count: 0,
             place: Place::Entries,
             nodes: Nodes::default(),
+            shift_ttl_ms: 0,
         }
     }
 }
 
 impl Lines {
+    /// Moves the expire times of fields by so many ms; that of a key is its head's.
+    pub fn new(shift_ttl_ms: i64) -> Lines {
+        Lines { shift_ttl_ms, ..Lines::default() }
+    }
+
     fn put(&mut self, text: &[u8]) {
         self.out.extend_from_slice(text);
     }
@@ -109,7 +118,13 @@ impl Lines {
         }
     }
 
-    fn vector(&mut self, element: Str<'_>, attributes: Option<Str<'_>>, vector: Str<'_>) {
+    fn vector(
+        &mut self,
+        element: Str<'_>,
+        attributes: Option<Str<'_>>,
+        vector: Str<'_>,
+        given: Option<&[u8]>,
+    ) {
         self.next();
         self.put(b"{\"element\":");
         self.text(element);
@@ -119,6 +134,10 @@ impl Lines {
         }
         self.name(b"vector");
         base64(vector.bytes(&mut self.scratch).unwrap_or_default(), &mut self.out);
+        if let Some(given) = given {
+            self.name(b"given");
+            base64(given, &mut self.out);
+        }
         self.put(b"}");
     }
 
@@ -233,6 +252,7 @@ impl Visit for Lines {
                 self.text(value);
                 if let Some(at) = expire_at_ms {
                     self.put(b",");
+                    let at = at.saturating_add(self.shift_ttl_ms).clamp(1, EXPIRE_MAX_MS);
                     write_i64(at, &mut self.out);
                 }
                 self.put(b"]");
@@ -276,8 +296,8 @@ impl Visit for Lines {
                 self.put(b",\"elements\":[");
                 self.place = Place::Vectors;
             }
-            Element::Vector { element, attributes, vector } => {
-                self.vector(element, attributes, vector);
+            Element::Vector { element, attributes, vector, given } => {
+                self.vector(element, attributes, vector, given);
             }
             _ if self.data == DataType::Stream => self.stream(element),
             Element::Module { id, data } => {

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn stored_vectors_as_numbers() {
-        let of = |parts: &[f32]| parts.iter().flat_map(|part| part.to_le_bytes()).collect::<Vec<_>>();
+        let of =
+            |parts: &[f32]| parts.iter().flat_map(|part| part.to_le_bytes()).collect::<Vec<_>>();
         assert_eq!(floats(&[95, 129, 0], Quantization::Int8, 3), of(&[95.0, -127.0, 0.0]));
         let bits = 0b1011u64.to_le_bytes();
         assert_eq!(floats(&bits, Quantization::Binary, 4), of(&[1.0, 1.0, -1.0, 1.0]));

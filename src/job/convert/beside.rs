@@ -1,5 +1,6 @@
 //! What stands beside the keys: AUX fields, functions, data of modules, slot imports.
 
+use super::Form;
 use super::worker::{Converter, Out};
 use crate::element::Str;
 use crate::encoding::resp::write_command;
@@ -7,11 +8,15 @@ use crate::finding::{Code, Finding};
 use crate::loss::Loss;
 use crate::rdb::writer;
 use crate::record::{Event, Record};
+use crate::text::beside;
 
 impl Converter<'_> {
     /// Writes a record that is no key, if it is one that goes along.
     pub(super) fn record(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
         let offset = record.span.start;
+        if self.options.form.is_text() {
+            return self.text_beside(record, out);
+        }
         match &record.event {
             Event::Function { code } => {
                 return self.function(*code, offset, out);
@@ -69,6 +74,12 @@ impl Converter<'_> {
             }
         };
         let target = self.options.target;
+        if self.options.form.is_text() {
+            if self.is_new_library(code, offset, out) && self.options.form == Form::JsonLines {
+                beside::line(&Event::Function { code: Str::Raw(code) }, out.beside());
+            }
+            return;
+        }
         if target.version < writer::SINCE_FUNCTION2 {
             return out.lose(Loss::Function, None, offset, true);
         }

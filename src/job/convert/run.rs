@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Piece};
 use super::merge::{Seen, Winner};
 use super::store::Walk;
 use super::worker::{Converter, Out};
@@ -16,6 +16,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::Behind;
+use crate::job::lines_file;
 use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
@@ -23,6 +24,7 @@ use crate::job::replay::{self, Expired, Stop, replay, replay_set};
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Outcome};
 use crate::record::{Event, Record};
+use crate::text::beside;
 
 /// Bytes of a file in which the mark of a preamble is looked for.
 const HEAD: u64 = 4096;
@@ -74,6 +76,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             usual: BTreeSet::new(),
             aux_left_out: BTreeSet::new(),
             size: 0,
+            crc: 0,
         };
         Conversion { options, assembly, failed: None, report, seen: several.then(Seen::default) }
     }
@@ -97,11 +100,12 @@ impl<'s, 'o> Conversion<'s, 'o> {
                 let mut replayed = replay_set(&set.folder, &set.stem, &log, |_| {})?;
                 self.replayed(&set.manifest(), &mut replayed)
             }
+            Given::File(source, input) if source.kind == FileKind::JsonLines => {
+                self.lines(source, &input)
+            }
             Given::File(source, input) => match is_log(source, &input)? {
                 (source, false) => self.rdb(source, &input),
-                (source, true) => {
-                    self.replayed(input.path(), &mut replay(source, &input, &log)?)
-                }
+                (source, true) => self.replayed(input.path(), &mut replay(source, &input, &log)?),
             },
         }
     }
@@ -113,6 +117,11 @@ impl<'s, 'o> Conversion<'s, 'o> {
     pub fn replayed(&mut self, path: &Path, replayed: &mut replay::Report) -> Result<()> {
         let damage = log_damage(replayed, self.options);
         self.report.damage.extend(damage);
+        if self.report.read.is_empty() && self.options.form == Form::JsonLines {
+            let mut piece = Piece::default();
+            beside::first(None, &mut piece.bytes);
+            self.put(piece);
+        }
         let (applied, failed, skipped) = replayed.commands();
         let what = What::Log { applied, failed, skipped };
         self.report.read.push(Read { path: path.to_path_buf(), what });
@@ -145,6 +154,30 @@ impl<'s, 'o> Conversion<'s, 'o> {
         }
         self.report.damage.extend(rdb_damage(&outcome, self.options));
         let what = What::Rdb(Box::new(facts), outcome);
+        self.report.read.push(Read { path: input.path().to_path_buf(), what });
+        Ok(())
+    }
+
+    fn lines(&mut self, source: Source, input: &Input) -> Result<()> {
+        let options = self.options;
+        let is_first = self.report.read.is_empty();
+        let seen = self.seen.take();
+        let (mut facts, mut met) = (Facts::default(), (Vec::new(), Vec::new()));
+        let make = || Converter::new(options, seen.as_ref(), is_first);
+        let bounds = (options.limits, options.jobs);
+        let (workers, outcome) =
+            lines_file::run(source.reader, input, bounds, make, |mut out: Out| {
+                std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
+                met.0.append(&mut out.met);
+                met.1.append(&mut out.libraries);
+                self.take(out);
+            })?;
+        workers.into_iter().for_each(|worker| facts.merge(worker.facts));
+        self.seen = seen;
+        if let Some(seen) = &mut self.seen {
+            seen.add(&met.0, met.1);
+        }
+        let what = What::Lines(Box::new(facts), outcome);
         self.report.read.push(Read { path: input.path().to_path_buf(), what });
         Ok(())
     }
@@ -182,12 +215,14 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// Takes what a worker has made.
     fn take(&mut self, out: Out) {
         self.report.add(&out, self.options.limits.findings);
-        for piece in out.pieces {
-            if self.failed.is_none() {
-                self.failed = self.assembly.piece(piece).err();
-            }
-        }
+        out.pieces.into_iter().for_each(|piece| self.put(piece));
         self.assembly.behind(out.behind);
+    }
+
+    fn put(&mut self, piece: Piece) {
+        if self.failed.is_none() {
+            self.failed = self.assembly.piece(piece).err();
+        }
     }
 
     /// Ends the new file.
@@ -201,8 +236,9 @@ impl<'s, 'o> Conversion<'s, 'o> {
             None => assembly.end(),
         };
         let failed = |err| Error::io("the output", "write", err);
-        (report.size, report.databases) = ended.map_err(failed)?;
-        if options.form != Form::Rdb {
+        let made = ended.map_err(failed)?;
+        (report.size, report.crc, report.databases) = (made.size, made.crc, made.databases);
+        if options.form != Form::Rdb && !options.form.is_text() {
             let usual = report.losses.keys().filter(|loss| loss.is_usual_in_commands());
             report.usual = usual.copied().collect();
         }

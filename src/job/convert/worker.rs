@@ -7,7 +7,7 @@ use super::assembly::Piece;
 use super::key::{Held, Key};
 use super::merge::Seen;
 use super::store::Batch;
-use super::{Counts, Form, Lost, Options, commands};
+use super::{Counts, Form, Lost, Options, commands, text};
 use crate::aof::rebuild::Rebuild;
 use crate::element::{Ignore, ModuleId, Str};
 use crate::finding::{Code, Finding, KeyPlace};
@@ -58,13 +58,21 @@ impl Out {
         self.lose(loss, Some(key.place()), key.offset(), false);
     }
 
+    /// The piece that was written to last.
+    pub(super) fn last_piece(&mut self) -> &mut Piece {
+        if self.pieces.is_empty() {
+            self.pieces.push(Piece::default());
+        }
+        let last = self.pieces.len() - 1;
+        &mut self.pieces[last]
+    }
+
     pub(super) fn beside(&mut self) -> &mut Vec<u8> {
         let at_hand = matches!(self.pieces.last(), Some(piece) if piece.db.is_none());
         if !at_hand {
             self.pieces.push(Piece::default());
         }
-        let last = self.pieces.len() - 1;
-        &mut self.pieces[last].bytes
+        &mut self.last_piece().bytes
     }
 }
 
@@ -83,6 +91,10 @@ pub(super) struct Converter<'o> {
     pub(super) options: &'o Options,
     pub(super) encoder: Encoder,
     pub(super) rebuild: Rebuild,
+    /// The writer of a form of text.
+    pub(super) text: Option<Box<dyn crate::text::Form + Send>>,
+    /// RDB version of the source.
+    pub(super) version: u16,
     pub(super) walker: Walker,
     pub(super) facts: Facts,
     /// What the inputs before had, if there are several.
@@ -104,6 +116,8 @@ impl<'o> Converter<'o> {
             options,
             encoder: Encoder::new(options.target, options.compress, PackedLimits::DEFAULT),
             rebuild: Rebuild::new(commands::server(options.target)),
+            text: text::writer(options.form, options.shift_ttl_ms),
+            version: 0,
             walker: Walker::new(false, options.limits),
             facts: Facts::default(),
             seen,
@@ -149,6 +163,7 @@ impl<'o> Converter<'o> {
             Form::Rdb | Form::Preamble => self.rdb(key, out),
             Form::Restore if !key.is_built_vectorset() => self.restore(key, out),
             Form::Restore | Form::Commands => self.commands(key, out),
+            Form::JsonLines | Form::Json | Form::Csv => self.text(key, out),
         }
     }
 
@@ -304,6 +319,7 @@ impl Worker<Chunk> for Converter<'_> {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out::default();
         let mut db = chunk.start.db;
+        self.version = chunk.start.header.map_or(self.version, |header| header.version);
         for record in Reader::new(chunk) {
             match record {
                 Err(finding) => out.damage.push(finding),
@@ -311,8 +327,10 @@ impl Worker<Chunk> for Converter<'_> {
                     self.record_key(key, span.end - span.start, &mut out);
                 }
                 Ok(record) => {
-                    if let Event::SelectDb(selected) = record.event {
-                        db = selected;
+                    match record.event {
+                        Event::SelectDb(selected) => db = selected,
+                        Event::Header(header) => self.version = header.version,
+                        _ => {}
                     }
                     let bytes = chunk.slice(&record.span);
                     self.record(&record, bytes, &mut out);
