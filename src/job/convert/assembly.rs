@@ -35,6 +35,7 @@ pub(super) struct Assembly<'s> {
     sink: &'s mut dyn Sink,
     form: Form,
     target: Target,
+    begun: bool,
     len: u64,
     crc: u64,
     /// The database at hand.
@@ -63,6 +64,7 @@ impl<'s> Assembly<'s> {
             sink,
             form,
             target,
+            begun: false,
             len: 0,
             crc: 0,
             section: None,
@@ -73,8 +75,11 @@ impl<'s> Assembly<'s> {
         }
     }
 
-    /// Begins the file.
-    pub(super) fn begin(&mut self) {
+    /// Begins the file, if it is not begun; `said` is the version that the source's server stated.
+    pub(super) fn begin(&mut self, said: Option<&[u8]>) {
+        if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
         match self.form {
             Form::Rdb | Form::Preamble => {}
             Form::Json => return self.pending.extend_from_slice(json::BEGIN),
@@ -82,7 +87,7 @@ impl<'s> Assembly<'s> {
             Form::Commands | Form::Restore | Form::JsonLines => return,
         }
         let mut strings = Strings::new(false);
-        writer::begin(self.target, &mut strings, &mut self.pending);
+        writer::begin(self.target, said, &mut strings, &mut self.pending);
         if self.form == Form::Preamble {
             writer::mark_preamble(self.target, &mut strings, &mut self.pending);
         }

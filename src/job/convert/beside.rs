@@ -1,7 +1,7 @@
 //! What stands beside the keys: AUX fields, functions, data of modules, slot imports.
 
-use super::Form;
 use super::worker::{Converter, Out};
+use super::{Form, Options};
 use crate::element::Str;
 use crate::encoding::resp::write_command;
 use crate::finding::{Code, Finding};
@@ -34,12 +34,15 @@ impl Converter<'_> {
             Event::Aux { key, value } => {
                 let mut text = Vec::new();
                 let name = key.bytes(&mut text).unwrap_or_default();
-                match aux_fate(name) {
+                let mut other = Vec::new();
+                let value_text = value.bytes(&mut other).unwrap_or_default();
+                match self.options.aux_fate(name, value_text) {
                     // Of several inputs the first one's are true of the new file, if any.
                     AuxFate::Goes if self.is_first => {
                         writer::aux(target, &mut pen.strings, *key, *value, out.beside())
                     }
-                    AuxFate::Goes | AuxFate::IsNewlySaid => {}
+                    AuxFate::IsSaid if self.is_first => out.said = Some(value_text.to_vec()),
+                    AuxFate::Goes | AuxFate::IsSaid | AuxFate::IsNewlySaid => {}
                     AuxFate::Stays => drop(out.aux_left_out.insert(name.to_vec())),
                 }
                 None
@@ -54,6 +57,13 @@ impl Converter<'_> {
                 None
             }
             Event::SlotImport { .. } => Some(Loss::SlotImport),
+            // Sizes, which are those of the new file if it has all keys.
+            Event::SlotInfo { .. }
+                if target.takes_slot_info() && self.options.takes_all() && self.seen.is_none() =>
+            {
+                out.beside().extend_from_slice(bytes);
+                None
+            }
             Event::Opaque { .. } => Some(Loss::Opaque),
             _ => None,
         };
@@ -110,26 +120,43 @@ impl Converter<'_> {
 enum AuxFate {
     /// It is as true of the new file.
     Goes,
+    /// It names a server of the target's own release: the new file says the same.
+    IsSaid,
     /// The new file says it itself.
     IsNewlySaid,
     /// It was true of the source only.
     Stays,
 }
 
-fn aux_fate(name: &[u8]) -> AuxFate {
-    match name {
-        b"redis-ver" | b"valkey-ver" | b"redis-bits" => AuxFate::IsNewlySaid,
-        // The new file is not the start of an AOF, its place in a replication stream is not known, and
-        // what a cluster's slots hold may be something else.
-        b"aof-preamble"
-        | b"aof-base"
-        | b"repl-stream-db"
-        | b"repl-id"
-        | b"repl-offset"
-        | b"slot-info"
-        | b"cluster-asm-task"
-        | b"cluster-slot-states" => AuxFate::Stays,
-        _ => AuxFate::Goes,
+impl Options {
+    /// Whether the new file has every key of its sources, in the database where it was.
+    fn takes_all(&self) -> bool {
+        self.filter.is_open() && self.map_db.is_empty() && !self.drop_expired
+    }
+
+    fn aux_fate(&self, name: &[u8], value: &[u8]) -> AuxFate {
+        let (own, version) = self.target.server_version();
+        let line = version.strip_suffix('0').unwrap_or(&version);
+        match name {
+            _ if name == own.as_bytes() && value.starts_with(line.as_bytes()) => AuxFate::IsSaid,
+            b"redis-ver" | b"valkey-ver" | b"redis-bits" => AuxFate::IsNewlySaid,
+            // The new file is not the start of an AOF, unless it says so itself.
+            b"aof-preamble" | b"aof-base" if value == b"0" && self.form == Form::Rdb => {
+                AuxFate::Goes
+            }
+            b"slot-info" if self.takes_all() && !self.target.is_redis() => AuxFate::Goes,
+            // Its place in a replication stream is not known, and what a cluster's slots hold may be
+            // something else.
+            b"aof-preamble"
+            | b"aof-base"
+            | b"repl-stream-db"
+            | b"repl-id"
+            | b"repl-offset"
+            | b"slot-info"
+            | b"cluster-asm-task"
+            | b"cluster-slot-states" => AuxFate::Stays,
+            _ => AuxFate::Goes,
+        }
     }
 }
 

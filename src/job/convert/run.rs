@@ -64,8 +64,7 @@ impl std::fmt::Debug for Conversion<'_, '_> {
 impl<'s, 'o> Conversion<'s, 'o> {
     /// Begins the new file; `several`: of more than one input.
     pub fn new(sink: &'s mut dyn Sink, options: &'o Options, several: bool) -> Self {
-        let mut assembly = Assembly::new(sink, options.form, options.target);
-        assembly.begin();
+        let assembly = Assembly::new(sink, options.form, options.target);
         let report = Report {
             read: Vec::new(),
             damage: Vec::new(),
@@ -215,6 +214,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// Takes what a worker has made.
     fn take(&mut self, out: Out) {
         self.report.add(&out, self.options.limits.findings);
+        self.assembly.begin(out.said.as_deref());
         out.pieces.into_iter().for_each(|piece| self.put(piece));
         self.assembly.behind(out.behind);
     }
@@ -230,7 +230,8 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// # Errors
     /// When it could not be written.
     pub fn end(self) -> Result<Report> {
-        let Conversion { options, assembly, failed, mut report, .. } = self;
+        let Conversion { options, mut assembly, failed, mut report, .. } = self;
+        assembly.begin(None);
         let ended = match failed {
             Some(err) => Err(err),
             None => assembly.end(),

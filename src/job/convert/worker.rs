@@ -34,6 +34,8 @@ pub(super) struct Out {
     pub(super) lost: Vec<Lost>,
     pub(super) losses: BTreeMap<Loss, u64>,
     pub(super) aux_left_out: BTreeSet<Vec<u8>>,
+    /// The version of the server that wrote the source, if it is of the target's release.
+    pub(super) said: Option<Vec<u8>>,
     /// Commands behind an RDB.
     pub(super) behind: Vec<Piece>,
     /// Keys and libraries that the inputs before have not.
