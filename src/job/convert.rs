@@ -181,9 +181,9 @@ pub struct Read {
 #[derive(Debug)]
 pub enum What {
     /// An RDB, and how reading it ended.
-    Rdb(Box<Facts>, Outcome),
+    Rdb(Box<(Facts, Outcome)>),
     /// JSON Lines, and what they tell of the RDB that they come from.
-    Lines(Box<Facts>, Outcome),
+    Lines(Box<(Facts, Outcome)>),
     /// An AOF.
     Log {
         /// Commands that were run.

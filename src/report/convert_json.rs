@@ -137,7 +137,8 @@ impl<'a> ConvertJson<'a> {
         let report = conversion.report;
         let counts = report.counts;
         let file = match report.read.as_slice() {
-            [Read { what: What::Rdb(facts, outcome), .. }] => {
+            [Read { what: What::Rdb(rdb), .. }] => {
+                let (facts, outcome) = &**rdb;
                 Some(FileJson::new(&conversion.file, facts, outcome, Behind::Nothing))
             }
             _ => None,

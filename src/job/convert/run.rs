@@ -152,7 +152,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             return Err(Error::Usage(format!("{} is {why}", input.path().display())));
         }
         self.report.damage.extend(rdb_damage(&outcome, self.options));
-        let what = What::Rdb(Box::new(facts), outcome);
+        let what = What::Rdb(Box::new((facts, outcome)));
         self.report.read.push(Read { path: input.path().to_path_buf(), what });
         Ok(())
     }
@@ -176,7 +176,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
         if let Some(seen) = &mut self.seen {
             seen.add(&met.0, met.1);
         }
-        let what = What::Lines(Box::new(facts), outcome);
+        let what = What::Lines(Box::new((facts, outcome)));
         self.report.read.push(Read { path: input.path().to_path_buf(), what });
         Ok(())
     }
