@@ -24,6 +24,7 @@ mod program;
 #[path = "../support/servers.rs"]
 mod servers;
 mod text;
+mod text_hostile;
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};

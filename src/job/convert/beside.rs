@@ -29,6 +29,8 @@ impl Converter<'_> {
             _ => {}
         }
         let target = self.options.target;
+        // What a development build calls itself.
+        let is_own = self.version == target.version;
         let pen = &mut self.encoder.pen;
         let lost = match &record.event {
             Event::Aux { key, value } => {
@@ -37,6 +39,9 @@ impl Converter<'_> {
                 let mut other = Vec::new();
                 let value_text = value.bytes(&mut other).unwrap_or_default();
                 match self.options.aux_fate(name, value_text) {
+                    AuxFate::IsNewlySaid if self.is_first && is_own && value_text == UNNAMED => {
+                        out.said = Some(value_text.to_vec());
+                    }
                     // Of several inputs the first one's are true of the new file, if any.
                     AuxFate::Goes if self.is_first => {
                         writer::aux(target, &mut pen.strings, *key, *value, out.beside())
@@ -115,6 +120,9 @@ impl Converter<'_> {
         out.lose(lost, None, record.span.start, true);
     }
 }
+
+/// The version of servers that were built between releases.
+const UNNAMED: &[u8] = b"255.255.255";
 
 /// What becomes of an AUX field.
 enum AuxFate {

@@ -7,6 +7,8 @@
 mod beside;
 mod part;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::borrow::Cow;
