@@ -15,7 +15,8 @@ use super::output::Output;
 use super::session::Log;
 use crate::error::Error;
 use crate::input::source::open;
-use crate::job::convert::write::{Converted, to_file, to_folder, to_stream};
+use crate::job::convert::inputs::Inputs;
+use crate::job::convert::write::{Made, to_file, to_folder, to_stream};
 use crate::job::convert::{Form, Given, Options, Winner};
 use crate::job::subject::{Subject, subjects};
 use crate::persist::real::RealFs;
@@ -277,13 +278,14 @@ impl ConvertArgs {
         let path = self.paths.first().map_or(Path::new(""), PathBuf::as_path);
         let filtered = !options.filter.is_open();
         let file = File { path, compression, disk_size, filtered };
+        let mut inputs = Inputs::new(&RealFs, given, &options, self.lossy)?;
         if to == Path::new("-") {
             if self.to == To::Aofdir {
                 let why = "a folder cannot go to standard output";
                 anyhow::bail!(Error::Usage(why.to_owned()));
             }
             let mut out = BufWriter::new(io::stdout().lock());
-            let report = to_stream(given, &mut out, &options, self.lossy)?;
+            let report = to_stream(&mut inputs, &mut out)?;
             out.flush()?;
             let written = report.is_agreed(self.lossy);
             let target = Some(target).filter(|_| !self.is_text());
@@ -291,19 +293,13 @@ impl ConvertArgs {
             return self.tell(&mut io::stderr(), &conversion, log);
         }
         signals::install().map_err(|err| Error::io(&to, "catch signals while writing", err))?;
-        let Converted { report, written } = match self.to {
-            To::Aofdir => {
-                let stem = self.appendfilename.as_bytes();
-                to_folder(&RealFs, given, &to, stem, &options, self.lossy)?
-            }
-            _ => {
-                let how = target::Options::default();
-                to_file(&RealFs, given, &to, &options, self.lossy, how)?
-            }
+        let Made { report, written } = match self.to {
+            To::Aofdir => to_folder(&RealFs, &mut inputs, &to, self.appendfilename.as_bytes())?,
+            _ => to_file(&RealFs, &mut inputs, &to, target::Options::default())?,
         };
         let mut out = Output::open(None, &[])?;
-        let written = written.is_some();
         let target = Some(target).filter(|_| !self.is_text());
+        let written = !written.is_empty();
         let conversion = Conversion { file, to: &to, target, report: &report, written };
         let exit = self.tell(&mut out, &conversion, log)?;
         out.finish()?;

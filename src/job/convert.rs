@@ -19,6 +19,7 @@ mod assembly;
 mod beside;
 pub mod check;
 mod commands;
+pub mod inputs;
 mod key;
 pub mod merge;
 mod run;

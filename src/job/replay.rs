@@ -17,6 +17,7 @@ use std::sync::Arc;
 use self::route::Route;
 pub use self::tally::Ran;
 use super::check_aof::ending;
+pub use super::load::Beside;
 use super::log::Place;
 use super::payload::PAYLOADS;
 use super::rdb_facts::Facts;
@@ -129,6 +130,8 @@ pub struct Report {
     pub unfinished: u64,
     /// Keys of RDBs that were left out because they are damaged or of no known form.
     pub left_out: u64,
+    /// What of RDBs no store holds.
+    pub beside: Vec<Beside>,
     /// Keys that were dropped because their time had come.
     pub expired: u64,
     /// The last timestamp, in seconds.
@@ -225,6 +228,7 @@ impl<'o> Run<'o> {
             skipped: BTreeMap::new(),
             unfinished: 0,
             left_out: 0,
+            beside: Vec::new(),
             expired: 0,
             timestamp: None,
             stop: None,

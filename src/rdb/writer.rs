@@ -21,6 +21,9 @@ const KEY_META: u8 = 243;
 /// The first RDB version with function libraries.
 pub const SINCE_FUNCTION2: u16 = 10;
 
+/// The first RDB version with data of modules beside the keys.
+pub const SINCE_MODULE_AUX: u16 = 9;
+
 /// First versions with these records.
 const SINCE_EXPIRETIME_MS: u16 = 3;
 const SINCE_CHECKSUM: u16 = 5;

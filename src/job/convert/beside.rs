@@ -1,5 +1,6 @@
 //! What stands beside the keys: AUX fields, functions, data of modules, slot imports.
 
+use super::text::text_module_aux;
 use super::worker::{Converter, Out};
 use super::{Form, Options};
 use crate::element::Str;
@@ -25,6 +26,7 @@ impl Converter<'_> {
                 let whole = translated(*name, *engine, *code);
                 return self.function(Str::Raw(&whole), offset, out);
             }
+            Event::ModuleAux { .. } => return module_aux(bytes, self.options, out),
             _ if self.options.form.is_commands() => return self.beside_commands(record, out),
             _ => {}
         }
@@ -52,11 +54,6 @@ impl Converter<'_> {
                 }
                 None
             }
-            Event::ModuleAux { .. } if target.version >= 9 => {
-                out.beside().extend_from_slice(bytes);
-                None
-            }
-            Event::ModuleAux { .. } => Some(Loss::ModuleAux),
             Event::SlotImport { .. } if !target.is_redis() && target.version >= 80 => {
                 out.beside().extend_from_slice(bytes);
                 None
@@ -112,7 +109,6 @@ impl Converter<'_> {
     /// What stands beside the keys and is no command.
     fn beside_commands(&self, record: &Record<'_>, out: &mut Out) {
         let lost = match &record.event {
-            Event::ModuleAux { .. } => Loss::ModuleAux,
             Event::SlotImport { .. } => Loss::SlotImport,
             Event::Opaque { .. } => Loss::Opaque,
             _ => return,
@@ -123,6 +119,17 @@ impl Converter<'_> {
 
 /// The version of servers that were built between releases.
 const UNNAMED: &[u8] = b"255.255.255";
+
+/// Writes a record of what a module keeps beside the keys.
+pub(super) fn module_aux(bytes: &[u8], options: &Options, out: &mut Out) {
+    if options.form.is_text() {
+        return text_module_aux(bytes, options.form, out);
+    }
+    if options.form.is_commands() || options.target.version < writer::SINCE_MODULE_AUX {
+        return out.lose(Loss::ModuleAux, None, 0, true);
+    }
+    out.beside().extend_from_slice(bytes);
+}
 
 /// What becomes of an AUX field.
 enum AuxFate {

@@ -6,6 +6,7 @@ use std::io::{Cursor, Read as _};
 use std::path::Path;
 
 use super::assembly::{Assembly, Piece};
+use super::beside::module_aux;
 use super::merge::{Seen, Winner};
 use super::store::Walk;
 use super::worker::{Converter, Out};
@@ -20,7 +21,7 @@ use crate::job::lines_file;
 use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
-use crate::job::replay::{self, Expired, Stop, replay, replay_set};
+use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Outcome};
 use crate::record::{Event, Record};
@@ -124,6 +125,16 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let (applied, failed, skipped) = replayed.commands();
         let what = What::Log { applied, failed, skipped };
         self.report.read.push(Read { path: path.to_path_buf(), what });
+        let mut out = Out::default();
+        for beside in &replayed.beside {
+            match beside {
+                Beside::ModuleAux(bytes) => {
+                    module_aux(bytes, self.options, &mut out);
+                }
+                Beside::Lost(loss, offset) => out.lose(*loss, None, *offset, false),
+            }
+        }
+        self.take(out);
         self.store(&replayed.store.look())
     }
 

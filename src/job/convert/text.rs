@@ -5,7 +5,9 @@
 use super::Form;
 use super::key::{Held, Key};
 use super::worker::{Converter, Out};
+use crate::element::ModuleId;
 use crate::loss::Loss;
+use crate::rdb::length::length;
 use crate::record::{Event, Record};
 use crate::text::csv::Csv;
 use crate::text::json::Json;
@@ -77,5 +79,14 @@ impl Converter<'_> {
             Event::Function { code } => self.function(*code, record.span.start, out),
             event => beside::line(event, out.beside()),
         }
+    }
+}
+
+/// The line of a record of what a module keeps beside the keys.
+pub(super) fn text_module_aux(bytes: &[u8], form: Form, out: &mut Out) {
+    let after_opcode = bytes.get(1..).unwrap_or_default();
+    if let (Form::JsonLines, Ok((data, id))) = (form, length(after_opcode)) {
+        let event = Event::ModuleAux { id: ModuleId(id), when: None, data };
+        beside::line(&event, out.beside());
     }
 }

@@ -92,6 +92,7 @@ impl<'r> Loading<'r> {
         out.once.into_iter().for_each(|fact| self.facts.keep(fact));
         self.kept.extend(out.findings, 0);
         self.report.left_out += out.left_out;
+        self.report.beside.extend(out.beside);
         for (name, code) in out.functions {
             if let Some(engine) = self.report.store.each_mut().next() {
                 engine.put_function(&name, &code);
