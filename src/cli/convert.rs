@@ -95,6 +95,10 @@ pub(crate) const PAGE: Page = Page {
 /// the server's own rewrite, which is told and needs no consent. With --to aofdir it makes a new folder
 /// such as a server keeps: a base, an empty incr file and their manifest.
 ///
+/// With --to jsonl it writes text that loses nothing, a line a key; such lines are read wherever an RDB is.
+/// --to json and --to csv show keys to people and their programs, and less of them. rdbtool-jsonl(5)
+/// describes all three. Text is for no server and needs no --target.
+///
 /// The new file is read back and checked before it gets its name: an interrupted run leaves the old file
 /// or none. Keys' expire times stay what they are, and keys of an AOF whose time has come are kept, as
 /// servers keep them when they start. RESIZEDB counts, checksum and the server's version are written anew;
@@ -105,7 +109,7 @@ pub(crate) const PAGE: Page = Page {
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct ConvertArgs {
-    /// RDBs and AOFs: files, the manifest or folder of an AOF, or - for standard input.
+    /// RDBs, AOFs and JSON Lines: files, the manifest or folder of an AOF, or - for standard input.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
