@@ -13,7 +13,7 @@ use crate::job::convert::{Lost, Read, What};
 pub(crate) const FIELDS: &[(&str, &str)] = &[
     (
         "inputs",
-        "Array of {file, format}, with the commands {applied, failed, skipped} of an AOF. Where there is one \
+        "Array of {file, format}: rdb, jsonl, or aof with its commands {applied, failed, skipped}. Where there is one \
          input and it is an RDB, the fields above tell of it.",
     ),
     ("output", "The new file or folder."),
@@ -35,7 +35,7 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     (
         "losses",
         "Array of {loss, offset, whole}, with {db, key, type} of the key it is about: what the target \
-         cannot hold, and whether the whole key is left out.",
+         cannot hold, and whether the whole key is left out. Of JSON Lines the offset is not exact.",
     ),
     ("loss_counts", "Object of loss and how often it was met, those beyond --max-findings too."),
     (

@@ -24,7 +24,7 @@ fn columns() -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::limits::Limits;
     use crate::text::read::{LineReader, Records, first_line};

@@ -6,6 +6,7 @@ use super::Form;
 use super::key::{Held, Key};
 use super::worker::{Converter, Out};
 use crate::element::ModuleId;
+use crate::finding::{Code, Finding};
 use crate::loss::Loss;
 use crate::rdb::length::length;
 use crate::record::{Event, Record};
@@ -73,6 +74,11 @@ impl Converter<'_> {
         if self.options.form != Form::JsonLines {
             return;
         }
+        if !expands(&record.event) {
+            let expected = "a sound compressed string";
+            let finding = Finding::new(Code::StringLzf, record.span.clone(), expected, "another");
+            return out.damage.push(finding);
+        }
         match &record.event {
             // Of several inputs the first one's are true of the new file, if any.
             Event::Header(_) | Event::Aux { .. } if !self.is_first => {}
@@ -80,6 +86,19 @@ impl Converter<'_> {
             event => beside::line(event, out.beside()),
         }
     }
+}
+
+/// Whether the strings beside the keys are what they claim.
+fn expands(event: &Event<'_>) -> bool {
+    let texts = match event {
+        Event::Aux { key, value } => [Some(key), Some(value), None, None],
+        Event::FunctionPreGa { name, engine, description, code } => {
+            [Some(name), Some(engine), description.as_ref(), Some(code)]
+        }
+        Event::SlotImport { job, .. } => [Some(job), None, None, None],
+        _ => [None; 4],
+    };
+    texts.into_iter().flatten().all(|text| text.bytes(&mut Vec::new()).is_ok())
 }
 
 /// The line of a record of what a module keeps beside the keys.

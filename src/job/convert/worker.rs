@@ -120,7 +120,8 @@ impl<'o> Converter<'o> {
             rebuild: Rebuild::new(commands::server(options.target)),
             text: text::writer(options.form, options.shift_ttl_ms),
             version: 0,
-            walker: Walker::new(false, options.limits),
+            // Text is not walked again when it is read back.
+            walker: Walker::new(options.form.is_text(), options.limits),
             facts: Facts::default(),
             seen,
             is_first,

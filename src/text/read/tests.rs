@@ -1,6 +1,6 @@
 //! Any value, through its line and the record that is made of it, has the same line again.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 
