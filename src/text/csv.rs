@@ -27,7 +27,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("encoding", "OBJECT ENCODING's word."),
     ("elements", "How many elements it has; 1 for a string."),
     ("largest", "Bytes of the largest of them; of a field or an entry with its value."),
-    ("size", "Bytes that it takes in the file, with its name; empty for a source that is no RDB."),
+    ("size", "Bytes that it takes in an RDB, with its name; empty where it comes from an AOF."),
     ("expire_at", "When it expires, in UTC; empty for never."),
     ("idle_s", "Seconds since the last access, where the file has them."),
     ("freq", "The LFU counter, where the file has it."),

@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::every_target::own_release;
 use crate::golden::goldens;
 use crate::golden_set;
+use crate::logs::{logs, made_of};
 use crate::{convert, options, program, replayed};
 
 fn newest() -> Target {
@@ -78,6 +79,38 @@ fn lines_come_back_the_same() {
     println!("{files} files");
     let shown = bad.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
     assert!(bad.is_empty(), "{} of {files}:\n{shown}", bad.len());
+}
+
+/// What a log stands for, as lines: the data is the same, and goes through an RDB.
+#[test]
+fn lines_of_logs() {
+    let mut files = 0;
+    for golden in logs() {
+        let mut before = golden_set::replay(&golden.path, &golden.options(1));
+        let lines = Options { form: Form::JsonLines, tolerate_failed: true, ..options(newest()) };
+        let (made, report) = made_of(&mut before, &lines);
+        assert!(report.damage.is_empty() && report.losses.is_empty(), "{}", golden.name());
+        let text = String::from_utf8(made).unwrap();
+        assert!(text.starts_with("{\"rdbtool_jsonl\":1}\n"), "{:.100}", text);
+        // A vector set that commands built has no data that could be read back.
+        let built =
+            |line: &&str| line.contains("\"type\":\"vectorset\"") && !line.contains("\"data\":");
+        let sets = text.lines().filter(built).count() as u64;
+        let text: String = text.split_inclusive('\n').filter(|line| !built(line)).collect();
+        let mut after = replayed(text.as_bytes());
+        let same = verify(&before.store.look(), &after.store.look(), Ignore::default(), 3);
+        let counts = (same.only, same.differ, same.functions);
+        assert_eq!(counts, ((sets, 0), 0, 0), "{}: {:?}", golden.name(), same.differences);
+        let (rdb, _) = convert(text.as_bytes(), &options(newest()));
+        let (again, _) = self::text(&rdb, Form::JsonLines);
+        let keys = |text: &str| -> String {
+            text.split_inclusive('\n').filter(|line| line.starts_with("{\"db\"")).collect()
+        };
+        let (first, second) = (keys(&text), keys(&again));
+        assert!(first == second, "{}: {}", golden.name(), first_difference(&first, &second));
+        files += 1;
+    }
+    println!("{files} logs");
 }
 
 fn first_difference(a: &str, b: &str) -> String {
