@@ -22,6 +22,8 @@ pub enum Form {
     Table,
     /// Packed all the same.
     Packed,
+    /// The same, with room for an expire time behind each pair.
+    Triples,
     /// Numbers, packed.
     Intset,
     /// None of its own.
@@ -61,7 +63,13 @@ impl Pen {
 
     /// Whether the value came packed, or is to be as if it had.
     pub fn is_packed(&self) -> bool {
-        self.packed || matches!(self.form, Form::Packed | Form::Intset)
+        self.packed || matches!(self.form, Form::Packed | Form::Triples | Form::Intset)
+    }
+
+    /// Whether a packed hash has room for expire times, although it may have none.
+    pub fn is_triples(&self) -> bool {
+        let kept = self.kept().is_some_and(|row| row.encoding == "listpackex");
+        (kept || self.form == Form::Triples) && self.target.row(&[25]).is_some()
     }
 
     /// Whether it is to be an intset, if it is one of numbers.

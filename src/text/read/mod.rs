@@ -326,7 +326,8 @@ fn form(encoding: &str, len: usize) -> Result<Form, Wrong> {
     Ok(match encoding {
         _ if len > PACKED_MAX => Form::Table,
         "" | "int" | "embstr" | "raw" | "stream" | "sliced-array" | "module" => Form::ByLimits,
-        "listpack" | "listpackex" | "ziplist" | "zipmap" => Form::Packed,
+        "listpack" | "ziplist" | "zipmap" => Form::Packed,
+        "listpackex" => Form::Triples,
         "intset" => Form::Intset,
         "hashtable" | "skiplist" | "linkedlist" | "quicklist" => Form::Table,
         other => {
