@@ -79,7 +79,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was written: wrong usage, an error, or a damaged source."),
     ],
-    json: &[facts_json::FIELDS, convert_json::FIELDS],
+    json: &[facts_json::FIELDS, convert_json::FIELDS, convert_json::LOSSES],
 };
 
 /// Make another file of RDBs and AOFs, for any server, newer or older, Redis or Valkey
@@ -224,7 +224,7 @@ pub(crate) enum Tolerate {
     Failed,
 }
 
-fn yes_or_no(text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
         "no" => Ok(false),
@@ -364,6 +364,7 @@ impl ConvertArgs {
             }),
             tolerate_tail: self.tolerate.contains(&Tolerate::Tail),
             tolerate_failed: self.tolerate.contains(&Tolerate::Failed),
+            tolerate_unknown: false,
             engine: self.store.config(),
         })
     }

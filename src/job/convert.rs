@@ -22,7 +22,7 @@ mod commands;
 pub mod inputs;
 mod key;
 pub mod merge;
-mod run;
+pub mod run;
 mod store;
 mod text;
 mod worker;
@@ -106,8 +106,33 @@ pub struct Options {
     pub tolerate_tail: bool,
     /// Pass over commands of an AOF that fail, as servers do when they start.
     pub tolerate_failed: bool,
+    /// Pass over commands that are not known: what they do is carried over in another way.
+    pub tolerate_unknown: bool,
     /// The store that AOFs are replayed into.
     pub engine: engine::Config,
+}
+
+impl Options {
+    /// Everything as it is, into a form for a target.
+    pub fn new(form: Form, target: Target) -> Options {
+        Options {
+            limits: Limits::default(),
+            jobs: 1,
+            form,
+            target,
+            compress: true,
+            filter: Filter::default(),
+            map_db: BTreeMap::new(),
+            drop_expired: false,
+            shift_ttl_ms: 0,
+            now_ms: 0,
+            winner: None,
+            tolerate_tail: false,
+            tolerate_failed: false,
+            tolerate_unknown: false,
+            engine: engine::Config::default(),
+        }
+    }
 }
 
 /// An input.

@@ -25,6 +25,7 @@ pub mod rdb_facts;
 pub mod rdb_file;
 pub mod repair_aof;
 pub mod replay;
+pub mod rewrite;
 pub mod rewrite_estimate;
 pub mod startup;
 pub mod subject;

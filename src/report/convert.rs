@@ -69,21 +69,36 @@ pub(crate) fn text(
         write!(out, " for {} (RDB {version})", release.name)?;
     }
     writeln!(out, "{}", summary(conversion))?;
+    details(out, report, conversion.written, detail, screen)?;
+    if detail > Detail::Normal && !report.aux_left_out.is_empty() {
+        let names: Vec<_> =
+            report.aux_left_out.iter().map(|name| quoted(name).to_string()).collect();
+        writeln!(out, "  AUX fields not carried over: {}", names.join(", "))?;
+    }
+    Ok(())
+}
+
+/// What is in the way, and what is lost.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn details(
+    out: &mut dyn Write,
+    report: &Report,
+    written: bool,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
     for finding in report.damage.iter().take(SHOWN) {
         let what = expected_found(&finding.expected, &finding.found);
         let (error, code) = (screen.error, finding.code);
         writeln!(out, "  {error}{code}{error:#} at {}: {what}", offset(finding.span.start))?;
     }
     for (loss, count) in &report.losses {
-        lost(out, *loss, *count, conversion, detail, screen)?;
+        lost(out, *loss, *count, report, detail, screen)?;
     }
-    if !conversion.written && report.damage.is_empty() && report.has_losses() {
+    if !written && report.damage.is_empty() && report.has_losses() {
         writeln!(out, "  with --lossy it is written without that")?;
-    }
-    if detail > Detail::Normal && !report.aux_left_out.is_empty() {
-        let names: Vec<_> =
-            report.aux_left_out.iter().map(|name| quoted(name).to_string()).collect();
-        writeln!(out, "  AUX fields not carried over: {}", names.join(", "))?;
     }
     Ok(())
 }
@@ -135,13 +150,13 @@ fn lost(
     out: &mut dyn Write,
     loss: Loss,
     total: u64,
-    conversion: &Conversion<'_>,
+    report: &Report,
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
     let style = screen.note;
     let places = counted(total, "place");
-    let usual = match conversion.report.usual.contains(&loss) {
+    let usual = match report.usual.contains(&loss) {
         true => ", as when a server rewrites its AOF",
         false => "",
     };
@@ -153,7 +168,7 @@ fn lost(
         Detail::Verbose => usize::MAX,
     };
     let mut told = 0;
-    for lost in conversion.report.lost.iter().filter(|lost| lost.loss == loss).take(shown) {
+    for lost in report.lost.iter().filter(|lost| lost.loss == loss).take(shown) {
         told += 1;
         let at = offset(lost.offset);
         match &lost.key {

@@ -7,7 +7,7 @@ use super::convert::Conversion;
 use super::facts_json::FileJson;
 use super::json::Bytes;
 use crate::job::behind::Behind;
-use crate::job::convert::{Lost, Read, What};
+use crate::job::convert::{Lost, Read, Report, What};
 
 /// Fields beside those of every report, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
@@ -32,6 +32,11 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("twice", "Keys left out because another input has them too."),
     ("lost", "Keys left out because the target cannot hold them."),
     ("output_size", "Bytes of the new file."),
+    ("aux_left_out", "Array of AUX fields that were not carried over."),
+];
+
+/// What is lost or in the way, for the manual.
+pub(crate) const LOSSES: &[(&str, &str)] = &[
     (
         "losses",
         "Array of {loss, offset, whole}, with {db, key, type} of the key it is about: what the target \
@@ -44,7 +49,6 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
          status does not tell of them.",
     ),
     ("damage", "Array of findings, as check has them: what keeps the source from being converted."),
-    ("aux_left_out", "Array of AUX fields that were not carried over."),
 ];
 
 /// One object a file.
@@ -68,11 +72,30 @@ pub(crate) struct ConvertJson<'a> {
     twice: u64,
     lost: u64,
     output_size: u64,
+    #[serde(flatten)]
+    losses: LossesJson<'a>,
+    aux_left_out: Vec<Bytes<'a>>,
+}
+
+/// What is lost or in the way.
+#[derive(Debug, Serialize)]
+pub(crate) struct LossesJson<'a> {
     losses: Vec<LostJson<'a>>,
     loss_counts: std::collections::BTreeMap<&'static str, u64>,
     usual: Vec<&'static str>,
     damage: Vec<FindingJson<'a>>,
-    aux_left_out: Vec<Bytes<'a>>,
+}
+
+impl<'a> LossesJson<'a> {
+    /// Of a conversion.
+    pub(crate) fn new(report: &'a Report) -> LossesJson<'a> {
+        LossesJson {
+            losses: report.lost.iter().map(LostJson::new).collect(),
+            loss_counts: report.losses.iter().map(|(loss, n)| (loss.as_str(), *n)).collect(),
+            usual: report.usual.iter().map(|loss| loss.as_str()).collect(),
+            damage: report.damage.iter().map(FindingJson::new).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -159,10 +182,7 @@ impl<'a> ConvertJson<'a> {
             twice: counts.twice,
             lost: counts.lost,
             output_size: if conversion.written { report.size } else { 0 },
-            losses: report.lost.iter().map(LostJson::new).collect(),
-            loss_counts: report.losses.iter().map(|(loss, n)| (loss.as_str(), *n)).collect(),
-            usual: report.usual.iter().map(|loss| loss.as_str()).collect(),
-            damage: report.damage.iter().map(FindingJson::new).collect(),
+            losses: LossesJson::new(report),
             aux_left_out: report.aux_left_out.iter().map(|name| Bytes(name)).collect(),
         }
     }

@@ -21,12 +21,12 @@ mod live;
 mod logs;
 #[path = "../support/program.rs"]
 mod program;
+mod rewrite;
 #[path = "../support/servers.rs"]
 mod servers;
 mod text;
 mod text_hostile;
 
-use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
 
 use rdbtool::engine::Config;
@@ -34,7 +34,6 @@ use rdbtool::input::detect::FileKind;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check::{self, check_rdb};
 use rdbtool::job::convert::{Form, Given, Options, Report, Sink};
-use rdbtool::job::filter::Filter;
 use rdbtool::job::replay;
 
 use golden::{Loaded, load_rdb};
@@ -73,19 +72,8 @@ fn source(bytes: &[u8]) -> Source {
 fn options(target: Target) -> Options {
     Options {
         limits: Limits { findings: 1_000_000, ..Limits::default() },
-        jobs: 1,
-        form: Form::Rdb,
-        target,
-        compress: true,
-        filter: Filter::default(),
-        map_db: BTreeMap::new(),
-        drop_expired: false,
-        shift_ttl_ms: 0,
         now_ms: golden::LONG_AFTER_MS,
-        winner: None,
-        tolerate_tail: false,
-        tolerate_failed: false,
-        engine: Config::default(),
+        ..Options::new(Form::Rdb, target)
     }
 }
 

@@ -63,7 +63,7 @@ fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     if names == ["check"] {
         findings(&mut roff);
     }
-    if names == ["convert"] {
+    if names == ["convert"] || names == ["rewrite"] {
         losses(&mut roff);
     }
     if let Some(page) = help::page(names) {

@@ -18,7 +18,8 @@ use crate::job::target::judge;
 use crate::job::target_aof::judge_aof;
 use crate::limits::{CHUNK, DATABASES_MAX};
 
-/// Whether what was written is sound, holds as many keys, and would be loaded by the target.
+/// Whether what was written is sound, holds as many keys, and would be loaded by the target. Says how many
+/// commands there are in it.
 ///
 /// # Errors
 /// Why not.
@@ -27,9 +28,9 @@ pub fn check(
     out: &Path,
     report: &Report,
     options: &Options,
-) -> Result<()> {
+) -> Result<u64> {
     if options.form.is_text() {
-        return is_as_made(reader, out, report);
+        return is_as_made(reader, out, report).map(|()| 0);
     }
     let kind = if options.form.is_commands() { FileKind::Aof } else { FileKind::Rdb };
     let source = Source { reader, kind, compression: None, size: Some(report.size) };
@@ -43,12 +44,14 @@ pub fn check(
     // It has no name yet under which it could be read once more.
     let input = &Input::Stdin;
     let refuse = |why: String| Err(Error::refused(out, why));
+    let mut commands = 0;
     let judged = if options.form == Form::Rdb {
         let checked = check_rdb(source, input, &rdb)?;
         holds(&checked, out, report, options)?;
         judge(&checked, options.target.release)
     } else {
         let checked = check_aof(source, input, &check_aof::Options { rdb, ..Default::default() })?;
+        commands = checked.commands;
         if let Some(preamble) = &checked.preamble {
             holds(preamble, out, report, options)?;
         }
@@ -64,7 +67,7 @@ pub fn check(
     };
     match judged.certain_reasons().next() {
         Some(reason) => refuse(format!("{} would not load it: {reason}", judged.release.name)),
-        None => Ok(()),
+        None => Ok(commands),
     }
 }
 

@@ -46,7 +46,7 @@ impl Converter<'_> {
         if key.head.meta.is_some() {
             out.lose_of(Loss::KeyMeta, key);
         }
-        self.expire(key, &mut text);
+        self.expire(key, &mut text, out);
         out.counts.encoded += 1;
         self.piece_for(key, out).bytes.extend_from_slice(&text);
     }
@@ -82,18 +82,25 @@ impl Converter<'_> {
             if key.head.idle_s.is_some() || key.head.freq.is_some() {
                 out.lose_of(Loss::Access, key);
             }
-            self.expire(key, &mut text);
+            self.expire(key, &mut text, out);
         }
         out.counts.encoded += 1;
         self.piece_for(key, out).bytes.extend_from_slice(&text);
     }
 
-    fn expire(&self, key: &Key<'_>, text: &mut Vec<u8>) {
-        if let Some(at) = self.expire_at_ms(key) {
-            let at = at.to_string();
-            let args: [&[u8]; 3] = [b"PEXPIREAT", key.name, at.as_bytes()];
-            write_command(args.into_iter(), text);
+    fn expire(&self, key: &Key<'_>, text: &mut Vec<u8>, out: &mut Out) {
+        let Some(at) = self.expire_at_ms(key) else { return };
+        let in_ms = server(self.options.target).has_redis(2, 6);
+        let (name, time): (&[u8], i64) = match in_ms {
+            true => (b"PEXPIREAT", at),
+            false => (b"EXPIREAT", at.div_euclid(1000)),
+        };
+        if !in_ms && time * 1000 != at {
+            out.lose_of(Loss::ExpireTime, key);
         }
+        let time = time.to_string();
+        let args: [&[u8]; 3] = [name, key.name, time.as_bytes()];
+        write_command(args.into_iter(), text);
     }
 
     /// The key's value as DUMP gives it (FORMATS A.9); `None` if it has none, of which `out` tells.

@@ -86,6 +86,6 @@ impl Make for Inputs<'_> {
     }
 
     fn check(&mut self, back: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()> {
-        check(back, out, report, self.options)
+        check(back, out, report, self.options).map(|_| ())
     }
 }

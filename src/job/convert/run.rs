@@ -22,9 +22,10 @@ use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
 use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
+use crate::limits::Limits;
+use crate::loss::Loss;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Outcome};
-use crate::record::{Event, Record};
 use crate::text::beside;
 
 /// Bytes of a file in which the mark of a preamble is looked for.
@@ -135,12 +136,22 @@ impl<'s, 'o> Conversion<'s, 'o> {
             }
         }
         self.take(out);
-        self.store(&replayed.store.look())
+        // Counters of streams that no file states, and that a server of before 7.0 would not have: they
+        // come from counting here, and nobody loses them.
+        let is_set = path.extension().is_some_and(|extension| extension == "manifest");
+        let states = is_set || replayed.written_by().is_some_and(|by| by.has_redis(7, 0));
+        self.store(&replayed.store.look(), states)
     }
 
-    fn store(&mut self, look: &Look<'_>) -> Result<()> {
+    fn store(&mut self, look: &Look<'_>, states_counters: bool) -> Result<()> {
         let mut walk = Walk::new(look, self.options.jobs);
-        self.run(&mut walk, |_| {}).map_err(|err| Error::io("the store", "read", err))?;
+        let each = |out: &mut Out| {
+            if !states_counters {
+                out.losses.remove(&Loss::StreamCounters);
+                out.lost.retain(|lost| lost.loss != Loss::StreamCounters);
+            }
+        };
+        self.run(&mut walk, each).map_err(|err| Error::io("the store", "read", err))?;
         Ok(())
     }
 
@@ -283,7 +294,10 @@ impl Report {
 }
 
 /// Whether a file is an AOF: by its first bytes, its name, or the mark of a preamble near its start.
-fn is_log(mut source: Source, input: &Input) -> Result<(Source, bool)> {
+///
+/// # Errors
+/// When it cannot be read, or is neither an RDB nor an AOF.
+pub fn is_log(source: Source, input: &Input) -> Result<(Source, bool)> {
     let named = input.path().file_name().unwrap_or_default().to_string_lossy().contains(".aof");
     if source.is_aof(input) || named {
         return Ok((source, true));
@@ -292,26 +306,30 @@ fn is_log(mut source: Source, input: &Input) -> Result<(Source, bool)> {
         let name = input.path().display();
         return Err(Error::Usage(format!("{name} is neither an RDB nor an AOF")));
     }
-    let mut head = Vec::new();
-    let read = (&mut source.reader).take(HEAD).read_to_end(&mut head);
-    read.map_err(|err| Error::io(input.path(), "read", err))?;
-    let marked = is_marked(&head);
-    source.reader = Box::new(Cursor::new(head).chain(source.reader));
+    let (facts, source) = head_facts(source, input)?;
+    let marks: [&[u8]; 2] = [b"aof-preamble", b"aof-base"];
+    let marked = marks.iter().any(|mark| facts.aux_value(mark) == Some(b"1"));
     Ok((source, marked))
 }
 
-/// Whether an RDB says that an AOF begins with it.
-fn is_marked(head: &[u8]) -> bool {
-    let mut file = RdbFile::new(Box::new(Cursor::new(head.to_vec())), Default::default());
-    let Ok(Some(chunk)) = file.cut(None) else { return false };
-    let is_mark = |record: Record<'_>| {
-        let Event::Aux { key, value } = record.event else { return false };
-        let text = |text: crate::element::Str<'_>| {
-            text.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default()
-        };
-        [&b"aof-preamble"[..], b"aof-base"].contains(&&text(key)[..]) && text(value) == b"1"
-    };
-    Reader::new(&chunk).flatten().any(is_mark)
+/// What the start of an RDB says of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn head_facts(mut source: Source, input: &Input) -> Result<(Facts, Source)> {
+    let failed = |err| Error::io(input.path(), "read", err);
+    let mut head = Vec::new();
+    (&mut source.reader).take(HEAD).read_to_end(&mut head).map_err(failed)?;
+    let mut facts = Facts::default();
+    let mut file = RdbFile::new(Box::new(Cursor::new(head.clone())), Limits::default());
+    if let Some(chunk) = file.cut(None).map_err(failed)? {
+        for record in Reader::new(&chunk).flatten() {
+            let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
+            facts.record(&record, opcode, 0).into_iter().for_each(|fact| facts.keep(fact));
+        }
+    }
+    source.reader = Box::new(Cursor::new(head).chain(source.reader));
+    Ok((facts, source))
 }
 
 /// What is wrong with an RDB as a whole.
@@ -333,8 +351,11 @@ fn log_damage(replayed: &replay::Report, options: &Options) -> Vec<Finding> {
         // What they pass over with a word in their log.
         Code::ReplayFailed | Code::AofMultiNested | Code::AofExecAlone => !options.tolerate_failed,
         Code::ReplayChance => !options.tolerate_failed,
-        // Commands whose effect is missing, or is in another database.
-        Code::ReplayNotBuilt | Code::ReplayModule | Code::AofDbRange => true,
+        // Commands whose effect is missing …
+        Code::ReplayNotBuilt | Code::ReplayModule => !options.tolerate_unknown,
+        Code::AofUnknownCommand => !options.tolerate_unknown,
+        // … or is in another database.
+        Code::AofDbRange => true,
         // It is about what a server would do next.
         Code::AofSameName => false,
         code => code.severity() == Severity::Error,
