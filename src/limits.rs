@@ -52,6 +52,8 @@ pub struct PackedLimits {
     pub zset_entries: usize,
     /// `zset-max-listpack-value`
     pub zset_value: usize,
+    /// Packed scores keep the sign of −0, as in the ziplists that servers had up to 6.2.
+    pub zset_minus_zero: bool,
     /// `list-max-listpack-size -2`: bytes of one packed node.
     pub list_node: usize,
     /// `stream-node-max-bytes`
@@ -72,6 +74,7 @@ impl PackedLimits {
         set_value: 64,
         zset_entries: 128,
         zset_value: 64,
+        zset_minus_zero: false,
         list_node: 8192,
         stream_node_bytes: 4096,
         stream_node_entries: 100,

@@ -297,6 +297,33 @@ fn memory_has_a_bound_with_a_clean_error() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
 }
 
+/// A chunk whose commands would take many times what there is ends in an error before they do: the
+/// process gets no more than a part of that from the system, and would be ended for asking.
+#[test]
+fn memory_has_a_bound_inside_a_chunk_too() {
+    let files = Files::new();
+    let long: Vec<String> = (0..2000).map(|n| format!("SETRANGE k{n} 20000000 x")).collect();
+    let copies: Vec<String> = (0..2000).map(|n| format!("COPY a c{n}")).collect();
+    let unions: Vec<String> = (0..2000).map(|n| format!("BITOP NOT b{n} a")).collect();
+    for (n, commands) in [long, copies, unions].iter().enumerate() {
+        let commands: Vec<&str> = ["SETRANGE a 20000000 x"]
+            .into_iter()
+            .chain(commands.iter().map(String::as_str))
+            .collect();
+        let path = files.put("many.aof", &aof(&commands));
+        for jobs in [1, 8] {
+            let program = env!("CARGO_BIN_EXE_rdbtool");
+            let line = format!(
+                "ulimit -v 900000; exec '{program}' replay --max-memory 200mb --jobs {jobs} '{path}'"
+            );
+            let ran = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+            let told = String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(2), "{n}, jobs {jobs}: {told}");
+            assert!(told.contains("does not fit the memory allowed"), "{n}, jobs {jobs}: {told}");
+        }
+    }
+}
+
 #[test]
 fn what_has_expired() {
     let files = Files::new();

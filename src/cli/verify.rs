@@ -43,7 +43,8 @@ pub(crate) const PAGE: Page = Page {
 /// mark, and what a digest leaves out of streams: their ids, groups, consumers and pending entries.
 /// Function libraries are compared by their code.
 ///
-/// The order of keys and how values are encoded do not count, nor when consumers were last seen.
+/// The order of keys and how values are encoded do not count, nor when consumers were last seen or
+/// active, which no AOF holds.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct VerifyArgs {

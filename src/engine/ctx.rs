@@ -37,7 +37,8 @@ impl Ctx<'_> {
 
     /// Where packed collections unfold.
     pub fn limits(&self) -> PackedLimits {
-        self.engine.config.packed
+        let zset_minus_zero = !self.release().has_redis(7, 0);
+        PackedLimits { zset_minus_zero, ..self.engine.config.packed }
     }
 
     /// The server that the engine stands for.

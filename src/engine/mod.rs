@@ -19,6 +19,7 @@
 use std::collections::BTreeMap;
 
 pub mod args;
+mod budget;
 mod cmd;
 pub mod command;
 pub mod ctx;
@@ -57,7 +58,8 @@ use session::Multi;
 pub struct Config {
     /// `databases`: SELECT goes below this number.
     pub databases: u64,
-    /// Bytes the data may take; commands that may need more are refused beyond.
+    /// Bytes the data may take, that of all engines of a store together; commands that may need more are
+    /// refused beyond.
     pub max_memory: Option<usize>,
     /// Longest string, `proto-max-bulk-len`.
     pub max_string: usize,
@@ -124,6 +126,7 @@ pub struct Engine {
     rng: fastrand::Rng,
     watch: watch::Watch,
     effects: Option<effects::Effects>,
+    part: budget::Part,
 }
 
 impl Engine {
@@ -141,6 +144,7 @@ impl Engine {
             stats: Stats::default(),
             watch: watch::Watch::default(),
             effects: None,
+            part: budget::Part::default(),
         }
     }
 
@@ -390,8 +394,15 @@ impl Engine {
 
     fn check_memory(&self, more: usize) -> Result<(), Failure> {
         match self.config.max_memory {
-            Some(max) if self.memory().saturating_add(more) > max => Err(Failure::OUT_OF_MEMORY),
+            Some(max) if !self.part.allows(self.memory(), more, max) => Err(Failure::OUT_OF_MEMORY),
             _ => Ok(()),
+        }
+    }
+
+    /// Tells the engines of the same store what this one holds, when it did not grow by commands.
+    fn settle(&self) {
+        if self.config.max_memory.is_some() {
+            self.part.tell(self.memory());
         }
     }
 }

@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use twox_hash::XxHash3_64;
 
+use super::budget::Part;
 use super::command::flag::{RANDOM, WRITE};
 use super::command::{Command, Keys};
 use super::digest::digest_of;
@@ -134,13 +135,16 @@ impl Engine {
     /// Takes a key out of every database.
     fn take_all(&mut self, key: &[u8]) -> Vec<(u64, Item)> {
         let dbs: Vec<u64> = self.dbs.keys().copied().collect();
-        dbs.into_iter().filter_map(|db| Some((db, self.take(db, key)?))).collect()
+        let taken = dbs.into_iter().filter_map(|db| Some((db, self.take(db, key)?))).collect();
+        self.settle();
+        taken
     }
 
     fn put_all(&mut self, key: &[u8], items: Vec<(u64, Item)>) {
         for (db, item) in items {
             self.keyspace_mut(db).put(key, item);
         }
+        self.settle();
     }
 
     /// Takes everything over that another engine holds.
@@ -159,6 +163,7 @@ impl Engine {
             }
         }
         self.functions.append(&mut other.functions);
+        other.settle();
     }
 }
 
@@ -241,8 +246,9 @@ impl Shards {
     /// An empty store of so many shards.
     pub fn new(config: &Config, shards: usize) -> Shards {
         let used = shards.max(1);
-        let engines = (0..used).map(|_| Mutex::new(Engine::new(config.clone()))).collect();
-        Shards { engines, used }
+        let budget = Part::default();
+        let engine = |_| Engine { part: budget.another(), ..Engine::new(config.clone()) };
+        Shards { engines: (0..used).map(engine).map(Mutex::new).collect(), used }
     }
 
     /// Every shard, to change it.

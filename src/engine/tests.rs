@@ -221,3 +221,44 @@ fn any_arguments_are_answered() {
         }
     }
 }
+
+/// A script that uses up what it may ends with an error, and the next one runs as ever.
+#[test]
+fn scripts_have_budgets() {
+    let mut engine = Engine::new(Config::default());
+    let mut session = Session::new();
+    let mut eval = |code: &str| engine.execute(&mut session, &[b"EVAL", code.as_bytes(), b"0"]);
+    let cases = [
+        ("while true do end", "takes so long"),
+        ("local ok = pcall(function() while true do end end) return 'caught'", "takes so long"),
+        ("return ('x'):rep(200):find(('a*'):rep(60)..'b')", "takes so long"),
+        ("local t = {} for i = 1, 1e9 do t[i] = {i, i, i, i} end", "memory"),
+        ("local s = ('x'):rep(1e9)", "memory"),
+        (
+            "local s, t = ('x'):rep(1e7), {} for i = 1, 99 do t[i] = s end return t",
+            "long an answer",
+        ),
+        (
+            "local s, t = ('x'):rep(1e7), {} for i = 1, 99 do t[i] = s end return cjson.encode(t)",
+            "long",
+        ),
+        (
+            "local s, t = ('x'):rep(1e7), {} for i = 1, 99 do t[i] = s end return cmsgpack.pack(t)",
+            "large",
+        ),
+        (
+            "local s = ('x'):rep(1e7) return struct.pack(('s'):rep(60), unpack((function() local t = {} \
+          for i = 1, 60 do t[i] = s end return t end)()))",
+            "large",
+        ),
+        ("local t = {} t[1] = t return t", "stack"),
+        ("return cmsgpack.unpack(('\\145'):rep(100000))", "stack"),
+        ("return cjson.decode(('['):rep(100000))", "nested"),
+        ("local function f() return f() + 1 end return f()", "stack"),
+    ];
+    for (code, why) in cases {
+        let reply = eval(code);
+        assert!(reply.is_error() && format!("{reply:?}").contains(why), "{code}: {reply:?}");
+        assert_eq!(eval("return 7"), Reply::Int(7), "after {code}");
+    }
+}

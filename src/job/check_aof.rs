@@ -11,7 +11,7 @@ use std::ops::Range;
 use self::chunk::{Checker, Out};
 use super::aof_file::AofFile;
 use super::check::{self, Kept, Verdict, check_part};
-use super::commands::{Lookup, look, torn_multi};
+use super::commands::torn_multi;
 use super::pipeline;
 use super::rdb_facts::Met;
 use super::rdb_file::Extent;
@@ -33,8 +33,6 @@ pub struct Options {
     pub rdb: check::Options,
     /// What is taken for a command.
     pub forms: Forms,
-    /// What looks commands up.
-    pub commands: Lookup,
     /// Findings behind which nothing counts as valid.
     pub ends: fn(Code) -> bool,
     /// Bytes of a chunk.
@@ -46,7 +44,6 @@ impl Default for Options {
         Options {
             rdb: check::Options::default(),
             forms: Forms::Tolerant,
-            commands: look,
             ends: |code| code.severity() == Severity::Error,
             chunk: CHUNK,
         }

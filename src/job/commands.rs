@@ -21,9 +21,6 @@ pub enum Known {
     Arity(&'static Command),
 }
 
-/// Looks a command up by its name and arguments.
-pub type Lookup = fn(&[&[u8]]) -> Known;
-
 /// Commands of modules whose names do not tell. Vector sets are built in from Redis 8.0 on.
 const MODULES: [&str; 3] = ["vadd", "vrem", "vsetattr"];
 

@@ -128,7 +128,7 @@ pub fn plan(fs: &dyn Fs, set: &Set, options: &Options) -> Result<Plan> {
 impl Options {
     fn counting(&self) -> Counting {
         let limits = self.check.rdb.limits;
-        Counting { limits, commands: self.check.commands }
+        Counting { limits }
     }
 }
 

@@ -66,9 +66,10 @@ pub fn order(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
     (a.0 + 0.0).total_cmp(&(b.0 + 0.0)).then_with(|| a.1.cmp(b.1))
 }
 
-/// A score as a listpack holds it: an integer if it is one (−0 becomes 0), else its text.
-fn score_entry(score: f64, text: &mut Vec<u8>) -> Entry<'_> {
-    if let Some(whole) = whole(score) {
+/// A score as a listpack holds it: an integer if it is one (and then −0 becomes 0), else its text.
+fn score_entry<'a>(score: f64, limits: &PackedLimits, text: &'a mut Vec<u8>) -> Entry<'a> {
+    let keeps_sign = limits.zset_minus_zero && score == 0.0 && score.is_sign_negative();
+    if let Some(whole) = whole(score).filter(|_| !keeps_sign) {
         return Entry::Int(whole);
     }
     text.clear();
@@ -93,6 +94,17 @@ impl Zset {
             zset.unfold();
         }
         zset
+    }
+
+    /// An empty sorted set that will get so many members: a table from the start if they are too many for
+    /// a listpack. There must be bytes behind the count: room is made for it.
+    pub fn for_count(count: usize, limits: &PackedLimits) -> Zset {
+        if count <= limits.zset_entries {
+            return Zset::default();
+        }
+        let mut table = Box::<Table>::default();
+        table.members.reserve(count);
+        Zset(Repr::Table(table))
     }
 
     /// The listpack it is kept as, if it is, for saving.
@@ -183,10 +195,10 @@ impl Zset {
             Some(_) if old == Some(score) => {}
             Some(pos) => {
                 packed.remove(pos, 2);
-                insert_packed(packed, member, score);
+                insert_packed(packed, member, score, limits);
             }
             None if packed.len() / 2 < limits.zset_entries && member.len() <= limits.zset_value => {
-                insert_packed(packed, member, score);
+                insert_packed(packed, member, score, limits);
             }
             None => {
                 self.unfold();
@@ -236,7 +248,7 @@ impl Zset {
         for (member, score) in self.ordered() {
             let mut digits = [0; MAX_I64_TEXT];
             let member = Entry::from_text(member.text(&mut digits));
-            packed.insert(packed.end(), &[member, score_entry(score, &mut text)]);
+            packed.insert(packed.end(), &[member, score_entry(score, limits, &mut text)]);
         }
         self.0 = Repr::Packed(packed);
     }
@@ -296,15 +308,39 @@ impl Table {
 }
 
 /// Puts a new member in its place.
-fn insert_packed(packed: &mut Packed, member: &[u8], score: f64) {
-    let mut digits = [0; MAX_I64_TEXT];
-    let behind = packed.groups::<2>().find(|(_, [other, other_score])| {
-        let other = (entry_score(*other_score), other.text(&mut digits));
-        order(other, (score, member)) == Ordering::Greater
-    });
-    let pos = behind.map_or(packed.end(), |(pos, _)| pos);
+fn insert_packed(packed: &mut Packed, member: &[u8], score: f64, limits: &PackedLimits) {
+    let pos = place(packed, member, score).unwrap_or(packed.end());
     let mut text = Vec::new();
-    packed.insert(pos, &[Entry::from_text(member), score_entry(score, &mut text)]);
+    packed.insert(pos, &[Entry::from_text(member), score_entry(score, limits, &mut text)]);
+}
+
+/// Position of the first member that is to stand behind a new one; `None` if that comes last.
+fn place(packed: &Packed, member: &[u8], score: f64) -> Option<usize> {
+    let is_behind = |pos: usize| {
+        let (other, score_pos) = packed.at(pos)?;
+        let (other_score, next) = packed.at(score_pos)?;
+        let (mut digits, other_score) = ([0; MAX_I64_TEXT], entry_score(other_score));
+        // Most are told apart by their scores.
+        let order = match other_score.partial_cmp(&score) {
+            Some(Ordering::Equal) | None => {
+                order((other_score, other.text(&mut digits)), (score, member))
+            }
+            Some(order) => order,
+        };
+        Some((order == Ordering::Greater, next))
+    };
+    // Many come in ascending order.
+    let last = packed.before(packed.end()).and_then(|score_pos| packed.before(score_pos))?;
+    if !is_behind(last)?.0 {
+        return None;
+    }
+    let mut pos = packed.first();
+    loop {
+        match is_behind(pos)? {
+            (true, _) => return Some(pos),
+            (false, next) => pos = next,
+        }
+    }
 }
 
 impl Default for Zset {

@@ -19,6 +19,7 @@ mod golden;
 mod golden_set;
 mod live;
 mod logs;
+mod merge;
 #[path = "../support/program.rs"]
 mod program;
 mod rewrite;

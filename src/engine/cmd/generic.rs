@@ -103,7 +103,11 @@ fn move_key(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     if !ctx.exists(key) || in_db(ctx, db, |ctx| ctx.exists(key)) {
         return Ok(Reply::Int(0));
     }
-    if let Some(item) = ctx.take(key) {
+    if let Some(mut item) = ctx.take(key) {
+        // 2.4 forgets the expire time, newer servers take it along.
+        if !ctx.release().has_redis(2, 8) {
+            item.expire_at_ms = None;
+        }
         ctx.changed(key, 1);
         in_db(ctx, db, |ctx| {
             ctx.put(key, item);

@@ -119,7 +119,7 @@ pub(super) fn valkey_options<'a, T>(
     }
 }
 
-/// An expire time as the commands of this kind answer it.
+/// One number for each field that was asked for.
 fn ints(numbers: impl IntoIterator<Item = i64>) -> Reply {
     Reply::Array(numbers.into_iter().map(Reply::Int).collect())
 }

@@ -112,7 +112,10 @@ impl Room {
     }
 
     fn take(&mut self, bytes: usize) -> std::result::Result<(), Failure> {
-        self.0 = self.0.checked_sub(bytes + size_of::<Reply>()).ok_or(Failure::OUT_OF_MEMORY)?;
+        self.0 = self
+            .0
+            .checked_sub(bytes + size_of::<Reply>())
+            .ok_or_else(|| Failure::unsupported("a script with so long an answer"))?;
         Ok(())
     }
 }

@@ -1,106 +1,129 @@
-//! `cjson` for scripts: JSON as lua-cjson reads and writes it, with its default settings.
+//! `cjson` for scripts: JSON as lua-cjson reads and writes it ([`super::cjson`] has its settings).
 
 use mlua::{Lua, Table, Value};
 
+use super::cjson::{Invalid, Settings};
 use crate::encoding::number::parse_double;
+use crate::limits;
 
-/// Values within values.
-const DEPTH: usize = 1000;
-/// A list may have holes up to here; beyond, it must be filled to half.
-const SPARSE: usize = 10;
-
-type Answer<T> = Result<T, String>;
+pub(super) type Answer<T> = Result<T, String>;
 
 /// `cjson.encode`
-pub(super) fn encode(lua: &Lua, value: &Value) -> Answer<Vec<u8>> {
+pub(super) fn encode(lua: &Lua, settings: Settings, value: &Value) -> Answer<Vec<u8>> {
     let mut out = Vec::new();
-    write(lua, value, 0, &mut out)?;
+    Writer { lua, settings }.write(value, 0, &mut out)?;
     Ok(out)
 }
 
-fn write(lua: &Lua, value: &Value, depth: usize, out: &mut Vec<u8>) -> Answer<()> {
-    match value {
-        Value::Nil => out.extend_from_slice(b"null"),
-        Value::LightUserData(pointer) if pointer.0.is_null() => out.extend_from_slice(b"null"),
-        Value::Boolean(yes) => out.extend_from_slice(if *yes { b"true" } else { b"false" }),
-        Value::Integer(number) => write_number(lua, *number as f64, out)?,
-        Value::Number(number) => write_number(lua, *number, out)?,
-        Value::String(text) => write_text(&text.as_bytes(), out),
-        Value::Table(_) if depth >= DEPTH => {
-            return Err(format!("Cannot serialise, excessive depth ({})", depth + 1));
-        }
-        Value::Table(table) => match list_len(table)? {
-            Some(len) => {
-                out.push(b'[');
-                for at in 1..=len {
-                    if at > 1 {
-                        out.push(b',');
-                    }
-                    let item = table.raw_get::<Value>(at).map_err(|error| error.to_string())?;
-                    write(lua, &item, depth + 1, out)?;
-                }
-                out.push(b']');
-            }
-            None => write_object(lua, table, depth, out)?,
-        },
-        other => {
-            return Err(format!("Cannot serialise {}: type not supported", other.type_name()));
-        }
-    }
-    Ok(())
+struct Writer<'a> {
+    lua: &'a Lua,
+    settings: Settings,
 }
 
-fn write_object(lua: &Lua, table: &Table, depth: usize, out: &mut Vec<u8>) -> Answer<()> {
-    out.push(b'{');
-    for (n, pair) in table.pairs::<Value, Value>().enumerate() {
-        let (name, value) = pair.map_err(|error| error.to_string())?;
-        if n > 0 {
-            out.push(b',');
-        }
-        match &name {
+impl Writer<'_> {
+    fn write(&self, value: &Value, depth: usize, out: &mut Vec<u8>) -> Answer<()> {
+        match value {
+            Value::Nil => out.extend_from_slice(b"null"),
+            Value::LightUserData(pointer) if pointer.0.is_null() => out.extend_from_slice(b"null"),
+            Value::Boolean(yes) => out.extend_from_slice(if *yes { b"true" } else { b"false" }),
+            Value::Integer(number) => self.write_number(*number as f64, out)?,
+            Value::Number(number) => self.write_number(*number, out)?,
             Value::String(text) => write_text(&text.as_bytes(), out),
-            Value::Integer(_) | Value::Number(_) => {
-                out.push(b'"');
-                write(lua, &name, depth, out)?;
-                out.push(b'"');
+            Value::Table(_) if depth >= self.settings.encode_depth => {
+                return Err(format!("Cannot serialise, excessive depth ({})", depth + 1));
             }
-            _ => {
-                return Err("Cannot serialise table: table key must be a number or string".into());
+            Value::Table(table) => match self.list_len(table)? {
+                Some(len) => {
+                    out.push(b'[');
+                    for at in 1..=len {
+                        if at > 1 {
+                            out.push(b',');
+                        }
+                        let item = table.raw_get::<Value>(at).map_err(|error| error.to_string())?;
+                        self.write(&item, depth + 1, out)?;
+                    }
+                    out.push(b']');
+                }
+                None => self.write_object(table, depth, out)?,
+            },
+            other => {
+                return Err(format!("Cannot serialise {}: type not supported", other.type_name()));
             }
         }
-        out.push(b':');
-        write(lua, &value, depth + 1, out)?;
+        // One text may be in a table many times.
+        if out.len() > limits::REPLY { Err("Cannot serialise: too long".into()) } else { Ok(()) }
     }
-    out.push(b'}');
-    Ok(())
-}
 
-/// The length of a table that is a list: its keys are numbers from 1 on. An empty one is none.
-fn list_len(table: &Table) -> Answer<Option<usize>> {
-    let (mut max, mut count) = (0usize, 0usize);
-    for pair in table.pairs::<Value, Value>() {
-        let (key, _) = pair.map_err(|error| error.to_string())?;
-        let index = match key {
-            Value::Integer(index) => usize::try_from(index).ok().filter(|index| *index > 0),
-            _ => None,
+    fn write_object(&self, table: &Table, depth: usize, out: &mut Vec<u8>) -> Answer<()> {
+        out.push(b'{');
+        for (n, pair) in table.pairs::<Value, Value>().enumerate() {
+            let (name, value) = pair.map_err(|error| error.to_string())?;
+            if n > 0 {
+                out.push(b',');
+            }
+            match &name {
+                Value::String(text) => write_text(&text.as_bytes(), out),
+                Value::Integer(_) | Value::Number(_) => {
+                    out.push(b'"');
+                    self.write(&name, depth, out)?;
+                    out.push(b'"');
+                }
+                _ => {
+                    return Err(
+                        "Cannot serialise table: table key must be a number or string".into()
+                    );
+                }
+            }
+            out.push(b':');
+            self.write(&value, depth + 1, out)?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// The length of a table that is a list: its keys are numbers from 1 on. An empty one is none.
+    fn list_len(&self, table: &Table) -> Answer<Option<usize>> {
+        let (mut max, mut count) = (0usize, 0usize);
+        for pair in table.pairs::<Value, Value>() {
+            let (key, _) = pair.map_err(|error| error.to_string())?;
+            let index = match key {
+                Value::Integer(index) => usize::try_from(index).ok().filter(|index| *index > 0),
+                _ => None,
+            };
+            let Some(index) = index else { return Ok(None) };
+            (max, count) = (max.max(index), count + 1);
+        }
+        let Settings { sparse_convert, sparse_ratio, sparse_safe, .. } = self.settings;
+        if sparse_ratio > 0 && max > sparse_safe && max > count.saturating_mul(sparse_ratio) {
+            return match sparse_convert {
+                true => Ok(None),
+                false => Err("Cannot serialise table: excessively sparse array".into()),
+            };
+        }
+        Ok((max > 0).then_some(max))
+    }
+
+    /// As C prints it: `%.14g`.
+    fn write_number(&self, number: f64, out: &mut Vec<u8>) -> Answer<()> {
+        let valid = number.is_finite();
+        match self.settings.encode_invalid {
+            Invalid::Off if !valid => {
+                return Err("Cannot serialise number: must not be NaN or Inf".into());
+            }
+            Invalid::Null if !valid => {
+                out.extend_from_slice(b"null");
+                return Ok(());
+            }
+            _ => {}
+        }
+        let format = format!("%.{}g", self.settings.precision);
+        let print = || -> mlua::Result<mlua::LuaString> {
+            let strings = self.lua.globals().raw_get::<Table>("string")?;
+            strings.raw_get::<mlua::Function>("format")?.call((format, number))
         };
-        let Some(index) = index else { return Ok(None) };
-        (max, count) = (max.max(index), count + 1);
+        out.extend_from_slice(&print().map_err(|error| error.to_string())?.as_bytes());
+        Ok(())
     }
-    if max > SPARSE && max > count.saturating_mul(2) {
-        return Err("Cannot serialise table: excessively sparse array".into());
-    }
-    Ok((max > 0).then_some(max))
-}
-
-/// As Lua itself prints it: `%.14g`.
-fn write_number(lua: &Lua, number: f64, out: &mut Vec<u8>) -> Answer<()> {
-    if !number.is_finite() {
-        return Err("Cannot serialise number: must not be NaN or Inf".into());
-    }
-    let text = lua.coerce_string(Value::Number(number)).map_err(|error| error.to_string())?;
-    out.extend(text.iter().flat_map(|text| text.as_bytes().to_vec()));
-    Ok(())
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
@@ -121,15 +144,26 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// `cjson.decode`
-pub(super) fn decode(lua: &Lua, text: &[u8]) -> Answer<Value> {
-    let mut parser = Parser { lua, text, pos: 0 };
+pub(super) fn decode(lua: &Lua, settings: Settings, text: &[u8]) -> Answer<Value> {
+    let mut parser = Parser { lua, settings, text, pos: 0 };
     let value = parser.value(0)?;
     parser.blank();
     if parser.pos < text.len() { Err(parser.wrong("the end")) } else { Ok(value) }
 }
 
+/// Is it a number that JSON knows, and not one that only C does?
+fn is_json(digits: &[u8]) -> bool {
+    let digits = digits.strip_prefix(b"-").unwrap_or(digits);
+    match digits {
+        [b'0', next, ..] => !next.is_ascii_digit() && !matches!(next, b'x' | b'X'),
+        [first, ..] => first.is_ascii_digit(),
+        [] => false,
+    }
+}
+
 struct Parser<'a> {
     lua: &'a Lua,
+    settings: Settings,
     text: &'a [u8],
     pos: usize,
 }
@@ -168,12 +202,20 @@ impl Parser<'_> {
         found
     }
 
+    fn accept_any(&mut self, bytes: &[u8]) -> Option<u8> {
+        self.blank();
+        let found = self.text.get(self.pos).copied().filter(|byte| bytes.contains(byte))?;
+        self.pos += 1;
+        Some(found)
+    }
+
     fn value(&mut self, depth: usize) -> Answer<Value> {
-        if depth > DEPTH {
-            return Err(format!("Found too many nested data structures ({depth})"));
+        let inside = self.accept_any(b"{[");
+        if inside.is_some() && depth >= self.settings.decode_depth {
+            return Err(format!("Found too many nested data structures ({})", depth + 1));
         }
         let failed = |error: mlua::Error| error.to_string();
-        if self.accept(b"{") {
+        if inside == Some(b'{') {
             let table = self.lua.create_table().map_err(failed)?;
             if self.accept(b"}") {
                 return Ok(Value::Table(table));
@@ -195,7 +237,7 @@ impl Parser<'_> {
                 }
             }
         }
-        if self.accept(b"[") {
+        if inside == Some(b'[') {
             let table = self.lua.create_table().map_err(failed)?;
             if self.accept(b"]") {
                 return Ok(Value::Table(table));
@@ -234,6 +276,10 @@ impl Parser<'_> {
         let digits = rest.get(..len).unwrap_or_default();
         let number = parse_double(digits).filter(|_| digits.first() != Some(&b'+'));
         let number = number.ok_or_else(|| self.wrong("value"))?;
+        if !self.settings.decode_invalid && !is_json(digits) {
+            let place = self.pos + 1;
+            return Err(format!("Expected value but found invalid number at character {place}"));
+        }
         self.pos += len;
         Ok(Value::Number(number))
     }

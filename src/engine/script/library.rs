@@ -1,5 +1,5 @@
-//! What Rust gives a script's surroundings: `redis`, `cjson`, `bit`, numbers by chance, budgets. The prelude
-//! puts them where scripts look.
+//! What Rust gives a script's surroundings: `redis`, the libraries of the servers, numbers by chance, budgets.
+//! The prelude puts them where scripts look.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use mlua::{Lua, MultiValue, Result, Table, Value};
 
 use super::random::Random;
 use super::vm::{CHUNK, State};
-use super::{json, sha1hex};
+use super::{cjson, msgpack, packing, sha1hex};
 use crate::engine::reply::Resp;
 
 /// Steps that matching a pattern may take, at worst.
@@ -26,12 +26,12 @@ impl std::fmt::Display for Raised {
 impl std::error::Error for Raised {}
 
 /// An error without a place.
-fn raise(text: &str) -> mlua::Error {
+pub(super) fn raise(text: &str) -> mlua::Error {
     mlua::Error::external(Raised(format!("ERR {text}").into_bytes()))
 }
 
 /// An error that begins with the place in the script.
-fn raise_here(lua: &Lua, text: &str) -> mlua::Error {
+pub(super) fn raise_here(lua: &Lua, text: &str) -> mlua::Error {
     let line = line_of_script(lua, 1);
     mlua::Error::external(Raised(format!("ERR {CHUNK}:{line}: {text}").into_bytes()))
 }
@@ -92,11 +92,6 @@ pub(super) fn given(lua: &Lua, state: &Rc<State>) -> Result<Table> {
     )?;
     let shared = of(state);
     given.set(
-        "unsupported",
-        lua.create_function(move |_, name: String| -> Result<()> { Err(shared.stop(&name)) })?,
-    )?;
-    let shared = of(state);
-    given.set(
         "no_new_global",
         lua.create_function(move |_, name: mlua::LuaString| {
             Ok(match shared.newer.get() {
@@ -127,22 +122,9 @@ pub(super) fn given(lua: &Lua, state: &Rc<State>) -> Result<Table> {
         })?,
     )?;
     given.set("redis", redis(lua, state)?)?;
-    let cjson = lua.create_table()?;
-    cjson.set("null", Value::NULL)?;
-    cjson.set(
-        "encode",
-        lua.create_function(move |lua, value: Value| {
-            let json = json::encode(lua, &value).map_err(|error| raise_here(lua, &error))?;
-            lua.create_string(json)
-        })?,
-    )?;
-    cjson.set(
-        "decode",
-        lua.create_function(move |lua, json: mlua::LuaString| {
-            json::decode(lua, &json.as_bytes()).map_err(|error| raise_here(lua, &error))
-        })?,
-    )?;
-    given.set("cjson", cjson)?;
+    given.set("cjson", cjson::library(lua, &state.json)?)?;
+    given.set("struct", packing::library(lua)?)?;
+    given.set("cmsgpack", msgpack::library(lua)?)?;
     given.set("bit", bits(lua)?)?;
     Ok(given)
 }

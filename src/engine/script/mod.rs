@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! cmd/script ──► run ──► vm: a Lua machine, its libraries, its budgets     prelude.lua: what a script finds
-//!                 │       convert: replies to values and back              json: cjson
+//!                 │       convert: replies to values and back              cjson, cmsgpack, struct: the libraries
 //!                 └─► redis.call ──► the engine
 //! ```
 //! A machine belongs to a thread, not to an engine: between two scripts it keeps nothing but compiled code.
 
+mod cjson;
 mod convert;
 mod json;
 mod library;
+mod msgpack;
+mod packing;
 mod random;
 mod run;
 mod vm;
@@ -27,6 +30,8 @@ use super::failure::Failure;
 pub struct Scripts {
     known: BTreeMap<String, Vec<u8>>,
     bytes: usize,
+    /// What scripts have told `cjson`: it stays so for those that follow, until they are all forgotten.
+    cjson: cjson::Settings,
 }
 
 impl Scripts {

@@ -77,9 +77,7 @@ local cjson = given.cjson
 globals.string, globals.math, globals.table = guarded(strings), guarded(maths), guarded(table)
 globals.coroutine, globals.redis = guarded(routines), guarded(redis)
 globals.cjson, globals.bit = guarded(cjson), guarded(given.bit)
-for _, name in ipairs { "struct", "cmsgpack" } do
-    globals[name] = setmetatable({}, { __index = function() given.unsupported(name) end })
-end
+globals.struct, globals.cmsgpack = guarded(given.struct), guarded(given.cmsgpack)
 
 local surroundings = {
     __index = function(_, name)

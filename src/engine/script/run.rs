@@ -45,6 +45,7 @@ pub fn run(ctx: &mut Ctx<'_>, script: Script<'_>) -> Outcome {
     };
     vm::with(|vm| {
         vm.begin(ctx.release().has_redis(7, 0));
+        vm.state.json.set(ctx.engine.scripts.cjson);
         let function = vm.compile(&name, code)?;
         let broken = |error: mlua::Error| Failure::unsupported(&error.to_string());
         let calls = RefCell::new(Calls {
@@ -82,6 +83,7 @@ pub fn run(ctx: &mut Ctx<'_>, script: Script<'_>) -> Outcome {
             redis.raw_set("pcall", Value::Nil)?;
             result
         });
+        ctx.borrow_mut().engine.scripts.cjson = vm.state.json.get();
         if let Some(why) = vm.state.stopped() {
             return Err(Failure::unsupported(&why));
         }

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, Result, StdLib, Table, VmState};
 
+use super::cjson::Settings;
 use super::library::given;
 use super::random::Random;
 use crate::engine::failure::Failure;
@@ -42,6 +43,8 @@ pub(super) struct State {
     pub(super) resp: Cell<Resp>,
     /// `redis.replicate_commands` was called: chance is allowed.
     pub(super) effects: Cell<bool>,
+    /// What `cjson` was told.
+    pub(super) json: Rc<Cell<Settings>>,
     /// Are the words those of 7.0 and later?
     pub(super) newer: Cell<bool>,
 }
@@ -124,6 +127,7 @@ impl Vm {
             random: Random::new(),
             resp: Cell::new(Resp::V2),
             effects: Cell::new(false),
+            json: Rc::default(),
             newer: Cell::new(true),
         });
         let watched = Rc::clone(&state);

@@ -10,7 +10,7 @@ use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::Chunk;
 use crate::aof::state::{Stamp, Step};
 use crate::finding::{Code, Excerpt, Finding, shown};
-use crate::job::commands::{Known, misplaced, unknown};
+use crate::job::commands::{Known, look, misplaced, unknown};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::Met;
 use crate::record::{Command, Event};
@@ -83,7 +83,7 @@ impl Checker<'_> {
     #[inline]
     fn command(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
         let span = &item.record.span;
-        match (self.options.commands)(command.args) {
+        match look(command.args) {
             Known::Yes(row) => {
                 let new = Named { row, met: Met::NONE };
                 let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);

@@ -204,7 +204,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
     }
 
     /// Runs chunks through workers; the facts that these have gathered.
-    fn run<S: Cutter>(
+    fn run<S: Cutter + Send>(
         &mut self,
         source: &mut S,
         mut each: impl FnMut(&mut Out),

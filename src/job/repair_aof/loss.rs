@@ -10,10 +10,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aof::reader::Reader;
-use crate::aof::skim::Chunks;
+use crate::aof::skim::{Chunks, Spare};
 use crate::aof::state::State;
 use crate::encoding::resp::{Forms, Framer, Stop};
-use crate::job::commands::{Known, Lookup};
+use crate::job::commands::{Known, look};
 use crate::limits::Limits;
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::record::Event;
@@ -77,8 +77,6 @@ impl Loss {
 pub struct Counting {
     /// Bounds.
     pub limits: Limits,
-    /// The table of commands.
-    pub commands: Lookup,
 }
 
 impl Counting {
@@ -124,7 +122,7 @@ impl Counting {
     ) -> io::Result<u64> {
         let source = FileReader::new(file.clone(), bytes.start, bytes.end);
         let mut chunks = Chunks::new(source, bytes.start, State::default(), forms, self.limits);
-        let (mut end, mut spare) = (bytes.start, Vec::new());
+        let (mut end, mut spare) = (bytes.start, Spare::default());
         while let Some(chunk) = chunks.next_chunk(spare)? {
             let mut reader = Reader::new(&chunk);
             while let Some(item) = reader.next_record() {
@@ -140,7 +138,7 @@ impl Counting {
     }
 
     fn keys(&self, args: &[&[u8]], seen: &mut Seen) {
-        let Known::Yes(row) = (self.commands)(args) else { return };
+        let Known::Yes(row) = look(args) else { return };
         for at in row.key_positions(args) {
             args.get(at).into_iter().for_each(|key| seen.key(key));
         }
@@ -189,7 +187,7 @@ impl Counting {
         match framed.map_err(|stop| *stop) {
             Ok(len) => {
                 let sound_behind = matches!(at.get(len), None | Some(b'*' | b'#'));
-                sound_behind && !matches!((self.commands)(&args), Known::No)
+                sound_behind && !matches!(look(&args), Known::No)
             }
             Err(Stop::Short { .. } | Stop::Bad(_)) => false,
         }

@@ -231,7 +231,7 @@ impl Scan<'_> {
             let mut chunks =
                 Chunks::new(file, *start, State::default(), Forms::Tolerant, self.limits);
             let mut waiting: Option<Vec<(u64, u64, Vec<Vec<u8>>)>> = None;
-            while let Some(chunk) = chunks.next_chunk(Vec::new()).map_err(failed)? {
+            while let Some(chunk) = chunks.next_chunk(Default::default()).map_err(failed)? {
                 let mut reader = Reader::new(&chunk);
                 while let Some(item) = reader.next_record() {
                     let (Event::Command(command), Means::Command(step)) =
