@@ -851,6 +851,7 @@ fn a_plan_says_what_becomes_of_each_part() {
         .iter()
         .map(|planned| match &planned.fate {
             Fate::Stays => "stays",
+            Fate::IsHealed => "healed",
             Fate::IsCut(_) => "cut",
             Fate::IsDropped(..) => "dropped",
         })

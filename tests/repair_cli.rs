@@ -73,10 +73,23 @@ fn exit_status() {
         ("damaged/mp-missing-base", &["repair", "--in-place", "--accept-loss"], 2),
         ("damaged/mp-missing-manifest", &["repair", "--in-place"], 2),
         ("damaged/mp-bad-manifest", &["repair", "--in-place"], 2),
-        // Cutting does not make a checksum right.
-        ("damaged/mp-base-badcrc", &["repair", "--in-place"], 1),
-        ("damaged/rdb-trunc-half.rdb", &["repair", "--in-place"], 2),
-        ("damaged/rdb-badcrc.rdb", &["repair", "--in-place"], 2),
+        ("damaged/mp-base-badcrc", &["repair", "--in-place"], 0),
+        ("damaged/mp-base-badcrc", &["repair", "--dry-run"], 1),
+        ("damaged/rdb-badcrc.rdb", &["repair", "--in-place"], 0),
+        ("damaged/rdb-badcrc.rdb", &["repair", "--dry-run"], 1),
+        ("damaged/rdb-bitflip-mid.rdb", &["check", "--fix"], 0),
+        ("damaged/rdb-badmagic.rdb", &["repair", "--in-place", "--recovery", "strict"], 0),
+        ("damaged/rdb-trunc-half.rdb", &["repair", "--in-place"], 1),
+        ("damaged/rdb-trunc-half.rdb", &["repair", "--in-place", "--recovery", "strict"], 2),
+        ("damaged/rdb-garbage-tail.rdb", &["repair", "--in-place", "--recovery", "strict"], 1),
+        ("damaged/rdb-zerofill-mid.rdb", &["repair", "--in-place"], 2),
+        ("damaged/rdb-zerofill-mid.rdb", &["repair", "--in-place", "--salvage"], 1),
+        ("damaged/rdb-dupkey.rdb", &["check", "--fix"], 2),
+        ("damaged/rdb-dupkey.rdb", &["check", "--fix", "--salvage"], 1),
+        ("damaged/rdb-zerocrc.rdb", &["repair", "--in-place"], 0),
+        ("damaged/rdb-trunc-half.rdb", &["repair", "--in-place", "--until", "1"], 2),
+        ("damaged/aof-trunc-midcmd.aof", &["repair", "--in-place", "--recovery", "strict"], 2),
+        ("damaged/aof-trunc-midcmd.aof", &["repair", "--in-place", "--salvage"], 2),
         ("damaged/rdb-dump-as-aofpreamble-trunc.aof", &["repair", "--in-place"], 1),
         ("aof/redis-7.0.15-timestamps", &["repair", "--in-place", "--until", "1"], 2),
     ];
@@ -100,6 +113,83 @@ fn assert_same(a: &Path, b: &Path) {
     } else {
         assert!(fs::read(a).unwrap() == fs::read(b).unwrap(), "{} changed", a.display());
     }
+}
+
+/// A healed RDB is as it was written; the damaged one stays as a backup.
+#[test]
+fn an_rdb_is_healed_in_place() {
+    let (dir, path) = copy_of("damaged/rdb-bitflip-mid.rdb");
+    let old = fs::read(&path).unwrap();
+    let said = run(&["check"], &path).stdout;
+    let advice = "repair: a single flipped bit at 0x2e22 (11810), in the value of hash-hashtable \
+                  \"hash:ht\" in db 0, at \"field74\": rdbtool repair heals it, and nothing is lost";
+    assert!(said.replace("\n  ", " ").contains(advice), "{said}");
+    let json = &run(&["check", "--json"], &path).json()[0]["repair"];
+    assert_eq!((&json["recovery"], &json["healing"]["offset"]), (&"strict".into(), &11810.into()));
+    let ran = run(&["repair", "--in-place", "--json"], &path);
+    let json = &ran.json()[0];
+    assert_eq!((&json["outcome"], &json["action"]), (&"repaired".into(), &"heal".into()));
+    let healing = &json["healings"][0];
+    assert_eq!((&healing["old"], &healing["new"]), (&"2c".into(), &"6c".into()), "{healing}");
+    assert_eq!(run(&["check"], &path).code, Some(0), "{}", run(&["check"], &path).stdout);
+    let names = names(dir.path());
+    let backup = names.iter().find(|name| name.contains(".bak-")).expect("a backup");
+    assert!(fs::read(dir.path().join(backup)).unwrap() == old);
+    let new = fs::read(&path).unwrap();
+    let changed: Vec<_> = (0..old.len()).filter(|at| old[*at] != new[*at]).collect();
+    assert_eq!(changed, [11810]);
+}
+
+/// The base of a multi-part AOF and the preamble of an old one are healed where they are.
+#[test]
+fn the_rdb_of_an_aof_is_healed_in_place() {
+    let (_dir, path) = copy_of("damaged/mp-base-badcrc");
+    let ran = run(&["repair", "--in-place"], &path);
+    assert!(ran.stdout.contains("REPAIRED") && ran.stdout.contains("change 0x"), "{}", ran.stdout);
+    let manifest = path.join("appendonly.aof.manifest");
+    assert_eq!(run(&["check"], &manifest).code, Some(0), "{}", run(&["check"], &manifest).stdout);
+    let (_dir, path) = copy_of("aof/redis-4.0.14-preamble");
+    let path = path.join("appendonly.aof");
+    let whole = fs::read(&path).unwrap();
+    for at in [10, 40, 100] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 4;
+        fs::write(&path, &damaged).unwrap();
+        let ran = run(&["repair", "--in-place"], &path);
+        assert!(fs::read(&path).unwrap() == whole, "at {at}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    }
+}
+
+/// What is lost is told before anything is written, and saved piece by piece.
+#[test]
+fn an_rdb_is_salvaged_into_a_new_file() {
+    let (dir, path) = copy_of("damaged/rdb-zerofill-mid.rdb");
+    let old = fs::read(&path).unwrap();
+    let plan = run(&["repair", "--salvage", "--dry-run"], &path).stdout;
+    for part in ["TO BE REPAIRED", "44 keys would stay", "gap: ", "\"hash:ht\"", "suspect, beside"]
+    {
+        assert!(plan.contains(part), "{part} is not in\n{plan}");
+    }
+    let (out, lost) = (dir.path().join("new.rdb"), dir.path().join("lost"));
+    let (out_text, lost_text) = (out.display().to_string(), lost.display().to_string());
+    let args = ["repair", "--salvage", "-o", &out_text, "--lost", &lost_text];
+    let ran = run(&args, &path);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("SALVAGED, SUSPECT"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("nothing vouches for any value"), "{}", ran.stdout);
+    assert!(fs::read(&path).unwrap() == old, "the source is as it was");
+    assert_eq!(run(&["check"], &out).code, Some(0));
+    for name in names(&lost) {
+        let (offset, len) = name.strip_suffix(".gap").unwrap().split_once('-').unwrap();
+        let (offset, len): (usize, usize) = (offset.parse().unwrap(), len.parse().unwrap());
+        assert!(fs::read(lost.join(&name)).unwrap() == old[offset..offset + len], "{name}");
+    }
+    assert_eq!(names(&lost).len(), 1);
+    // Neither is written over.
+    assert_eq!(run(&args, &path).code, Some(2));
+    let advice = run(&["check"], &path).stdout;
+    assert!(advice.contains("rdbtool repair --salvage does it"), "{advice}");
 }
 
 #[test]

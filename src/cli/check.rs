@@ -1,7 +1,7 @@
 //! `rdbtool check`: is a file sound?
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -14,13 +14,17 @@ use super::output::Output;
 use super::session::{Format, Log, Opened, Session};
 use super::start::StartArgs;
 use crate::error::Error;
+use crate::input::source::Input;
 use crate::job::check::{self, Verdict, check_rdb};
 use crate::job::check_aof::{self, Checked, Options, check_aof, check_detected};
 use crate::job::check_set::{self, check_set};
+use crate::job::repair_rdb::plan::Plan;
+use crate::job::repair_rdb::prospect::prospect;
 use crate::job::startup::Settings;
 use crate::job::target::{Target, judge};
 use crate::job::target_aof::{judge_aof, judge_set};
 use crate::limits::DATABASES;
+use crate::persist::real::RealFs;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report;
 use crate::report::check::{Detail, Summary};
@@ -104,8 +108,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
 
-    /// Repair in place: cut the damaged end off, and save it as NAME.tail-OFFSET. Nothing changes in a
-    /// file that is sound. For AOFs; see rdbtool-repair(1).
+    /// Repair in place, as rdbtool-repair(1) does: heal an RDB by its checksum, or cut a damaged end off.
+    /// What goes is saved beside the file. Nothing changes in a file that is sound.
     #[arg(long, conflicts_with_all = ["target", "databases", "verbose", "config", "appendonly"])]
     fix: bool,
 
@@ -148,7 +152,7 @@ fn releases(name: &str) -> Result<Releases, String> {
 
 /// What a check says of an input.
 enum Found {
-    Rdb(Box<check::Report>),
+    Rdb(Box<check::Report>, Option<Box<Plan>>),
     Aof(Box<check_aof::Report>),
     Set(Box<check_set::Report>),
 }
@@ -156,7 +160,7 @@ enum Found {
 impl Found {
     fn verdict(&self) -> Verdict {
         match self {
-            Found::Rdb(report) => report.verdict(),
+            Found::Rdb(report, _) => report.verdict(),
             Found::Aof(report) => report.verdict(),
             Found::Set(report) => report.verdict(),
         }
@@ -164,20 +168,17 @@ impl Found {
 
     fn judge(&self, release: &'static Release, settings: &Settings) -> Target {
         match self {
-            Found::Rdb(report) => judge(report, release),
+            Found::Rdb(report, _) => judge(report, release),
             Found::Aof(report) => judge_aof(report, release, settings, true),
             Found::Set(report) => judge_set(report, release, settings),
         }
     }
 }
 
-impl From<Checked> for Found {
-    fn from(checked: Checked) -> Found {
-        match checked {
-            Checked::Rdb(report) => Found::Rdb(report),
-            Checked::Aof(report) => Found::Aof(report),
-        }
-    }
+/// An RDB, and what a repair could do about its damage.
+fn rdb(report: Box<check::Report>, path: Option<&Path>, options: &Options) -> Found {
+    let plan = path.and_then(|path| prospect(&RealFs, path, &report, &options.rdb));
+    Found::Rdb(report, plan.map(Box::new))
 }
 
 fn check(opened: Opened<'_>, format: Format, options: &Options) -> crate::error::Result<Found> {
@@ -186,15 +187,21 @@ fn check(opened: Opened<'_>, format: Format, options: &Options) -> crate::error:
             let watch = move |bytes| watch(bytes);
             check_set(&set.folder, &set.stem, options, watch).map(|r| Found::Set(Box::new(r)))
         }
-        Opened::File(source, input) => match format {
-            Format::Detect => check_detected(source, input, options).map(Found::from),
-            Format::Rdb => {
-                check_rdb(source, input, &options.rdb).map(|report| Found::Rdb(Box::new(report)))
+        Opened::File(source, input) => {
+            let is_plain = *input != Input::Stdin && source.compression.is_none();
+            let path = is_plain.then(|| input.path());
+            match format {
+                Format::Detect => check_detected(source, input, options).map(|found| match found {
+                    Checked::Rdb(report) => rdb(report, path, options),
+                    Checked::Aof(report) => Found::Aof(report),
+                }),
+                Format::Rdb => check_rdb(source, input, &options.rdb)
+                    .map(|report| rdb(Box::new(report), path, options)),
+                Format::Aof => {
+                    check_aof(source, input, options).map(|report| Found::Aof(Box::new(report)))
+                }
             }
-            Format::Aof => {
-                check_aof(source, input, options).map(|report| Found::Aof(Box::new(report)))
-            }
-        },
+        }
     }
 }
 
@@ -220,7 +227,7 @@ impl CheckArgs {
         };
         let filtered = !options.rdb.filter.is_open();
         if self.fix {
-            return self.repair(format, filtered, &options, log);
+            return self.repair(filtered, &options, log);
         }
         if let Some(option) = self.repair.given() {
             anyhow::bail!(Error::Usage(format!("{option} is for repairs: check --fix, or repair")));
@@ -259,17 +266,7 @@ impl CheckArgs {
 }
 
 impl CheckArgs {
-    fn repair(
-        &self,
-        format: Format,
-        filtered: bool,
-        options: &Options,
-        log: &Log,
-    ) -> anyhow::Result<Exit> {
-        if format == Format::Rdb {
-            let why = "an RDB is not repaired yet by this version";
-            anyhow::bail!(Error::Usage(why.to_owned()));
-        }
+    fn repair(&self, filtered: bool, options: &Options, log: &Log) -> anyhow::Result<Exit> {
         if filtered {
             let why = "a repair is of the whole file, and not of some of its keys";
             anyhow::bail!(Error::Usage(why.to_owned()));
@@ -288,7 +285,13 @@ fn text(
 ) -> std::io::Result<bool> {
     let (out, screen) = (&mut session.out, &session.screen);
     match found {
-        Found::Rdb(report) => report::check::text(out, file, report, targets, detail, screen),
+        Found::Rdb(report, prospect) => {
+            let more = report::check::text(out, file, report, targets, detail, screen)?;
+            match prospect.as_ref().filter(|_| detail > Detail::Quiet) {
+                Some(plan) => report::prospect::text(out, plan, screen).map(|()| true),
+                None => Ok(more),
+            }
+        }
         Found::Aof(report) => report::check_aof::text(out, file, report, targets, detail, screen),
         Found::Set(report) => {
             report::check_aof::set_text(out, file, report, targets, detail, screen)
@@ -303,7 +306,9 @@ fn line(
     targets: &[Target],
 ) -> anyhow::Result<()> {
     match found {
-        Found::Rdb(report) => json::line(out, &CheckJson::new(file, report, targets))?,
+        Found::Rdb(report, prospect) => {
+            json::line(out, &CheckJson::new(file, report, targets, prospect.as_deref()))?;
+        }
         Found::Aof(report) => json::line(out, &AofJson::new(file, report, targets))?,
         Found::Set(report) => json::line(out, &SetJson::new(file, report, targets))?,
     }

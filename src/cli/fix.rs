@@ -10,20 +10,24 @@ use jiff::Timestamp;
 use super::args::{Common, time_ms};
 use super::output::Output;
 use super::session::Log;
-use super::{Exit, is_closed_pipe};
+use super::{Exit, fix_rdb, is_closed_pipe};
 use crate::error::Error;
 use crate::input::source::Input;
 use crate::job::check_aof;
+use crate::job::recovery::Recovery;
 use crate::job::repair_aof::find::find;
-use crate::job::repair_aof::plan::Consent;
+use crate::job::repair_aof::plan::{Consent, Refusal};
 use crate::job::repair_aof::run::{Writing, run};
 use crate::job::repair_aof::{Options, Set, plan};
+use crate::job::repair_rdb::plan::Damaged;
 use crate::persist::fs::Fs;
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target, temp};
 use crate::report::json;
 use crate::report::repair::{Outcome, Repair, text};
 use crate::report::repair_json::RepairJson;
+use crate::report::repair_rdb::{self, RdbRepair};
+use crate::report::repair_rdb_json::RdbRepairJson;
 
 /// How to repair.
 #[derive(Debug, Clone, Args)]
@@ -33,10 +37,28 @@ pub(crate) struct FixArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// How far to go. strict: only change what a checksum proves. tail: also cut a damaged end off. salvage:
+    /// also leave out what is damaged in the middle of an RDB, and keep the rest, which is suspect then.
+    #[arg(long, value_name = "POLICY", default_value = "tail", value_parser = policy,
+          hide_possible_values = true)]
+    recovery: Recovery,
+
+    /// The same as --recovery salvage.
+    #[arg(long, conflicts_with = "recovery")]
+    salvage: bool,
+
+    /// Save the bytes of an RDB that are lost in this new folder, each piece as OFFSET-LENGTH.
+    #[arg(long, value_name = "DIR")]
+    pub(super) lost: Option<PathBuf>,
+
+    /// Agree to a change that makes the checksum of an RDB right, but may do so by chance.
+    #[arg(long)]
+    pub(super) accept_doubt: bool,
+
     /// Agree to losing whole parts behind the damage, all there is, or sound commands behind one that is
     /// not known. Nothing is deleted even so.
     #[arg(long)]
-    accept_loss: bool,
+    pub(super) accept_loss: bool,
 
     /// Keep whole parts behind the damage, with a gap before them: commands in them run on data that
     /// lacks what was lost.
@@ -54,11 +76,18 @@ pub(crate) struct FixArgs {
 
     /// Write to where a symbolic link points.
     #[arg(long)]
-    follow: bool,
+    pub(super) follow: bool,
 
     /// Write although a process holds the file open.
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
+}
+
+/// Reads `--recovery`.
+fn policy(name: &str) -> Result<Recovery, String> {
+    let all = [Recovery::Strict, Recovery::Tail, Recovery::Salvage];
+    let found = all.into_iter().find(|policy| policy.as_str() == name);
+    found.ok_or_else(|| "expected strict, tail or salvage".to_owned())
 }
 
 impl FixArgs {
@@ -66,6 +95,10 @@ impl FixArgs {
     pub(crate) fn given(&self) -> Option<&'static str> {
         let all = [
             (self.dry_run, "--dry-run"),
+            (self.recovery != Recovery::default(), "--recovery"),
+            (self.salvage, "--salvage"),
+            (self.lost.is_some(), "--lost"),
+            (self.accept_doubt, "--accept-doubt"),
             (self.accept_loss, "--accept-loss"),
             (self.keep_later, "--keep-later"),
             (self.until.is_some(), "--until"),
@@ -74,6 +107,11 @@ impl FixArgs {
             (self.force, "--force"),
         ];
         all.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+
+    /// The policy.
+    pub(super) fn recovery(&self) -> Recovery {
+        if self.salvage { Recovery::Salvage } else { self.recovery }
     }
 
     fn options(&self, check: check_aof::Options) -> Options {
@@ -85,14 +123,15 @@ impl FixArgs {
     }
 
     fn writing(&self, out: Option<&Path>) -> Writing {
-        let backup_at_ms = self.backup.then(|| Timestamp::now().as_millisecond());
+        let now_ms = Timestamp::now().as_millisecond();
+        let backup_at_ms = self.backup.then_some(now_ms);
         let how = target::Options {
             backup_at_ms,
             follow: self.follow,
             force: self.force,
             ..target::Options::default()
         };
-        Writing { out: out.map(Path::to_owned), how }
+        Writing { out: out.map(Path::to_owned), now_ms, how }
     }
 
     /// Repairs what each path stands for, in place or into `out`, and tells of it in `report`. What cannot
@@ -120,10 +159,15 @@ impl FixArgs {
         let mut exit = Exit::Clean;
         for path in paths {
             let repaired = self.repair(path, out, check, log, |repair| {
-                if common.json {
-                    json::line(&mut to, &RepairJson::new(repair))?;
-                } else {
-                    text(&mut to, repair, detail, &screen)?;
+                match (repair, common.json) {
+                    (Shown::Aof(repair), true) => json::line(&mut to, &RepairJson::new(repair))?,
+                    (Shown::Aof(repair), false) => text(&mut to, repair, detail, &screen)?,
+                    (Shown::Rdb(repair), true) => {
+                        json::line(&mut to, &RdbRepairJson::new(repair))?;
+                    }
+                    (Shown::Rdb(repair), false) => {
+                        repair_rdb::text(&mut to, repair, detail, &screen)?;
+                    }
                 }
                 Ok(to.flush()?)
             });
@@ -140,13 +184,22 @@ impl FixArgs {
         Ok(exit)
     }
 
+    /// Options that mean nothing for an RDB.
+    fn only_of_aofs(&self) -> crate::error::Result<()> {
+        let given = [(self.keep_later, "--keep-later"), (self.until.is_some(), "--until")];
+        match given.into_iter().find(|(given, _)| *given) {
+            Some((_, name)) => Err(Error::Usage(format!("{name} is for AOFs"))),
+            None => Ok(()),
+        }
+    }
+
     fn repair(
         &self,
         path: &Path,
         out: Option<&Path>,
         check: &check_aof::Options,
         log: &Log,
-        mut report: impl FnMut(&Repair<'_>) -> anyhow::Result<()>,
+        mut report: impl FnMut(Shown<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Exit> {
         if path == Path::new("-") {
             let why = "standard input cannot be repaired; name a file";
@@ -160,12 +213,24 @@ impl FixArgs {
         }
         let mut exit = Exit::Clean;
         for set in &sets {
-            let plan = plan(&RealFs, set, &options)?;
+            let mut plan = plan(&RealFs, set, &options)?;
             let shown = set.path().unwrap_or(path);
-            let is_rdb = plan.parts.iter().any(|planned| planned.part.is_rdb);
-            if is_rdb && !(plan.has_nothing_to_do() && plan.left().next().is_none()) {
-                let why = "a damaged RDB, and those are not repaired yet by this version";
+            let rdb = fix_rdb::options(self, &check.rdb);
+            if let Some(damaged) = Damaged::of(&RealFs, set, &plan, &rdb)? {
+                self.only_of_aofs()?;
+                let (repair, ended) = fix_rdb::repair(self, &damaged, out, &check.rdb)?;
+                report(Shown::Rdb(&repair))?;
+                exit = exit.max(ended);
+                tell_of_stale_files(set, log);
+                continue;
+            }
+            if self.recovery() == Recovery::Salvage {
+                let why =
+                    "--recovery salvage is for RDBs; of an AOF this version cuts the damaged end";
                 anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
+            }
+            if self.recovery() == Recovery::Strict && plan.reason().is_some() {
+                plan.refusals.push(Refusal::Strict);
             }
             let outcome = match (self.dry_run, plan.is_agreed()) {
                 (_, false) => Outcome::Refused,
@@ -175,7 +240,7 @@ impl FixArgs {
                 }
             };
             let repair = Repair { path: shown, plan: &plan, outcome };
-            report(&repair)?;
+            report(Shown::Aof(&repair))?;
             exit = exit.max(match &repair.outcome {
                 Outcome::Refused => Exit::Failed,
                 _ if repair.is_worth_a_look() => Exit::Look,
@@ -185,6 +250,12 @@ impl FixArgs {
         }
         Ok(exit)
     }
+}
+
+/// A repair to tell of.
+enum Shown<'a> {
+    Aof(&'a Repair<'a>),
+    Rdb(&'a RdbRepair),
 }
 
 /// Where a symbolic link points, if links are followed.

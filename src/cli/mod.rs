@@ -12,6 +12,7 @@ mod convert;
 mod digest;
 mod filter;
 mod fix;
+mod fix_rdb;
 mod generate;
 mod help;
 mod inspect;

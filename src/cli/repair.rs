@@ -11,7 +11,7 @@ use super::help::Page;
 use super::session::Log;
 use crate::error::Error;
 use crate::job::{check, check_aof};
-use crate::report::repair_json;
+use crate::report::{repair_json, repair_rdb_json};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -29,35 +29,54 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool repair --in-place --until 2026-11-22T14:00:00Z appendonlydir",
             "Go back to before the FLUSHALL.",
         ),
+        (
+            "rdbtool repair --salvage --dry-run dump.rdb",
+            "Which keys of a damaged RDB can be had back, and which not?",
+        ),
+        (
+            "rdbtool repair --salvage -o found.rdb --lost pieces dump.rdb",
+            "A new RDB of all keys that can be read; what cannot be goes into the folder pieces.",
+        ),
     ],
     exit: &[
-        ("0", "It is sound now, and nothing was lost, or nothing but NUL bytes."),
+        (
+            "0",
+            "It is sound now, and nothing was lost, or nothing but NUL bytes: an RDB that its own checksum \
+               healed, too.",
+        ),
         (
             "1",
-            "It is sound now and something was lost, or something is wrong still; with --dry-run, \
-               there is something to repair.",
+            "It is sound now and something was lost, or something is wrong still, or an RDB was \
+               salvaged, which nothing vouches for; with --dry-run, there is something to repair.",
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
-    json: &[repair_json::FIELDS],
+    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS],
 };
 
-/// Make a sound AOF of a damaged one
+/// Make a sound file of a damaged AOF or RDB
 ///
 /// Cuts an AOF where it is still sound: behind the last whole command that is in no open transaction. Bytes
 /// that are cut off in place are saved beside the file first, and nothing is ever deleted. Of a
 /// multi-part AOF the damaged part is repaired wherever it is; if whole parts behind it would be lost
 /// by that, it is not done unless that is agreed to.
 ///
+/// An RDB is healed by its own checksum where that is possible: it tells which bit or which few bytes
+/// changed, and nothing is lost. A change is made only if the whole file is sound with it and fewer than one
+/// of a million files damaged otherwise would have a change as short; others are shown, and made with
+/// --accept-doubt. An RDB that was cut short is closed behind its last whole key. With --salvage every key
+/// that can be read is kept, also behind damage in the middle, and the result is suspect: nothing vouches
+/// for it. A repair in place keeps the old RDB as NAME.bak-TIME.
+///
 /// Files are replaced so that a crash leaves the old or the new one, and not while a server has them open.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct RepairArgs {
-    /// An AOF, the manifest of a multi-part one, its folder, or a server's data folder.
+    /// An RDB, an AOF, the manifest of a multi-part one, its folder, or a server's data folder.
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
-    /// Change the AOF itself. Otherwise name a new file or folder with -o.
+    /// Change the file itself. Otherwise name a new file or folder with -o.
     #[arg(long, conflicts_with = "output")]
     in_place: bool,
 

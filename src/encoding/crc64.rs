@@ -76,15 +76,34 @@ pub fn combine(a: u64, b: u64, len_b: u64) -> u64 {
     shifts.fold(a, |crc, (_, &shift)| multiply(crc, shift)) ^ b
 }
 
+/// The checksum that a file had before `count` bytes of 0 were appended to it: [`combine`] undone.
+pub fn before_zeros(crc: u64, count: u64) -> u64 {
+    let shifts = BYTE_UNSHIFTS.iter().enumerate().filter(|&(bit, _)| count >> bit & 1 == 1);
+    shifts.fold(crc, |crc, (_, &shift)| multiply(crc, shift))
+}
+
 /// The polynomial with its bits reflected: bit 63 is x^0, bit 0 is x^63, and x^64 is implied.
 const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
 
 /// x^(8·2^i) modulo the polynomial.
-static BYTE_SHIFTS: [u64; 64] = byte_shifts();
+static BYTE_SHIFTS: [u64; 64] = squares(1 << (63 - 8));
 
-const fn byte_shifts() -> [u64; 64] {
+/// x^(-8·2^i) modulo the polynomial, which has an inverse of x since its last term is 1.
+static BYTE_UNSHIFTS: [u64; 64] = squares(unshift_byte(1 << 63));
+
+/// The checksum before one byte of 0 was appended.
+pub(super) const fn unshift_byte(mut crc: u64) -> u64 {
+    let mut bit = 0;
+    while bit < 8 {
+        crc = if crc >> 63 == 1 { (crc ^ POLYNOMIAL) << 1 | 1 } else { crc << 1 };
+        bit += 1;
+    }
+    crc
+}
+
+/// A power of x, its square, the square of that, and so on.
+const fn squares(mut power: u64) -> [u64; 64] {
     let mut shifts = [0; 64];
-    let mut power = 1 << (63 - 8);
     let mut i = 0;
     while i < 64 {
         shifts[i] = power;
@@ -161,6 +180,8 @@ mod tests {
             resumed.update(&b);
             prop_assert_eq!(resumed.value(), whole);
             prop_assert_eq!(combine(oracle(&a), oracle(&b), b.len() as u64), whole);
+            let count = b.len() as u64;
+            prop_assert_eq!(before_zeros(combine(whole, 0, count), count), whole);
         }
     }
 

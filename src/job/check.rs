@@ -333,7 +333,7 @@ fn chunk_excerpt(chunk: &Chunk, offset: u64) -> Option<Excerpt> {
     Excerpt::around(chunk.bytes(), chunk.offset, offset)
 }
 
-fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
+pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
     let place = span.start..key.key_offset;
     let mut add = |code, expected: &str, found: String| {
         findings.push(Finding::new(code, place.clone(), expected, found));
@@ -374,7 +374,7 @@ fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Finding>) {
+pub(super) fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Finding>) {
     let mut add = |code, expected: String, found: String| {
         findings.push(Finding::new(code, record.span.clone(), expected, found));
     };

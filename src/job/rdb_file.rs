@@ -11,7 +11,7 @@ use crate::finding::KeyPlace;
 use crate::input::source::{Input, open};
 use crate::limits::Limits;
 use crate::rdb::reader::Reader;
-use crate::rdb::skim::{Chunk, Chunks, Outcome};
+use crate::rdb::skim::{Chunk, Chunks, Outcome, Start};
 use crate::record::{Event, Record};
 
 /// First bytes after the end that are kept, to tell what follows.
@@ -35,6 +35,24 @@ impl RdbFile {
     /// An RDB at the start of a stream.
     pub fn new(reader: Box<dyn Read + Send>, limits: Limits) -> RdbFile {
         RdbFile { chunks: Chunks::new(reader, 0, limits) }
+    }
+
+    /// The records from somewhere in the middle of a damaged RDB on, up to a hole.
+    pub fn resume(
+        reader: Box<dyn Read + Send>,
+        offset: u64,
+        start: Start,
+        limits: Limits,
+    ) -> RdbFile {
+        let mut chunks = Chunks::resume(reader, offset, start, limits);
+        chunks.stop_at_nuls();
+        RdbFile { chunks }
+    }
+
+    /// How it ended, if the rest of the stream does not matter, and whether that was by its EOF record.
+    pub fn stop(self) -> (Outcome, bool) {
+        let ended = self.chunks.ended();
+        (self.chunks.into_rest().0, ended)
     }
 
     /// Reads over it, as the preamble that a file begins with: how it ended, and the stream behind it.

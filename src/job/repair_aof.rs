@@ -31,6 +31,8 @@ use self::plan::{Consent, CutAt, Part, Plan, Reason, Refusal, Role};
 use self::until::{Later, first_later};
 use super::check;
 use super::check_aof::{self, Report, check_aof};
+use super::heal::Healing;
+use super::heal::preamble::heal_preamble;
 use crate::aof::manifest::{self, Entry, Kind, Manifest};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
@@ -170,6 +172,7 @@ fn look(fs: &dyn Fs, path: &Path, role: Role, options: &Options) -> Result<Looke
         keys: 0,
         start: 0,
         is_rdb: false,
+        healing: None,
         cut: None,
         left: Vec::new(),
     };
@@ -199,9 +202,14 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn look(mut self) -> Result<Looked> {
-        let report = self.check(ends_reading)?;
-        self.part.commands = report.commands;
+        let mut report = self.check(ends_reading)?;
         let role = self.part.role;
+        if let Some(healing) = self.healing(&report)? {
+            self.file = healing.patch.over(&self.file);
+            self.part.healing = Some(healing);
+            report = self.check(ends_reading)?;
+        }
+        self.part.commands = report.commands;
         if let Some(preamble) = &report.preamble {
             self.part.keys = preamble.facts.keys().keys;
             self.part.start = preamble.outcome.end;
@@ -222,6 +230,18 @@ impl Look<'_> {
         Ok(Looked { part: self.part, limit: self.limit, has_times: self.has_times })
     }
 
+    /// What heals the RDB that it begins with, if that is damaged.
+    fn healing(&self, report: &Report) -> Result<Option<Healing>> {
+        let Some(preamble) = &report.preamble else { return Ok(None) };
+        let is_damaged = preamble.findings.iter().any(|f| f.severity() == Severity::Error);
+        if !is_damaged || (self.part.role == Role::Whole && self.is_rdb(preamble, report)?) {
+            return Ok(None);
+        }
+        let is_all = self.part.role == Role::Base;
+        let options = &self.options.check.rdb;
+        heal_preamble(&self.file, self.path, self.part.size(), preamble, is_all, options)
+    }
+
     fn check(&self, ends: fn(Code) -> bool) -> Result<Report> {
         let source = source(self.file.clone(), self.part.size()).map_err(self.failed())?;
         if source.compression.is_some() {
@@ -239,7 +259,8 @@ impl Look<'_> {
             return Ok(false);
         }
         if report.outcome.is_none() {
-            return Ok(self.path.extension().is_some_and(|extension| extension == "rdb"));
+            let name = self.path.file_name().unwrap_or_default();
+            return Ok(!name.to_string_lossy().contains(".aof"));
         }
         let mut next = [0];
         let start = preamble.outcome.end;

@@ -8,6 +8,7 @@
 //! | [`folder`] | a new folder, whole or not at all |
 //! | [`target`] | what may be written to |
 //! | [`temp`], [`signals`] | temporary files, and that they do not outlive the run |
+//! | [`overlay`] | a file as a change would make it |
 //! | [`fs`] | what all that needs of a file system: [`real`] or, for tests and drills, [`sim`] |
 //!
 //! After an error the target is untouched; after a crash, the power going included, it is the old or the
@@ -18,6 +19,7 @@ pub mod aofdir;
 pub mod cut;
 pub mod folder;
 pub mod fs;
+pub mod overlay;
 pub mod real;
 pub mod replace;
 pub mod signals;

@@ -118,6 +118,11 @@ impl<'a> Replacement<'a> {
         self.len() == 0
     }
 
+    /// The CRC-64 of what was written so far: of an RDB what it ends with.
+    pub fn checksum(&self) -> u64 {
+        self.written.crc.value()
+    }
+
     /// Appends bytes of another file, or all that there are up to `end`. Runs of NULs of a block's
     /// length are skipped, and stay a hole.
     ///

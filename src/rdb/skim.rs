@@ -122,11 +122,16 @@ pub struct Outcome {
     pub db: u64,
 }
 
+/// Two empty strings without a name, as a hole reads: no server writes the same key twice.
+const NULS: [u8; 5] = [0; 5];
+
 /// Steps over records.
 #[derive(Debug)]
 struct Skim {
     start: Start,
     string_limit: u64,
+    /// NULs where a record should begin are damage.
+    nuls_are_damage: bool,
     /// Attributes were read whose key has not come yet.
     carried: bool,
     ended: bool,
@@ -140,6 +145,9 @@ impl Skim {
             self.start.header = Some(head);
             return Ok((rest, ()));
         };
+        if self.nuls_are_damage && i.starts_with(&NULS) {
+            return Fault::err(Code::RdbOpcode, i, NULS.len(), "a record", "NUL bytes");
+        }
         let table = Table::of(head.dialect);
         let mut at = i;
         loop {
@@ -208,11 +216,18 @@ pub struct Chunks<R> {
 impl<R: Read> Chunks<R> {
     /// A cutter at the start of an RDB that lies at `offset` of its file.
     pub fn new(source: R, offset: u64, limits: Limits) -> Chunks<R> {
+        Chunks::resume(source, offset, Start { header: None, db: 0 }, limits)
+    }
+
+    /// A cutter at the start of a record in the middle of an RDB. What it says of the checksum is of the bytes
+    /// from there on.
+    pub fn resume(source: R, offset: u64, start: Start, limits: Limits) -> Chunks<R> {
         Chunks {
             source,
             skim: Skim {
-                start: Start { header: None, db: 0 },
+                start,
                 string_limit: limits.string,
+                nuls_are_damage: false,
                 carried: false,
                 ended: false,
             },
@@ -227,6 +242,11 @@ impl<R: Read> Chunks<R> {
             damaged_record: Vec::new(),
             claimed_end: None,
         }
+    }
+
+    /// Stops at a hole, which otherwise reads as many empty strings without a name.
+    pub fn stop_at_nuls(&mut self) {
+        self.skim.nuls_are_damage = true;
     }
 
     /// The next chunk; `None` after the EOF record, or where damage stops the cutting.

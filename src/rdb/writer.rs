@@ -11,7 +11,8 @@ const EOF: u8 = 255;
 const SELECTDB: u8 = 254;
 const EXPIRETIME: u8 = 253;
 const EXPIRETIME_MS: u8 = 252;
-const RESIZEDB: u8 = 251;
+/// Opcode of the sizes of a database.
+pub const RESIZEDB: u8 = 251;
 const AUX: u8 = 250;
 const FREQ: u8 = 249;
 const IDLE: u8 = 248;

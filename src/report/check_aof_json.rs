@@ -131,7 +131,7 @@ impl<'a> Body<'a> {
             open_transaction: open
                 .map(|multi| MultiJson { offset: multi.offset, commands: multi.commands }),
             unread: unread.map(|span| SpanJson { offset: span.start, len: span.end - span.start }),
-            preamble: report.preamble.as_ref().map(|rdb| CheckJson::new(file, rdb, &[])),
+            preamble: report.preamble.as_ref().map(|rdb| CheckJson::new(file, rdb, &[], None)),
             findings: report.findings.iter().map(FindingJson::new).collect(),
             dropped: report.dropped,
         }

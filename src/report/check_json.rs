@@ -5,8 +5,10 @@ use serde::Serialize;
 use super::facts::File;
 use super::facts_json::{DbJson, FileJson, databases};
 use super::json::Bytes;
+use super::prospect::ProspectJson;
 use crate::finding::{Excerpt, Finding};
 use crate::job::check::Report;
+use crate::job::repair_rdb::plan::Plan;
 use crate::job::target::Target;
 use crate::rdb::types::TYPES;
 
@@ -28,6 +30,12 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "Array of {target, loads, reasons, doubts}: whether a server named with --target loads the \
          file, why not, and what damage it would load.",
     ),
+    (
+        "repair",
+        "{recovery (strict, tail, salvage), summary, healing, kept_keys, suspect_keys, lost_bytes}: what \
+         rdbtool-repair(1) could do about damage, and with which --recovery; for a file of at most \
+         256 MiB.",
+    ),
 ];
 
 /// One object a file.
@@ -43,11 +51,19 @@ pub(crate) struct CheckJson<'a> {
     dropped: u64,
     /// What the servers asked for would do.
     targets: Vec<TargetJson<'a>>,
+    /// What a repair could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<ProspectJson<'a>>,
 }
 
 impl<'a> CheckJson<'a> {
     /// Of a report.
-    pub(crate) fn new(file: &File<'a>, report: &'a Report, targets: &'a [Target]) -> Self {
+    pub(crate) fn new(
+        file: &File<'a>,
+        report: &'a Report,
+        targets: &'a [Target],
+        prospect: Option<&'a Plan>,
+    ) -> Self {
         CheckJson {
             file: FileJson::new(file, &report.facts, &report.outcome, report.behind()),
             verdict: report.verdict().as_str(),
@@ -56,6 +72,7 @@ impl<'a> CheckJson<'a> {
             findings: report.findings.iter().map(FindingJson::new).collect(),
             dropped: report.dropped,
             targets: targets.iter().map(TargetJson::new).collect(),
+            repair: prospect.map(ProspectJson::new),
         }
     }
 }

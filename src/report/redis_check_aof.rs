@@ -123,6 +123,7 @@ pub(crate) fn shrinks(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
         let (name, size) = (path(&planned.part.path), planned.part.size());
         match &planned.fate {
             Fate::Stays => {}
+            Fate::IsHealed => writeln!(out, "This will heal the RDB in {name} by its checksum")?,
             Fate::IsCut(CutAt { offset, .. }) => {
                 let less = size - offset;
                 writeln!(

@@ -14,6 +14,7 @@ use std::path::Path;
 use super::check::{Detail, findings};
 use super::escape::{path, quoted};
 use super::facts;
+use super::repair_rdb::one_healing;
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use super::time::moment_s;
@@ -26,13 +27,13 @@ use crate::persist::target::Warning;
 
 /// How far a repair came.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum Outcome<D = Done> {
     /// It was only asked for.
     Planned,
     /// It was not done, for the reasons in the plan.
     Refused,
     /// It was done.
-    Done(Done),
+    Done(D),
 }
 
 /// A repair of one AOF.
@@ -97,6 +98,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> (String, Option<&'static str>) {
             let text =
                 "it has no timestamps: the server writes them with aof-timestamp-enabled yes";
             (text.to_owned(), None)
+        }
+        Refusal::Strict => {
+            ("it needs a cut, which no checksum proves right".to_owned(), Some("--recovery tail"))
         }
         Refusal::Limit(finding) => {
             let at = facts::offset(finding.span.start);
@@ -197,7 +201,7 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
 
 fn kept(planned: &Planned) -> u64 {
     match &planned.fate {
-        Fate::Stays => planned.part.size(),
+        Fate::Stays | Fate::IsHealed => planned.part.size(),
         Fate::IsCut(cut) => cut.offset,
         Fate::IsDropped(..) => 0,
     }
@@ -212,7 +216,11 @@ fn one_part(
     let Planned { part, fate } = planned;
     let of =
         if part.role == Role::Whole { String::new() } else { format!("{}: ", path(&part.path)) };
+    if let Some(healing) = part.healing.as_ref().filter(|_| *fate != Fate::Stays) {
+        one_healing(out, &of, healing, screen)?;
+    }
     match fate {
+        Fate::IsHealed => Ok(()),
         Fate::Stays if part.role == Role::Whole || detail < Detail::Verbose => Ok(()),
         Fate::Stays => screen.prose(out, 4, &format!("  {of}stays as it is")),
         Fate::IsCut(CutAt { offset, reason, lost }) => {

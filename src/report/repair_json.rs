@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::check_json::FindingJson;
 use super::json::Bytes;
 use super::repair::{Outcome, Repair, refusal, role, warning_text};
+use super::repair_rdb_json::HealingJson;
 use crate::job::repair_aof::loss::Loss;
 use crate::job::repair_aof::plan::{CutAt, Fate, Planned, Reason};
 use crate::job::repair_aof::run::Done;
@@ -21,8 +22,8 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "parts",
-        "Array of {file, role (whole, base, incr), size, fate (stays, cut, left-out)}; of one that is \
-         cut {offset}, and of one that is not as it was {reason (damage, later, missing, after-cut), \
+        "Array of {file, role (whole, base, incr), size, fate (stays, healed, cut, left-out)}; of one \
+         whose RDB is healed {healing}, as those of an RDB, of one that is cut {offset}, and of one that is not as it was {reason (damage, later, missing, after-cut), \
          finding, lost}.",
     ),
     ("kept_commands", "Commands that stay."),
@@ -72,6 +73,8 @@ struct PartJson<'a> {
     finding: Option<FindingJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<LossJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    healing: Option<HealingJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,9 +99,9 @@ impl Serialize for NameJson {
 }
 
 #[derive(Debug, Serialize)]
-struct RefusalJson {
-    why: String,
-    allowed_by: Option<&'static str>,
+pub(crate) struct RefusalJson {
+    pub(crate) why: String,
+    pub(crate) allowed_by: Option<&'static str>,
 }
 
 impl<'a> RepairJson<'a> {
@@ -140,6 +143,7 @@ impl<'a> PartJson<'a> {
         let Planned { part, fate } = planned;
         let (fate, offset, reason, lost) = match fate {
             Fate::Stays => ("stays", None, None, None),
+            Fate::IsHealed => ("healed", None, None, None),
             Fate::IsCut(CutAt { offset, reason, lost }) => {
                 ("cut", Some(*offset), Some(reason), Some(lost))
             }
@@ -158,6 +162,7 @@ impl<'a> PartJson<'a> {
             reason: reason.map(word),
             finding,
             lost: lost.map(LossJson::new),
+            healing: part.healing.as_ref().map(HealingJson::new),
         }
     }
 }

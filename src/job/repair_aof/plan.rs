@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use super::loss::Loss;
 use crate::finding::Finding;
+use crate::job::heal::Healing;
 use crate::persist::fs::Stat;
 
 /// What a part is to its AOF.
@@ -66,6 +67,8 @@ pub struct Part {
     pub start: u64,
     /// It is an RDB, with nothing behind it that could be a command.
     pub is_rdb: bool,
+    /// What makes the checksum of the RDB that it begins with right. All else is of the healed file.
+    pub healing: Option<Healing>,
     /// Where it must be cut.
     pub cut: Option<CutAt>,
     /// What is wrong with it that cutting does not help, or only at a loss that nobody agreed to.
@@ -96,6 +99,8 @@ impl Part {
 pub enum Fate {
     /// It stays as it is.
     Stays,
+    /// Some bytes of its RDB are put right.
+    IsHealed,
     /// It is cut.
     IsCut(CutAt),
     /// It is no longer part of the AOF; the file itself stays where it is.
@@ -128,6 +133,8 @@ pub enum Refusal {
     NothingBefore,
     /// No part has a timestamp.
     NoTimes,
+    /// Only what a checksum proves was asked for, and that is no cut.
+    Strict,
     /// A record beyond the limits, which may well be sound.
     Limit(Finding),
 }
@@ -173,6 +180,7 @@ impl Plan {
                     Fate::IsDropped(cut.reason.clone(), cut.lost.clone())
                 }
                 Some(cut) => Fate::IsCut(cut.clone()),
+                None if part.healing.is_some() => Fate::IsHealed,
                 None => Fate::Stays,
             };
             plan.parts.push(Planned { part, fate });
@@ -255,7 +263,7 @@ impl Plan {
         let mut lost = Loss::default();
         for planned in &self.parts {
             match &planned.fate {
-                Fate::Stays => {}
+                Fate::Stays | Fate::IsHealed => {}
                 Fate::IsCut(CutAt { lost: more, .. }) | Fate::IsDropped(_, more) => lost.add(more),
             }
         }
@@ -271,7 +279,7 @@ impl Plan {
     /// Why the first part that changes does.
     pub fn reason(&self) -> Option<&Reason> {
         self.parts.iter().find_map(|planned| match &planned.fate {
-            Fate::Stays => None,
+            Fate::Stays | Fate::IsHealed => None,
             Fate::IsCut(cut) => Some(&cut.reason),
             Fate::IsDropped(reason, _) => Some(reason),
         })

@@ -27,6 +27,8 @@ const PART_NAMES_MAX: u32 = 1000;
 pub struct Writing {
     /// A new file or folder; without one, in place.
     pub out: Option<PathBuf>,
+    /// The time, in ms since 1970, for the names of backups.
+    pub now_ms: i64,
     /// How to write: mode, backup, force, follow.
     pub how: target::Options,
 }
@@ -78,12 +80,31 @@ impl Job<'_> {
     /// Cuts what is to be cut, each part in place.
     fn cut_parts(&self) -> Result<Done> {
         let mut done = Done::default();
-        for Planned { part, fate } in &self.plan.parts {
-            let Fate::IsCut(cut) = fate else { continue };
+        for planned in &self.plan.parts {
+            let Planned { part, fate } = planned;
+            let cut = match fate {
+                Fate::IsCut(cut) if part.healing.is_none() => cut,
+                Fate::IsHealed | Fate::IsCut(_) => {
+                    done.written.push(self.heal(planned)?);
+                    continue;
+                }
+                Fate::Stays | Fate::IsDropped(..) => continue,
+            };
             let how = target::Options { expected: part.seen, ..self.writing.how.clone() };
             done.cuts.push(cut_tail(self.fs, &part.path, cut.offset, &how)?);
         }
         Ok(done)
+    }
+
+    /// Puts a healed part in the place of the damaged one, which stays as a backup.
+    fn heal(&self, planned: &Planned) -> Result<Replaced> {
+        let size = kept(planned);
+        let backup_at_ms = self.writing.how.backup_at_ms.or(Some(self.writing.now_ms));
+        let expected = planned.part.seen;
+        let how = target::Options { expected, size, backup_at_ms, ..self.writing.how.clone() };
+        let file = Replacement::begin(self.fs, &planned.part.path, how)?;
+        let file = self.copy(file, planned, size)?;
+        file.commit(|reader| self.verify(reader, planned, size))
     }
 
     fn folder_in_place(&self, path: &Path, seen: &Stat, manifest: &Manifest) -> Result<Done> {
@@ -103,7 +124,9 @@ impl Job<'_> {
             let edit = Edit::begin(self.fs, path, self.expecting(seen))?;
             done.written.push(edit.commit(&changed.write())?);
         }
-        done.cuts = self.cut_parts()?.cuts;
+        let parts = self.cut_parts()?;
+        done.cuts = parts.cuts;
+        done.written.extend(parts.written);
         Ok(done)
     }
 
@@ -125,6 +148,10 @@ impl Job<'_> {
         for planned in &self.plan.parts {
             match &planned.fate {
                 Fate::Stays => continue,
+                Fate::IsHealed => {
+                    done.written.push(self.heal(planned)?);
+                    continue;
+                }
                 Fate::IsDropped(..) => changed.entries.retain(|entry| !is(&entry.name, planned)),
                 Fate::IsCut(cut) => {
                     let name = self.free_part_name(planned)?;
@@ -246,7 +273,8 @@ impl Job<'_> {
             if !part.seen.is_some_and(|seen| seen.unchanged(&now)) {
                 return Err(Error::refused(&part.path, "it changed since it was looked at"));
             }
-            to.copy(&file, &part.path, 0, len)
+            let healed = part.healing.as_ref().map(|healing| healing.patch.over(&file));
+            to.copy(healed.as_ref().unwrap_or(&file), &part.path, 0, len)
         });
         match copied {
             Ok(()) => Ok(to),
@@ -279,7 +307,7 @@ impl Job<'_> {
 /// Bytes that stay of a part.
 fn kept(planned: &Planned) -> u64 {
     match &planned.fate {
-        Fate::Stays => planned.part.size(),
+        Fate::Stays | Fate::IsHealed => planned.part.size(),
         Fate::IsCut(cut) => cut.offset,
         Fate::IsDropped(..) => 0,
     }

@@ -1,0 +1,18 @@
+//! Repairing an RDB: a sound file from a damaged one.
+//!
+//! ```text
+//! heal      a small change that the checksum proves                       [`super::heal`]
+//! survey    what can be read: runs of records, gaps, bad values           [`survey`], [`resync`], [`unit`]
+//! census    what of that is kept: keys, databases, suspects, what is lost [`census`]
+//! plan      which of these is to be done, and who must agree to it        [`plan`]
+//! run       into a new file, read back and checked                        [`run`]
+//! ```
+
+pub mod census;
+pub mod guess;
+pub mod plan;
+pub mod prospect;
+pub mod resync;
+pub mod run;
+pub mod survey;
+pub mod unit;

@@ -1,0 +1,324 @@
+//! Finding the next record behind damage, without taking for records what only looks like them.
+//!
+//! Nearly every byte can begin a record, so one that can be read says little. A place counts when [`CHAIN`]
+//! keys in a row can be read from it and walked deeply, or fewer and then the end of the file exactly where
+//! it must be; and what honest files never have rules a place out (RELIABILITY 3.3):
+//!
+//! * lengths in a longer form than needed, counts and lengths beyond the bytes that are left;
+//! * a key without a name, or the same key twice in the chain;
+//! * a string with a run of NULs in it: a hole reads as many small strings;
+//! * an expire time before 2001 or after 2286, a database number that goes back or leaps.
+//!
+//! A whole RDB inside the gap, with its own magic and end, is data inside a value, and is stepped over.
+//! What all this costs is bounded: beyond a budget only every 4096th place is tried, then none.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::unit::{Rules, Step, step};
+use crate::element::Ignore;
+use crate::finding::Severity;
+use crate::job::rdb_file::RdbFile;
+use crate::limits::Limits;
+use crate::persist::fs::{File, FileReader, read_full_at};
+use crate::rdb::header::{Header, is_rdb};
+use crate::rdb::skim::{Checksum, Start};
+use crate::rdb::walk::Walker;
+
+/// Keys in a row that make a place certain, and the bytes they must take at least.
+const CHAIN: usize = 4;
+const CHAIN_BYTES: u64 = 32;
+
+/// Bytes that are looked at for each byte of the file, before the search gets coarse and before it ends.
+const BUDGET: u64 = 32;
+
+/// Work that any file may cause, in bytes looked at.
+const BUDGET_MIN: u64 = 64 << 20;
+
+/// What a look at a record costs beside its bytes, and a deep one.
+const STEP: u64 = 32;
+const DEEP_STEP: u64 = 256;
+
+/// Steps of the coarse search.
+const COARSE: u64 = 4096;
+
+/// Bytes read at a time, and the most that a chain may take.
+const WINDOW: usize = 1 << 20;
+const WINDOW_MAX: usize = 64 << 20;
+
+/// Places that are remembered to lead nowhere.
+const FAILED_MAX: usize = 1 << 20;
+
+/// A search for records.
+#[derive(Debug)]
+pub struct Resync<'a> {
+    window: Window<'a>,
+    header: Header,
+    walker: Walker,
+    limits: Limits,
+    budget: u64,
+    is_coarse: bool,
+    failed: HashSet<u64>,
+}
+
+/// Some bytes of the file.
+#[derive(Debug)]
+struct Window<'a> {
+    file: &'a Arc<dyn File>,
+    size: u64,
+    bytes: Vec<u8>,
+    base: u64,
+}
+
+impl Window<'_> {
+    /// At least `len` bytes from an offset on, or all that there are.
+    fn at(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        let have = self.base..self.base + self.bytes.len() as u64;
+        let wanted = offset.saturating_add(len as u64).min(self.size);
+        if offset < have.start || wanted > have.end {
+            let len = len.max(WINDOW).min(usize::try_from(self.size - offset).unwrap_or(len));
+            self.bytes.resize(len, 0);
+            let read = read_full_at(&**self.file, &mut self.bytes, offset)?;
+            self.bytes.truncate(read);
+            self.base = offset;
+        }
+        let pos = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
+        Ok(self.bytes.get(pos..).unwrap_or_default())
+    }
+}
+
+/// How far a chain must lead, beside being long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Nowhere in particular.
+    Any,
+    /// Beyond this offset, and no record may begin there.
+    Over(u64),
+    /// To this offset or beyond it, with [`MANY`] keys, none of them large: what is looked for inside a record.
+    To(u64),
+}
+
+impl Goal {
+    fn is_reached(self, at: u64, keys: usize) -> bool {
+        match self {
+            Goal::Any => true,
+            Goal::Over(offset) => at > offset,
+            Goal::To(offset) => at >= offset && keys >= MANY,
+        }
+    }
+}
+
+/// Bytes of the smallest record in which others are looked for, and how many of these there must be.
+pub const LARGE: u64 = 2048;
+const MANY: usize = 12;
+
+impl<'a> Resync<'a> {
+    /// A search in a file of so many bytes.
+    pub fn new(file: &'a Arc<dyn File>, size: u64, header: Header, limits: Limits) -> Resync<'a> {
+        Resync {
+            window: Window { file, size, bytes: Vec::new(), base: 0 },
+            header,
+            walker: Walker::new(true, Limits { findings: 1, ..limits }),
+            limits,
+            budget: size.saturating_mul(BUDGET).max(BUDGET_MIN),
+            is_coarse: false,
+            failed: HashSet::new(),
+        }
+    }
+
+    /// The first record in a gap from which a chain leads to the goal.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn find(&mut self, gap: Range<u64>, db: u64, goal: Goal) -> io::Result<Option<u64>> {
+        let mut at = gap.start;
+        self.failed.clear();
+        while at < gap.end {
+            self.charge(1);
+            if goal == Goal::Any
+                && let Some(end) = self.island(at)?
+            {
+                at = end;
+                continue;
+            }
+            if self.begins_well(at)? && !self.failed.contains(&at) {
+                if let Some(starts) = self.chain(at, db, goal)? {
+                    return match goal {
+                        Goal::Any => self.inmost(at, db, &starts).map(Some),
+                        _ => Ok(Some(at)),
+                    };
+                }
+                if self.budget == 0 && (self.is_coarse || goal != Goal::Any) {
+                    return Ok(None);
+                }
+                if self.budget == 0 {
+                    self.is_coarse = true;
+                    self.budget = BUDGET_MIN;
+                }
+            }
+            at += if self.is_coarse { COARSE } else { 1 };
+        }
+        Ok(None)
+    }
+
+    /// Among the records of a chain may be one that is none, and holds the true ones: then they lead to where
+    /// it ends as well, and are more.
+    fn inmost(&mut self, at: u64, db: u64, starts: &[u64]) -> io::Result<u64> {
+        for (start, end) in starts.iter().zip(starts.iter().skip(1)) {
+            if end - start >= LARGE
+                && let Some(inner) = self.find(start + 1..*end, db, Goal::To(*end))?
+            {
+                return Ok(inner);
+            }
+        }
+        Ok(at)
+    }
+
+    /// Where an RDB ends that begins in some bytes and goes on behind them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn island_over(&mut self, bytes: Range<u64>) -> io::Result<Option<u64>> {
+        for at in bytes.clone() {
+            self.charge(1);
+            if self.budget == 0 {
+                break;
+            }
+            if let Some(end) = self.island(at)?.filter(|end| *end > bytes.end) {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A cheap look at the first byte.
+    fn begins_well(&mut self, at: u64) -> io::Result<bool> {
+        let rules = Rules { header: self.header, left: self.window.size - at };
+        Ok(self.window.at(at, 1)?.first().is_some_and(|first| rules.may_begin(*first)))
+    }
+
+    /// Where an RDB ends that begins here, if it is whole.
+    fn island(&mut self, at: u64) -> io::Result<Option<u64>> {
+        if !is_rdb(self.window.at(at, Header::LEN)?) {
+            return Ok(None);
+        }
+        let source = FileReader::new(self.window.file.clone(), at, self.window.size);
+        let start = Start { header: None, db: 0 };
+        let mut rdb = RdbFile::resume(Box::new(source), at, start, self.limits);
+        let mut used = None;
+        while let Some(chunk) = crate::job::pipeline::Cutter::cut(&mut rdb, used.take())? {
+            self.charge(chunk.bytes().len() as u64);
+            used = Some(chunk);
+        }
+        let (outcome, ended) = rdb.stop();
+        let whole = ended && matches!(outcome.checksum, Checksum::Ok | Checksum::Disabled);
+        Ok(Some(outcome.end).filter(|_| whole))
+    }
+
+    fn charge(&mut self, bytes: u64) {
+        self.budget = self.budget.saturating_sub(bytes);
+    }
+
+    /// Follows the records from a place on: where they begin, and the last one ends.
+    fn chain(&mut self, first: u64, db: u64, goal: Goal) -> io::Result<Option<Vec<u64>>> {
+        let (mut at, mut db) = (first, db);
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let mut passed = Vec::new();
+        let mut count = 0;
+        let mut after_select = false;
+        let sound = loop {
+            let enough = keys.len() >= CHAIN && at - first >= CHAIN_BYTES;
+            if enough && goal.is_reached(at, count) {
+                break true;
+            }
+            if self.failed.contains(&at) || goal == Goal::Over(at) || self.budget == 0 {
+                break false;
+            }
+            passed.push(at);
+            let is_deep = keys.len() < CHAIN;
+            let Some((len, step)) = self.step(at, is_deep)? else { break false };
+            match step {
+                Kind::Key(name) => {
+                    let is_again = keys.contains(&name);
+                    if is_again || (keys.is_empty() && name.is_empty()) {
+                        break false;
+                    }
+                    if is_deep {
+                        keys.push(name);
+                    }
+                    if matches!(goal, Goal::To(_)) && count < MANY && len >= LARGE {
+                        break false;
+                    }
+                    count += 1;
+                    after_select = false;
+                }
+                Kind::Select(next) => {
+                    if next > 0xffff || next <= db && next != 0 || after_select {
+                        break false;
+                    }
+                    db = next;
+                    after_select = true;
+                }
+                Kind::Other => {}
+                Kind::End => break true,
+            }
+            at += len;
+        };
+        if sound {
+            passed.push(at);
+            return Ok(Some(passed));
+        }
+        if self.failed.len() < FAILED_MAX {
+            // A chain that joins one of these ends as this one did. Its own first key may be another.
+            self.failed.extend(passed.into_iter().skip(1));
+        }
+        Ok(None)
+    }
+
+    /// The record at an offset: its length, and what matters of it.
+    fn step(&mut self, at: u64, is_deep: bool) -> io::Result<Option<(u64, Kind)>> {
+        let size = self.window.size;
+        let rules = Rules { header: self.header, left: size - at };
+        let mut len = WINDOW / 4;
+        loop {
+            let bytes = self.window.at(at, len)?;
+            let (read, is_all) = (bytes.len(), at + bytes.len() as u64 >= size);
+            let (cost, found) = match step(bytes, &rules) {
+                Step::Short if !is_all && read < WINDOW_MAX => {
+                    len = read.saturating_mul(4).min(WINDOW_MAX);
+                    self.charge(len as u64);
+                    if self.budget == 0 {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                Step::Short | Step::Bad => (STEP, None),
+                Step::End => (STEP, Some((1, Kind::End))),
+                Step::Select(db, len) => (STEP, Some((len as u64, Kind::Select(db)))),
+                Step::Other(len) => (len as u64, Some((len as u64, Kind::Other))),
+                Step::Key { name, row, payload, len } => {
+                    let value = bytes.get(payload.clone()).unwrap_or_default();
+                    if is_deep {
+                        self.walker.value(row, value, 0, &mut Ignore);
+                    }
+                    let found = self.walker.findings.drain(..);
+                    let bad = found.into_iter().any(|f| f.severity() == Severity::Error);
+                    let cost = if is_deep { DEEP_STEP + 2 * len as u64 } else { STEP };
+                    (cost, (!bad).then_some((len as u64, Kind::Key(name))))
+                }
+            };
+            self.charge(cost);
+            return Ok(found);
+        }
+    }
+}
+
+/// What a chain needs to know of a record.
+enum Kind {
+    Key(Vec<u8>),
+    Select(u64),
+    Other,
+    End,
+}

@@ -1,0 +1,180 @@
+//! One record at a place of which nobody knows whether it is one: read more strictly than servers do.
+
+use std::ops::Range;
+
+use crate::element::Str;
+use crate::error::fault_of;
+use crate::finding::Code;
+use crate::rdb::header::Header;
+use crate::rdb::length::{is_longer_than_needed, length};
+use crate::rdb::opcodes::{Kind, Opcode};
+use crate::rdb::shape::{Shape, skip};
+use crate::rdb::string::string;
+use crate::rdb::types::{Op, RdbType, Table};
+
+/// Expire times that are believed, in ms: 2001 to 2286.
+const EXPIRES_MS: Range<i64> = 978_307_200_000..10_000_000_000_000;
+
+/// NULs in a row that are too many for a string.
+const NULS: usize = 16;
+
+/// Attributes before a key: there are four kinds.
+const ATTRIBUTES_MAX: usize = 8;
+
+/// Bytes of a record that a chain may step over.
+const LEN_MAX: u64 = 64 << 20;
+
+/// What is known of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Its header.
+    pub header: Header,
+    /// Bytes from the place to its end.
+    pub left: u64,
+}
+
+/// What is at the place.
+#[derive(Debug)]
+pub enum Step {
+    /// No record.
+    Bad,
+    /// The bytes at hand do not tell.
+    Short,
+    /// A key.
+    Key {
+        /// Its name.
+        name: Vec<u8>,
+        /// The type of its value.
+        row: &'static RdbType,
+        /// Where the value is.
+        payload: Range<usize>,
+        /// Bytes of the record.
+        len: usize,
+    },
+    /// The choice of a database, and its length.
+    Select(u64, usize),
+    /// Another record of this length.
+    Other(usize),
+    /// The end, where it must be.
+    End,
+}
+
+impl Rules {
+    fn op(&self, code: u8) -> Option<Op> {
+        // Files of a version that is not known may have all that is.
+        let takes = |since: u16, provisional: bool| !provisional && since <= self.header.version;
+        Table::of(self.header.dialect).get(code).filter(|op| match op {
+            Op::Type(row) => takes(row.since, row.provisional),
+            Op::Opcode(op) => takes(op.since, op.provisional),
+        })
+    }
+
+    /// Whether a record can begin with this byte.
+    pub fn may_begin(&self, first: u8) -> bool {
+        self.op(first).is_some()
+    }
+
+    fn end_len(&self) -> u64 {
+        if self.header.has_checksum() { 9 } else { 1 }
+    }
+}
+
+/// Reads what is at the start of `i`.
+pub fn step(i: &[u8], rules: &Rules) -> Step {
+    let mut at = i;
+    for _ in 0..ATTRIBUTES_MAX {
+        let Some((&code, rest)) = at.split_first() else { return Step::Short };
+        let used = i.len() - rest.len();
+        match rules.op(code) {
+            None => return Step::Bad,
+            Some(Op::Type(row)) => return key(i, rest, row, rules),
+            Some(Op::Opcode(op)) if op.kind.is_attribute() => match attribute(op, rest) {
+                Ok(after) => at = after,
+                Err(step) => return step,
+            },
+            // Attributes belong to a key.
+            Some(Op::Opcode(_)) if used > 1 => return Step::Bad,
+            Some(Op::Opcode(op)) if op.kind == Kind::Eof => {
+                return if rules.left == rules.end_len() { Step::End } else { Step::Bad };
+            }
+            Some(Op::Opcode(op)) => return opcode(i, rest, op, rules),
+        }
+    }
+    Step::Bad
+}
+
+/// What a parser's failure means: the bytes at hand may only be too few.
+fn failed(err: nom::Err<crate::error::Fault>) -> Step {
+    if fault_of(err).code() == Code::RdbTruncated { Step::Short } else { Step::Bad }
+}
+
+fn attribute<'a>(op: &Opcode, i: &'a [u8]) -> Result<&'a [u8], Step> {
+    let (rest, ()) = skip(op.shape, i, LEN_MAX).map_err(failed)?;
+    let at_ms = match (op.kind, i) {
+        (Kind::ExpireTime, [a, b, c, d, ..]) => {
+            i64::from(i32::from_le_bytes([*a, *b, *c, *d])) * 1000
+        }
+        (Kind::ExpireTimeMs, _) => i.first_chunk().map_or(0, |ms| i64::from_le_bytes(*ms)),
+        (Kind::Idle, _) => return if is_longer_than_needed(i) { Err(Step::Bad) } else { Ok(rest) },
+        _ => return Ok(rest),
+    };
+    if EXPIRES_MS.contains(&at_ms) { Ok(rest) } else { Err(Step::Bad) }
+}
+
+/// Whether the string at the start of `i` can be there at all.
+fn fits(i: &[u8], rules: &Rules) -> bool {
+    !is_longer_than_needed(i) && length(i).map_or(true, |(_, len)| len <= rules.left.min(LEN_MAX))
+}
+
+fn key(i: &[u8], at: &[u8], row: &'static RdbType, rules: &Rules) -> Step {
+    if !fits(at, rules) {
+        return Step::Bad;
+    }
+    let (value, name) = match string(at) {
+        Ok(read) => read,
+        Err(err) => return failed(err),
+    };
+    let counted = !matches!(row.shape, [Shape::Bin(_), ..]);
+    if counted && !fits(value, rules) {
+        return Step::Bad;
+    }
+    let rest = match skip(row.shape, value, rules.left.min(LEN_MAX)) {
+        Ok((rest, ())) => rest,
+        Err(err) => return failed(err),
+    };
+    let (start, len) = (i.len() - value.len(), i.len() - rest.len());
+    let Ok(name) = name.bytes(&mut Vec::new()).map(<[u8]>::to_vec) else { return Step::Bad };
+    let payload = value.get(..len - start).unwrap_or_default();
+    let is_hole = |bytes: &[u8]| bytes.windows(NULS).any(|nuls| nuls.iter().all(|b| *b == 0));
+    let is_text = matches!(row.shape, [Shape::Str]);
+    let is_empty = is_text && matches!(payload, [0]);
+    if (name.is_empty() && is_empty) || is_hole(&name) || (row.code == 0 && is_hole(payload)) {
+        return Step::Bad;
+    }
+    Step::Key { name, row, payload: start..len, len }
+}
+
+fn opcode(i: &[u8], at: &[u8], op: &Opcode, rules: &Rules) -> Step {
+    let rest = match skip(op.shape, at, rules.left.min(LEN_MAX)) {
+        Ok((rest, ())) => rest,
+        Err(err) => return failed(err),
+    };
+    let len = i.len() - rest.len();
+    let number = || length(at).map_or(u64::MAX, |(_, number)| number);
+    let text = |string: Str<'_>| string.bytes(&mut Vec::new()).map(<[u8]>::to_vec).ok();
+    let is_name = |text: Vec<u8>| !text.is_empty() && text.iter().all(u8::is_ascii_graphic);
+    let first_text = || string(at).ok().and_then(|(_, string)| text(string));
+    let sound = match op.kind {
+        Kind::SelectDb if is_longer_than_needed(at) => false,
+        Kind::SelectDb => return Step::Select(number(), len),
+        Kind::ResizeDb => number() <= rules.left,
+        Kind::SlotInfo => number() < 16384,
+        Kind::Aux => first_text().is_some_and(is_name),
+        Kind::Function => first_text().is_some_and(|code| code.starts_with(b"#!")),
+        Kind::FunctionPreGa => first_text().is_some_and(is_name),
+        Kind::ModuleAux => true,
+        Kind::SlotImport => first_text().is_some_and(|job| job.len() == 40),
+        _ => false,
+    };
+    if sound { Step::Other(len) } else { Step::Bad }
+}

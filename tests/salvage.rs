@@ -1,0 +1,28 @@
+//! Getting data back from damaged RDBs: healing by the checksum, and salvage of what cannot be healed. Damage is
+//! made with seeds, so what is true is known.
+//!
+//! By default a sample of the trials is run; `RDBTOOL_FULL=1 cargo test --test salvage -- --nocapture` runs
+//! all of them and prints the yields, beside those of other tools.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
+
+#[allow(dead_code)]
+#[path = "support/made.rs"]
+mod made;
+#[allow(dead_code)]
+#[path = "support/program.rs"]
+mod program;
+#[allow(dead_code)]
+#[path = "support/servers.rs"]
+mod servers;
+
+#[path = "salvage/heal.rs"]
+mod heal;
+#[path = "salvage/hostile.rs"]
+mod hostile;
+#[path = "salvage/incidents.rs"]
+mod incidents;
+#[path = "salvage/lab.rs"]
+mod lab;
+#[path = "salvage/yields.rs"]
+mod yields;

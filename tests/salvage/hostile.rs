@@ -1,0 +1,132 @@
+//! Files made to mislead or to tire: data inside data, holes, blocks that repeat, one byte over and over. Time and
+//! memory stay bounded, and no keys come out that never were.
+
+use std::time::{Duration, Instant};
+
+use rdbtool::job::recovery::Recovery;
+use rdbtool::job::repair_rdb::plan::Action;
+
+use crate::lab::{census, is_full, keys, plan, repair, sample};
+use crate::made::{Rdb, b};
+
+/// Ample for the megabytes that are tried here, on a busy machine and without optimization.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let since = Instant::now();
+    let done = work();
+    assert!(since.elapsed() < PATIENCE, "{what} took {:?}", since.elapsed());
+    done
+}
+
+/// A value that is a whole RDB: when the length before it is damaged, its keys are not taken for the outer file's.
+#[test]
+fn an_rdb_inside_a_value() {
+    let inner = sample(300, 1).end();
+    let rdb = |value: &[u8]| {
+        let rdb = (0..20)
+            .fold(Rdb::redis(11).db(0), |rdb, n| rdb.string(&format!("outer:{n}"), "some text"));
+        let rdb = rdb.key(0, "backup", b().str(value));
+        (20..40).fold(rdb, |rdb, n| rdb.string(&format!("outer:{n}"), "some text"))
+    };
+    let bytes = rdb(&inner).end_with(0);
+    let at = bytes.windows(6).position(|at| at == b"backup").unwrap();
+    for (place, byte) in [(at + 6, 0xbf), (at + 6, 0x05), (at - 2, 0xee)] {
+        let mut damaged = bytes.clone();
+        damaged[place] = byte;
+        let (plan, found) = repair(&damaged, Recovery::Salvage);
+        let found = keys(&found);
+        let inner = found.keys().filter(|(_, key)| !key.starts_with(b"outer:") && key != b"backup");
+        assert_eq!(inner.count(), 0, "{byte:#x} at {place}: {:?}", census(&plan).gaps);
+        assert!(found.len() >= 38, "{} keys", found.len());
+    }
+}
+
+/// A part of an RDB in a value, without its end: what is taken for keys is marked.
+#[test]
+fn a_part_of_an_rdb_inside_a_value() {
+    let inner = sample(50, 2).cut();
+    let rdb =
+        (0..20).fold(Rdb::redis(11).db(0), |rdb, n| rdb.string(&format!("outer:{n}"), "some text"));
+    let rdb = rdb.key(0, "part", b().str(&inner[100..])).raw([0xee; 3]);
+    let bytes =
+        (20..40).fold(rdb, |rdb, n| rdb.string(&format!("outer:{n}"), "some text")).end_with(0);
+    let at = bytes.windows(4).position(|at| at == b"part").unwrap();
+    let mut damaged = bytes.clone();
+    damaged[at + 4] = 0xbf;
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    let suspect = &census(&plan).suspect;
+    for (_, key) in keys(&found).keys().filter(|(_, key)| !key.starts_with(b"outer:")) {
+        assert!(suspect.named.iter().any(|named| named.key == *key), "{}", key.escape_ascii());
+    }
+}
+
+/// One byte over and over, every byte there is.
+#[test]
+fn one_byte_over_and_over() {
+    let size = if is_full() { 4 << 20 } else { 256 << 10 };
+    for byte in 0..=255u8 {
+        if !is_full() && byte % 5 != 0 && byte > 32 && byte < 240 {
+            continue;
+        }
+        let bytes = (0..10)
+            .fold(Rdb::redis(11).db(0), |rdb, n| rdb.string(&format!("key{n}"), "text"))
+            .raw(vec![byte; size]);
+        let plan = timed("one byte", || plan(&bytes.cut(), Recovery::Salvage));
+        let Action::Rebuild(rebuild) = &plan.action else { continue };
+        let kept = rebuild.census.kept;
+        assert!((10..=11).contains(&kept), "{kept} keys of {byte:#x}");
+    }
+}
+
+/// Short patterns that read as records of their own.
+#[test]
+fn patterns_that_read_as_records() {
+    let size = if is_full() { 8 << 20 } else { 512 << 10 };
+    let patterns: [&[u8]; 6] = [
+        b"\0\x01a\x01b",
+        b"\0\x01a\x01b\0\x01c\x01d",
+        b"\xfe\0",
+        b"\xfb\0\0",
+        b"\xfa\x01a\x01b",
+        b"\xfc\0\0\0\0\0\0\0\0",
+    ];
+    for pattern in patterns {
+        let mut noise = pattern.repeat(size / pattern.len());
+        // Something broken now and then, so that there is much to look for.
+        noise.iter_mut().step_by(997).for_each(|byte| *byte = 0xee);
+        let bytes = Rdb::redis(11).db(0).string("key", "text").raw(&noise).end_with(0);
+        let plan = timed("a pattern", || plan(&bytes, Recovery::Salvage));
+        // Each key once, and all of them marked.
+        let (kept, suspect) = (census(&plan).kept, census(&plan).suspect.count);
+        assert!(kept <= 64 && suspect + 1 >= kept, "{pattern:?}: {kept}, {suspect} suspect");
+    }
+}
+
+/// Lengths that claim more than there is, at every place.
+#[test]
+fn lengths_that_claim_everything() {
+    let size = if is_full() { 4 << 20 } else { 256 << 10 };
+    for head in [
+        &b"\0\x01k\x80\x7f\xff\xff\xff"[..],
+        b"\0\x80\0\x03\xff\xff",
+        b"\x04\x01k\x80\0\xff\xff\xff",
+        b"\x01\x01k\x7f\xff",
+    ] {
+        let noise = head.repeat(size / head.len());
+        let bytes = Rdb::redis(11).db(0).string("key", "text").raw(&noise).end_with(0);
+        timed("claims", || plan(&bytes, Recovery::Salvage));
+    }
+}
+
+/// Random bytes with and without an RDB around them.
+#[test]
+fn noise() {
+    let mut random = fastrand::Rng::with_seed(1);
+    for trial in 0..if is_full() { 200 } else { 6 } {
+        let noise: Vec<u8> = (0..200_000).map(|_| random.u8(..)).collect();
+        let bytes = Rdb::redis(11).db(0).string("key", "text").raw(&noise).end_with(0);
+        let plan = timed("noise", || plan(&bytes, Recovery::Salvage));
+        assert!(census(&plan).kept <= 3, "{trial}: {:?}", census(&plan).suspect.named);
+    }
+}

@@ -1,0 +1,172 @@
+//! Incidents that happened to people (RELIABILITY 0, 3.1 and 4.4; PEERS 3.A), each by its name.
+
+use rdbtool::finding::Code;
+use rdbtool::job::recovery::Recovery;
+use rdbtool::job::repair_rdb::plan::{Action, Refusal};
+
+use crate::lab::{census, keys, plan, repair, sample};
+use crate::made::{Rdb, b, lp_texts};
+
+/// HDT3213/rdb#15, redis#12037: months of backups in each of which one value is bad, with a right checksum.
+#[test]
+fn one_bad_value_in_a_file_with_a_right_checksum() {
+    let mut bad = lp_texts(&["a", "1", "b", "2"]);
+    bad[6] = 0xf7;
+    let bytes = Rdb::redis(10).db(0).resize(3, 0).string("one", "1");
+    let bytes = bytes.packed(16, "broken", bad).string("two", "2").end();
+    let tail = plan(&bytes, Recovery::Tail);
+    assert_eq!(tail.refusals, [Refusal::NeedsSalvage]);
+    let (plan, found) = repair(&bytes, Recovery::Salvage);
+    let census = census(&plan);
+    assert_eq!((census.kept, census.suspect.count, census.gaps.len()), (2, 0, 0));
+    let lost = census.lost[0].why.key.as_ref().unwrap();
+    assert_eq!((lost.key.as_slice(), lost.type_name), (&b"broken"[..], "hash-listpack"));
+    let Action::Rebuild(rebuild) = &plan.action else { panic!() };
+    assert!(rebuild.is_as_written, "the checksum vouches for the others");
+    let want = Rdb::redis(10).db(0).resize(2, 0).string("one", "1").string("two", "2").end();
+    assert!(found == want);
+}
+
+/// redis#6195, RedisShake#372: a compressed string that does not expand costs its key and no other.
+#[test]
+fn a_compressed_string_that_does_not_expand() {
+    let broken = b().lzf(&[0x20, 0xff, 0xff], 40);
+    let bytes = Rdb::redis(9).db(0).string("a", "1").key(0, "broken", broken).string("z", "2");
+    let (plan, found) = repair(&bytes.end_with(0), Recovery::Salvage);
+    assert_eq!(census(&plan).lost[0].why.code, Code::StringLzf);
+    assert_eq!(keys(&found).len(), 2);
+}
+
+/// redis#1991, #1642, #1273, #511: the same key twice, at which the server stops with a panic.
+#[test]
+fn the_same_key_twice() {
+    let bytes = Rdb::redis(11).db(0).resize(3, 0).string("a", "first").string("b", "x");
+    let bytes = bytes.string("a", "second").db(1).resize(1, 0).string("a", "other").end();
+    let (plan, found) = repair(&bytes, Recovery::Salvage);
+    assert_eq!(census(&plan).lost[0].why.code, Code::DupKey);
+    let want = Rdb::redis(11).db(0).resize(2, 0).string("a", "first").string("b", "x");
+    assert!(found == want.db(1).resize(1, 0).string("a", "other").end());
+}
+
+/// redis#12521, #617, #522, #4050: a full disk, or a copy that stopped.
+#[test]
+fn a_file_that_was_cut_short() {
+    let whole = sample(40, 1).end();
+    let (plan, found) = repair(&whole[..whole.len() / 2], Recovery::Tail);
+    let census = census(&plan);
+    assert_eq!(census.stated, Some(36), "of the database that was reached");
+    assert!(census.kept > 10 && keys(&found).len() as u64 == census.kept);
+    assert!(census.lost.is_empty() && census.suspect.count == 0);
+}
+
+/// A power cut on ext4: NULs where the end should be (redis#5177 had 595, others 12 and 736).
+#[test]
+fn nuls_at_the_end() {
+    let whole = sample(40, 2).end();
+    for nuls in [1, 12, 595, 736, 4096] {
+        // Behind the end they are nothing; instead of it they are all that is left.
+        let behind = [&whole[..], &vec![0; nuls]].concat();
+        assert!(repair(&behind, Recovery::Strict).1 == whole, "{nuls} behind the end");
+        let cut = whole.len() - nuls.clamp(10, 2000);
+        let instead = [&whole[..cut], &vec![0; nuls]].concat();
+        let (plan, found) = repair(&instead, Recovery::Salvage);
+        let truth = keys(&whole);
+        let found = keys(&found);
+        let wrong: Vec<_> =
+            found.iter().filter(|(key, record)| truth.get(*key) != Some(record)).collect();
+        // The last record may end with some of the NULs: one is not seen, more are, and it is marked.
+        let suspect = &census(&plan).suspect.named;
+        for (key, _) in wrong {
+            let is_marked = suspect.iter().any(|named| named.key == key.1);
+            assert!(is_marked || nuls == 1, "{nuls}: {key:?} {:?}", census(&plan).gaps);
+        }
+        assert!(found.len() >= keys(&repair(&whole[..cut], Recovery::Tail).1).len() - 1, "{nuls}");
+    }
+}
+
+/// A hole in the middle: the rule of three entries of redis-check-dump made 1,199 keys of one (RELIABILITY 0.8).
+#[test]
+fn a_hole_of_zeros_is_no_keys() {
+    let whole = sample(400, 3).end_with(0);
+    let mut damaged = whole.clone();
+    damaged[9000..13096].fill(0);
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    let (truth, found) = (keys(&whole), keys(&found));
+    assert!(found.iter().all(|(key, record)| truth.get(key) == Some(record)));
+    assert_eq!(census(&plan).gaps.len(), 1);
+    assert!(found.len() > 340, "{}", found.len());
+}
+
+/// A block of a file system that is there twice.
+#[test]
+fn a_block_that_is_there_twice() {
+    let whole = sample(400, 4).end_with(0);
+    let mut damaged = whole.clone();
+    let block = whole[8192..12288].to_vec();
+    damaged.splice(12288..12288, block);
+    let (_, found) = repair(&damaged, Recovery::Salvage);
+    let (truth, found) = (keys(&whole), keys(&found));
+    assert!(found.keys().all(|key| truth.contains_key(key)));
+    assert!(found.len() >= 398, "{}", found.len());
+}
+
+/// A database number that no server takes: its keys get the next one, and that is said.
+#[test]
+fn a_database_number_beyond_all() {
+    let bytes = Rdb::redis(11).db(0).resize(1, 0).string("a", "1");
+    let bytes = bytes.db(1 << 40).resize(1, 0).string("b", "2").end();
+    let (plan, found) = repair(&bytes, Recovery::Salvage);
+    let databases: Vec<_> = keys(&found).into_keys().collect();
+    assert_eq!(databases, [(0, b"a".to_vec()), (1, b"b".to_vec())]);
+    assert_eq!(census(&plan).assumed.len(), 1);
+}
+
+/// The number of a database is lost in a gap: its sizes, which stay, tell that there was one.
+#[test]
+fn a_database_number_in_a_gap() {
+    let start = || {
+        let rdb = Rdb::redis(11).db(0).resize(5, 0);
+        (0..5).fold(rdb, |rdb, n| rdb.string(&format!("zero{n}"), "some text"))
+    };
+    let at = start().cut().len();
+    let rdb = start().db(1).resize(9, 0);
+    let bytes = (0..9).fold(rdb, |rdb, n| rdb.string(&format!("one{n}"), "some text")).end_with(0);
+    let mut damaged = bytes.clone();
+    damaged[at] = 0xef;
+    damaged[at + 1] = 0xef;
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    assert!(keys(&found) == keys(&bytes), "{:?}", census(&plan));
+    assert_eq!(census(&plan).assumed.len(), 1);
+}
+
+/// The first nine bytes are gone; what the server says of itself behind them tells the version.
+#[test]
+fn first_bytes_that_are_gone() {
+    let bytes = sample(30, 5).end_with(0);
+    let mut damaged = bytes.clone();
+    damaged[..9].fill(0);
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    let Action::Rebuild(rebuild) = &plan.action else { panic!("{:?}", plan.action) };
+    assert!(rebuild.is_header_new);
+    assert_eq!(&found[..9], b"REDIS0010");
+    assert!(keys(&found) == keys(&bytes));
+}
+
+/// A length that was damaged swallows the keys behind it: they are had back.
+#[test]
+fn a_length_that_swallows_its_neighbours() {
+    let long = "x".repeat(50);
+    let rdb = Rdb::redis(11).db(0).resize(40, 0);
+    let bytes = (0..40).fold(rdb, |rdb, n| rdb.string(&format!("key:{n}"), &long)).end_with(0);
+    let at = bytes.windows(7).position(|at| at == b"key:10x" || at == b"key:102").unwrap();
+    assert_eq!(bytes[at + 6], 50);
+    let mut damaged = bytes.clone();
+    // 50 becomes 14 bits: 0x0278 = 632 bytes, more than ten records.
+    damaged[at + 6] = 0x42;
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    let (truth, found) = (keys(&bytes), keys(&found));
+    assert_eq!(found.len(), 39, "{:?}", census(&plan));
+    assert!(found.iter().all(|(key, record)| truth.get(key) == Some(record)));
+    let why = &census(&plan).gaps[0].why;
+    assert_eq!(why.key.as_ref().unwrap().key, b"key:10");
+}

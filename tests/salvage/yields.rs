@@ -1,0 +1,247 @@
+//! How much is had back: seven kinds of damage, many trials each, on a file whose checksum is switched off, so
+//! that nothing can be healed. The goals are those of RELIABILITY 4, G3.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use rdbtool::job::recovery::Recovery;
+use rdbtool::job::repair_rdb::plan::Action;
+
+use crate::lab::{Key, census, is_full, keys, plan, repair, sample};
+use crate::servers;
+
+const KEYS: u64 = 3003;
+
+type Random = fastrand::Rng;
+
+/// A kind of damage and what must be had back of it.
+struct Kind {
+    name: &'static str,
+    damage: fn(&mut Vec<u8>, &mut Random),
+    /// Percent of the keys, on average.
+    least: f64,
+}
+
+fn overwrite(bytes: &mut [u8], len: usize, random: &mut Random, byte: impl Fn(&mut Random) -> u8) {
+    // The header and the last bytes are other tests' business.
+    let at = random.usize(100..bytes.len() - len - 20);
+    bytes[at..at + len].iter_mut().for_each(|old| *old = byte(random));
+}
+
+const KINDS: [Kind; 7] = [
+    Kind {
+        name: "1 bit",
+        damage: |bytes, random| {
+            let bit = random.usize(800..(bytes.len() - 20) * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        },
+        least: 99.7,
+    },
+    Kind {
+        name: "1 byte",
+        damage: |bytes, random| overwrite(bytes, 1, random, |r| r.u8(..)),
+        least: 99.7,
+    },
+    Kind {
+        name: "10 x 1 byte",
+        damage: |bytes, random| {
+            (0..10).for_each(|_| overwrite(bytes, 1, random, |r| r.u8(..)));
+        },
+        least: 98.0,
+    },
+    Kind {
+        name: "zero 512",
+        damage: |bytes, random| overwrite(bytes, 512, random, |_| 0),
+        least: 99.0,
+    },
+    Kind {
+        name: "zero 4 KiB",
+        damage: |bytes, random| overwrite(bytes, 4096, random, |_| 0),
+        least: 98.0,
+    },
+    Kind {
+        name: "random 4 KiB",
+        damage: |bytes, random| overwrite(bytes, 4096, random, |r| r.u8(..)),
+        least: 98.0,
+    },
+    Kind {
+        name: "64 deleted",
+        damage: |bytes, random| {
+            let at = random.usize(100..bytes.len() - 100);
+            bytes.drain(at..at + 64);
+        },
+        least: 99.0,
+    },
+];
+
+/// What became of the keys of one trial.
+#[derive(Default, Clone, Copy)]
+struct Yield {
+    kept: u64,
+    phantoms: u64,
+    unlabelled: u64,
+    suspect: u64,
+}
+
+fn judge(truth: &BTreeMap<Key, Vec<u8>>, damaged: &[u8]) -> Yield {
+    let plan = plan(damaged, Recovery::Salvage);
+    let is_rebuilt = matches!(plan.action, Action::Rebuild(_));
+    let found = if is_rebuilt { repair(damaged, Recovery::Salvage).1 } else { damaged.to_vec() };
+    let found = keys(&found);
+    let mut seen = Yield { kept: 0, ..Yield::default() };
+    let missing: Vec<_> = truth.iter().filter(|(key, _)| !found.contains_key(*key)).collect();
+    for (key, record) in &found {
+        match truth.get(key) {
+            Some(true_record) => seen.kept += u64::from(record == true_record),
+            // A name that was damaged, of a record that is otherwise the true one.
+            None if missing.iter().any(|(_, lost)| is_altered(lost, record)) => {}
+            None => {
+                seen.phantoms += 1;
+                let named = is_rebuilt.then(|| &census(&plan).suspect.named);
+                let labelled = named.is_some_and(|named| named.iter().any(|k| k.key == key.1));
+                seen.unlabelled += u64::from(!labelled);
+            }
+        }
+    }
+    if is_rebuilt {
+        seen.suspect = census(&plan).suspect.count;
+    }
+    seen
+}
+
+/// Whether two records of one length differ in a byte only.
+fn is_altered(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).filter(|(a, b)| a != b).count() == 1
+}
+
+/// Keys that redis-check-rdb reads before it stops, where it is installed: what every tool that does not go on
+/// behind damage keeps.
+fn before_damage(bytes: &[u8]) -> Option<u64> {
+    let file = tempfile::NamedTempFile::new().ok()?;
+    fs::write(file.path(), bytes).ok()?;
+    let out = Command::new("redis-check-rdb").arg(file.path()).output().ok()?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let line = text.lines().find(|line| line.contains("keys read"))?;
+    line.split_whitespace().find_map(|word| word.parse().ok())
+}
+
+#[test]
+fn what_is_had_back() {
+    let whole = sample(KEYS, 7).end_with(0);
+    let truth = keys(&whole);
+    assert_eq!(truth.len() as u64, KEYS);
+    let trials = if is_full() { 1000 } else { 15 };
+    println!(
+        "{} bytes, {KEYS} keys, {trials} trials a kind; keys kept exactly, on average",
+        whole.len()
+    );
+    println!(
+        "{:>14} {:>9} {:>9} {:>9} {:>10} {:>16}",
+        "damage", "kept %", "phantoms", "unmarked", "suspect", "redis-check-rdb %"
+    );
+    for (number, kind) in KINDS.iter().enumerate() {
+        let (mut sum, mut others, mut asked) = (Yield::default(), 0, 0u64);
+        for trial in 0..trials {
+            let mut random = Random::with_seed(number as u64 * 100_000 + trial);
+            let mut damaged = whole.clone();
+            (kind.damage)(&mut damaged, &mut random);
+            let seen = judge(&truth, &damaged);
+            if seen.kept * 100 < KEYS * 97 {
+                println!("{} trial {trial}: {} of {KEYS} keys kept", kind.name, seen.kept);
+            }
+            sum.kept += seen.kept;
+            sum.phantoms += seen.phantoms;
+            sum.unlabelled += seen.unlabelled;
+            sum.suspect += seen.suspect;
+            if trial < 100
+                && let Some(kept) = before_damage(&damaged)
+            {
+                others += kept;
+                asked += 1;
+            }
+        }
+        let share = |kept: u64, trials: u64| 100.0 * kept as f64 / (trials * KEYS) as f64;
+        let each = |n: u64| n as f64 / trials as f64;
+        let beside = if asked > 0 {
+            format!("{:.1}", share(others, asked))
+        } else {
+            "SKIP: not installed".into()
+        };
+        println!(
+            "{:>14} {:>9.2} {:>9.2} {:>9.2} {:>10.1} {:>16}",
+            kind.name,
+            share(sum.kept, trials),
+            each(sum.phantoms),
+            each(sum.unlabelled),
+            each(sum.suspect),
+            beside,
+        );
+        assert!(share(sum.kept, trials) >= kind.least, "{}", kind.name);
+        assert!(each(sum.phantoms) <= 0.3, "{}: {} phantoms", kind.name, each(sum.phantoms));
+        assert_eq!(sum.unlabelled, 0, "{}", kind.name);
+    }
+}
+
+/// A file that is cut anywhere keeps every key before the cut, and nothing else.
+#[test]
+fn what_a_cut_leaves() {
+    let whole = sample(60, 8).end();
+    let truth = keys(&whole);
+    let step = if is_full() { 1 } else { 97 };
+    let mut most = 0;
+    for at in (120..whole.len() - 1).step_by(step) {
+        let plan = plan(&whole[..at], Recovery::Tail);
+        let Action::Rebuild(_) = plan.action else { panic!("cut at {at}: {:?}", plan.action) };
+        if !plan.is_agreed() {
+            assert_eq!(census(&plan).kept, 0, "cut at {at}: {:?}", plan.refusals);
+            continue;
+        }
+        let found = keys(&repair(&whole[..at], Recovery::Tail).1);
+        assert!(found.iter().all(|(key, record)| truth.get(key) == Some(record)), "cut at {at}");
+        assert!(found.len() >= most, "cut at {at}: {} keys after {most}", found.len());
+        most = found.len();
+        let last = found.values().map(Vec::len).sum::<usize>();
+        assert!(last <= at && census(&plan).suspect.count == 0);
+    }
+    assert!(most >= 59, "{most}");
+}
+
+/// A sound file that is put together anew is the same, byte for byte.
+#[test]
+fn nothing_changes_but_what_is_damaged() {
+    let whole = sample(100, 10);
+    let bytes = whole.end();
+    // Damage that takes the end off: all records stay.
+    let (_, found) = repair(&bytes[..bytes.len() - 9], Recovery::Tail);
+    assert!(found == bytes);
+    let (_, found) = repair(&[&bytes[..], b"garbage"].concat(), Recovery::Strict);
+    assert!(found == bytes);
+}
+
+/// A server loads what was salvaged, and has exactly what is in it.
+#[test]
+fn a_server_has_what_was_salvaged() {
+    let Some(server) = servers::named("redis-7.0.15") else { return };
+    let whole = crate::lab::read("rdb/redis-7.0.15/one-set.rdb");
+    for (number, kind) in KINDS.iter().enumerate().take(if is_full() { 7 } else { 3 }) {
+        let mut damaged = whole.clone();
+        let footer = damaged.len() - 8;
+        damaged[footer..].fill(0);
+        (kind.damage)(&mut damaged, &mut Random::with_seed(number as u64 + 40));
+        let (plan, found) = repair(&damaged, Recovery::Salvage);
+        let load = servers::loads(server, &found);
+        assert!(load.up, "{}: {}", kind.name, load.log);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dump.rdb");
+        fs::write(&path, &found).unwrap();
+        let ours = crate::program::rdbtool(["digest", &path.to_string_lossy()]);
+        let digest = load.digest.expect("it answers");
+        assert!(
+            ours.stdout.contains(&digest),
+            "{}: {digest}\n{}\n{plan:?}",
+            kind.name,
+            ours.stdout
+        );
+    }
+}
