@@ -331,6 +331,9 @@ impl ConvertArgs {
             let why = "--restore is for --to resp, aof and aofdir".to_owned();
             return Err(Error::Usage(why));
         }
+        if self.restore && !target.release.has_redis(2, 6) {
+            return Err(Error::Usage("RESTORE came with 2.6".to_owned()));
+        }
         if preamble && !target.release.has_redis(4, 0) {
             let why = "an RDB at the start of an AOF came with 4.0".to_owned();
             return Err(Error::Usage(why));

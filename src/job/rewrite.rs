@@ -111,6 +111,7 @@ pub fn rewrite(
         target,
         form: form(options, target, is_rdb, has_rdb)?,
         tolerate_unknown: options.keep_unknown,
+        engine: engine(options),
         ..options.convert.clone()
     };
     let inputs = files.iter().map(|(_, stat)| *stat).collect();
@@ -158,6 +159,14 @@ pub fn rewrite(
     })
 }
 
+/// A store that behaves as the server that was named, where servers differ.
+fn engine(options: &Options) -> replay::Config {
+    let mut engine = options.convert.engine.clone();
+    let named = options.target.and_then(|target| replay::Release::named(target.release.name));
+    engine.release = named.unwrap_or(engine.release);
+    engine
+}
+
 /// The files as they are before they are read.
 fn files(fs: &dyn Fs, set: &Set) -> Result<Vec<(PathBuf, Stat)>> {
     let stat = |path: &PathBuf| {
@@ -179,7 +188,7 @@ fn load(set: &Set, options: &Options) -> Result<(Data, Option<bool>, Option<Targ
     let log = replay::Options {
         limits: convert.limits,
         jobs: convert.jobs,
-        engine: convert.engine.clone(),
+        engine: engine(options),
         now_ms: convert.now_ms,
         expired: Some(Expired::Keep),
         ..replay::Options::default()

@@ -96,3 +96,40 @@ fn what_a_log_must_not_have() {
     assert!(ran.code == Some(2) && ran.stdout.contains("aof-unknown-command"), "{}", ran.stdout);
     assert!(!out.exists());
 }
+
+/// Slots are those that a server tells, and each key is in one of them.
+#[test]
+fn slots_are_the_servers() {
+    use crate::servers::{self, Server, Setup};
+    let Some(binary) = servers::all().iter().find(|binary| binary.version >= (7, 0, 0)) else {
+        return;
+    };
+    let mut server = Server::start(binary, &Setup::default().line("cluster-enabled yes")).unwrap();
+    let names: Vec<String> = (0..300)
+        .map(|n| match n % 4 {
+            0 => format!("key:{n}"),
+            1 => format!("{{user{n}}}.x"),
+            2 => format!("a{{}}b{{{n}}}"),
+            _ => format!("x{{{{y{n}}}z}}"),
+        })
+        .collect();
+    for name in &names {
+        let told = server.command(&["CLUSTER", "KEYSLOT", name]).text();
+        assert_eq!(rdbtool::encoding::slot::slot(name.as_bytes()).to_string(), told, "{name}");
+    }
+    let folder = TempDir::new().unwrap();
+    let commands: Vec<String> = names.iter().map(|name| format!("SET {name} 1")).collect();
+    let a = log(&folder, "a.aof", &commands.iter().map(String::as_str).collect::<Vec<_>>());
+    let keys = |slots: &str| {
+        let out = folder.path().join("out.rdb");
+        let ran = convert(&[&a], &out, &["--slot", slots, "--json"]);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        fs::remove_file(out).unwrap();
+        ran.json()[0]["keys"].as_u64().unwrap()
+    };
+    let parts = ["0-5460", "5461-10922", "10923-16383"].map(keys);
+    assert!(parts.iter().sum::<u64>() == 300 && parts.iter().all(|n| *n > 40), "{parts:?}");
+    assert_eq!(keys("0-5460,5461-10922,10923,10924-16383"), 300);
+    let ran = convert(&[&a], &folder.path().join("x"), &["--slot", "16384"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("16383"), "{}", ran.stderr);
+}
