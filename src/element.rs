@@ -230,6 +230,8 @@ pub enum Element<'a> {
         attributes: Option<Str<'a>>,
         /// The vector as stored.
         vector: Str<'a>,
+        /// The vector as a command gave it, f32le; `None` of one from a file.
+        given: Option<&'a [u8]>,
     },
 }
 

@@ -26,22 +26,36 @@ macro_rules! losses {
 
 losses! {
     Type "type" "The server has no such data type (streams before Redis 5.0, modules before 4.0, arrays and vector sets but in the newest Redis): the key is left out."
-    VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, and the key is left out."
+    VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, or the projection that made its vectors; the key is left out."
+    VectorLength "vector-length" "The lengths of vectors of a set that lay in an RDB and was changed since, which only VEMB shows: they are 1 then."
     FieldTtl "field-ttl" "Expire times of hash fields, which Redis has since 7.4 and Valkey since 9.0: the fields stay for ever."
     StreamCounters "stream-counters" "A stream's count of entries ever added, its highest deleted id, or what its groups have read, which came with Redis 7.0."
     ConsumerActive "consumer-active" "When consumers were last active, which came with 7.2."
     Idmp "idmp" "Idempotent producers of a stream, which came with Redis 8.6: a message sent again is added again."
     Nacked "nacked" "Pending entries given back by XNACK, which came with Redis 8.8: they are pending no more."
-    ExpireTime "expire-time" "An expire time that seconds of 32 bits do not hold, as RDB versions below 3 have them: it is rounded down."
-    Access "access" "LRU or LFU marks, which came with RDB 9."
+    ExpireTime "expire-time" "An expire time that seconds do not hold, of 32 bits in RDB versions below 3, and in commands before 2.6: it is rounded down."
+    Access "access" "LRU or LFU marks, which came with RDB 9, and which no command but RESTORE sets."
     KeyMeta "key-meta" "Metadata that modules attach to a key, which came with Redis 8.6."
-    ConsumerTimes "consumer-times" "When consumers were last seen and active: no command sets that."
+    ConsumerTimes "consumer-times" "When consumers were last seen and active: no command but RESTORE sets that."
     Consumer "consumer" "A consumer that owns nothing: before 6.2 no command makes one."
     PendingGone "pending-gone" "Pending entries that the stream no longer holds: since 7.0 no command makes them pending."
     Function "function" "A function library, which came with 7.0."
     ModuleAux "module-aux" "Data that a module keeps beside the keys, which came with Redis 5.0."
     SlotImport "slot-import" "A slot import in progress, which only Valkey 9.0 and later write."
     Opaque "opaque" "A record of a release that is not at hand: it is left out."
+}
+
+impl Loss {
+    /// Whether a key that has it is left out as a whole.
+    pub fn is_of_whole_keys(self) -> bool {
+        matches!(self, Loss::Type | Loss::VectorGraph)
+    }
+
+    /// Whether the server itself loses it whenever it rewrites its AOF as commands: nothing that an
+    /// operator would be asked about. It is told, and holds nothing up.
+    pub fn is_usual_in_commands(self) -> bool {
+        matches!(self, Loss::ConsumerTimes | Loss::Access)
+    }
 }
 
 impl std::fmt::Display for Loss {

@@ -13,10 +13,15 @@
 //!          XCLAIM k g c 0 id TIME ms RETRYCOUNT n JUSTID FORCE for each entry that a consumer owns;
 //!          of one that owns nothing XGROUP CREATECONSUMER k g c
 //!          XNACK k g FAIL IDS n id … RETRYCOUNT c FORCE for those given back, 64 of one count at most
+//! vector set that commands built, for which servers have no such form ([`vectors`]):
+//!          VADD k FP32 vector element NOQUANT|Q8|BIN [SETATTR attributes] M links
 //! ```
 //!
 //! Values of modules have no commands that are known: whoever calls this restores them from a payload.
 
+mod vectors;
+
+use self::vectors::Vectors;
 use crate::element::{Cell, Element, Str, StreamId, StreamInfo, Visit};
 use crate::encoding::number::{double_17g, double_grisu, double_text, whole, write_i64};
 use crate::encoding::resp::write_command;
@@ -39,7 +44,7 @@ pub struct Server {
 
 impl Server {
     /// A Redis from this version on, or a Valkey that began from one.
-    fn has_redis(self, major: u8, minor: u8) -> bool {
+    pub fn has_redis(self, major: u8, minor: u8) -> bool {
         if self.valkey { (7, 2) >= (major, minor) } else { self.version >= (major, minor) }
     }
 
@@ -68,6 +73,7 @@ pub struct Rebuild {
     losses: Vec<Loss>,
     batch: Batch,
     stream: Stream,
+    vectors: Vectors,
     /// Where an array goes on.
     seek: Option<u64>,
     scratch: Vec<u8>,
@@ -107,6 +113,7 @@ impl Rebuild {
             losses: Vec::new(),
             batch: Batch::default(),
             stream: Stream::default(),
+            vectors: Vectors::default(),
             seek: None,
             scratch: Vec::new(),
         }
@@ -123,14 +130,15 @@ impl Rebuild {
         self.seek = None;
     }
 
-    /// Ends the key: its commands, and what they lose. A key that lost [`Loss::Type`] has none.
+    /// Ends the key: its commands, and what they lose. A key that is
+    /// lost as a whole has none.
     pub fn finish(&mut self) -> (&[u8], &[Loss]) {
         self.flush();
         self.end_group();
         if let Some(next) = self.seek.take() {
             self.on_key(b"ARSEEK", &[next.to_string().as_bytes()]);
         }
-        if self.losses.contains(&Loss::Type) {
+        if self.losses.iter().any(|loss| loss.is_of_whole_keys()) {
             self.out.clear();
         }
         (&self.out, &self.losses)
@@ -434,6 +442,12 @@ impl Visit for Rebuild {
                 self.stream.producer = name.bytes(&mut self.scratch).unwrap_or_default().to_vec();
             }
             Element::ProducerId { iid, id } => self.producer_id(iid, id),
+            Element::VectorSet { dimension, quantization, m, input_dimension, .. } => {
+                self.vectors = Vectors { dimension, quantization, m, input_dimension };
+            }
+            Element::Vector { element, attributes, vector, given } => {
+                self.vector(element, attributes, vector, given);
+            }
             Element::IdmpCounts { added, duplicates } if (added, duplicates) != (0, 0) => {
                 self.lose(Loss::Idmp);
             }

@@ -62,7 +62,13 @@ pub fn role(name: &[u8]) -> Option<(&[u8], Role)> {
     (!stem.is_empty()).then_some((stem, Role::Part { seq, kind }))
 }
 
-/// The name of a part as a server chooses it.
+/// The name of a base as a server chooses it.
+pub fn base_name(stem: &[u8], seq: i64, is_commands: bool) -> Vec<u8> {
+    let end = if is_commands { "aof" } else { "rdb" };
+    [stem, format!(".{seq}.base.{end}").as_bytes()].concat()
+}
+
+/// The name of an incr file as a server chooses it.
 pub fn incr_name(stem: &[u8], seq: i64) -> Vec<u8> {
     [stem, format!(".{seq}.incr.aof").as_bytes()].concat()
 }

@@ -1,4 +1,4 @@
-//! `rdbtool aof check` and `rdbtool aof inspect`: the same jobs with the format named, as scripts know
+//! `rdbtool aof check`, `inspect` and `rewrite`: the same jobs with the format named, as scripts know
 //! them; and what there is for AOFs alone. What is named an AOF is read as one, whatever its first bytes
 //! say.
 
@@ -9,6 +9,7 @@ use super::aof_log::AofLogArgs;
 use super::check::CheckArgs;
 use super::help::{FAILED, Page};
 use super::inspect::InspectArgs;
+use super::rewrite::RewriteArgs;
 use super::session::{Format, Log};
 
 /// Examples and exit status.
@@ -30,9 +31,9 @@ pub(crate) const PAGE: Page = Page {
     json: &[],
 };
 
-/// Check, inspect or list a file as an AOF, whatever it looks like
+/// Check, inspect, rewrite or list a file as an AOF, whatever it looks like
 ///
-/// For what the verbs do see rdbtool-check(1), rdbtool-inspect(1) and rdbtool-aof-log(1). With these names a
+/// For what the verbs do see rdbtool-check(1), rdbtool-inspect(1), rdbtool-rewrite(1) and rdbtool-aof-log(1). With these names a
 /// file which does not begin like an AOF is reported as a damaged AOF instead of being told from an RDB; an
 /// RDB is the preamble of an AOF without commands.
 #[derive(Debug, Args)]
@@ -46,6 +47,7 @@ pub(crate) struct AofArgs {
 enum AofVerb {
     Check(CheckArgs),
     Inspect(InspectArgs),
+    Rewrite(RewriteArgs),
     Log(AofLogArgs),
 }
 
@@ -55,6 +57,7 @@ impl AofArgs {
         match self.verb {
             AofVerb::Check(args) => args.run_as(Format::Aof, log),
             AofVerb::Inspect(args) => args.run_as(Format::Aof, log),
+            AofVerb::Rewrite(args) => args.run(log),
             AofVerb::Log(args) => args.run(log),
         }
     }

@@ -10,15 +10,18 @@ use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs, duration_ms};
 use super::filter::FilterArgs;
 use super::help::Page;
+use super::load::StoreArgs;
 use super::output::Output;
 use super::session::Log;
 use crate::error::Error;
-use crate::input::detect::FileKind;
-use crate::input::source::{Input, open};
-use crate::job::convert::write::{to_file, to_stream};
-use crate::job::convert::{Form, Options};
+use crate::input::source::open;
+use crate::job::convert::inputs::Inputs;
+use crate::job::convert::write::{Made, to_file, to_folder, to_stream};
+use crate::job::convert::{Form, Given, Options, Winner};
+use crate::job::subject::{Subject, subjects};
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target};
+use crate::rdb::header::Dialect;
 use crate::rdb::target::Target;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report::convert::{Conversion, text};
@@ -45,6 +48,27 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool convert dump.rdb --to resp -o - --target redis-7.0 --lossy | redis-cli --pipe",
             "Send what is in it to a running server.",
         ),
+        (
+            "rdbtool convert appendonlydir -o dump.rdb --target redis-7.2",
+            "From an AOF to an RDB: what a server holds that starts with it.",
+        ),
+        (
+            "rdbtool convert dump.rdb -o /restore/appendonlydir --to aofdir --target redis-7.2",
+            "What a server with appendonly yes starts from.",
+        ),
+        (
+            "rdbtool convert a.rdb b.rdb -o all.rdb --target redis-7.2 --duplicates last",
+            "Two into one; of a key that both have, the last counts.",
+        ),
+        (
+            "rdbtool convert dump.rdb --to jsonl -o - | jq -c 'select(.type==\"hash\")'",
+            "As text, a line a key; rdbtool-jsonl(5) has every field.",
+        ),
+        (
+            "rdbtool convert edited.jsonl -o dump.rdb --target redis-7.2",
+            "And back: nothing is lost on the way.",
+        ),
+        ("rdbtool convert dump.rdb --to csv -o keys.csv", "A row a key, for a spreadsheet."),
         ("zcat dump.rdb.gz | rdbtool convert - -o - --target redis-7.0 >new.rdb", "Through pipes."),
     ],
     exit: &[
@@ -55,35 +79,46 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was written: wrong usage, an error, or a damaged source."),
     ],
-    json: &[facts_json::FIELDS, convert_json::FIELDS],
+    json: &[facts_json::FIELDS, convert_json::FIELDS, convert_json::LOSSES],
 };
 
-/// Make another RDB or an AOF of an RDB, for any server, newer or older, Redis or Valkey
+/// Make another file of RDBs and AOFs, for any server, newer or older, Redis or Valkey
 ///
-/// Values are taken as they are where the target reads them, and encoded anew where not. What the target
+/// Values of an RDB are taken as they are where the target reads them, and encoded anew where not. An AOF
+/// is replayed, as rdbtool-replay(1) does it, and what the server would hold then is written. What the target
 /// cannot hold is listed key by key, each loss with a stable code, and nothing is written unless --lossy is
 /// given.
 ///
 /// With --to aof or --to resp it writes the commands that make every key anew, as the server's own rewrite
-/// of its AOF does; a module's value is restored from its payload. No command sets LRU and LFU marks or
-/// the times of consumers: these are losses then.
+/// of its AOF does; a module's value is restored from its payload. With --restore every key is. Only
+/// RESTORE sets LRU and LFU marks and the times of consumers: without it these are left out, as by
+/// the server's own rewrite, which is told and needs no consent. With --to aofdir it makes a new folder
+/// such as a server keeps: a base, an empty incr file and their manifest.
+///
+/// With --to jsonl it writes text that loses nothing, a line a key; such lines are read wherever an RDB is.
+/// --to json and --to csv show keys to people and their programs, and less of them. rdbtool-jsonl(5)
+/// describes all three. Text is for no server and needs no --target.
 ///
 /// The new file is read back and checked before it gets its name: an interrupted run leaves the old file
-/// or none. Keys' expire times stay what they are. RESIZEDB counts, checksum and the server's version
-/// are written anew; AUX fields about replication and clusters are left out.
+/// or none. Keys' expire times stay what they are, and keys of an AOF whose time has come are kept, as
+/// servers keep them when they start. RESIZEDB counts, checksum and the server's version are written anew;
+/// AUX fields about replication and clusters are left out.
+///
+/// Several inputs become one output, one after the other. A key that two of them have is damage unless
+/// --duplicates says which counts.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct ConvertArgs {
-    /// An RDB, or - for standard input.
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    /// RDBs, AOFs and JSON Lines: files, the manifest or folder of an AOF, or - for standard input.
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
 
     /// What to make.
     #[arg(long, value_name = "FORM", default_value = "rdb")]
     to: To,
 
-    /// The server it is for, such as redis-6.2 or valkey-9.1.
-    #[arg(long, value_name = "SERVER", value_parser = release, required_unless_present = "rdb_version")]
+    /// The server it is for, such as redis-6.2 or valkey-9.1. Text is for none.
+    #[arg(long, value_name = "SERVER", value_parser = release)]
     target: Option<&'static Release>,
 
     /// An RDB version instead: 1 to 14, or 80.
@@ -94,13 +129,31 @@ pub(crate) struct ConvertArgs {
     #[arg(long)]
     lossy: bool,
 
+    /// Begin an AOF with an RDB (`aof-use-rdb-preamble`): yes or no. The default is yes with --to aofdir, and
+    /// no with --to aof.
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no)]
+    preamble: Option<bool>,
+
+    /// Of commands, one RESTORE a key.
+    #[arg(long, conflicts_with = "preamble")]
+    restore: bool,
+
+    /// What the names of the files in a new folder begin with (`appendfilename`).
+    #[arg(long, value_name = "NAME", default_value = "appendonly.aof", value_parser = file_name)]
+    appendfilename: String,
+
+    /// Which of several inputs counts that have a key in common.
+    #[arg(long, value_name = "WHICH")]
+    duplicates: Option<Which>,
+
     /// Do not compress what is encoded anew.
     #[arg(long)]
     no_compression: bool,
 
-    /// Take what a file that is cut short holds up to there.
-    #[arg(long, value_name = "WHAT")]
-    tolerate: Option<Tolerate>,
+    /// Damage to accept: tail, a file that is cut short: what it holds up to there is taken; failed,
+    /// commands of an AOF that fail: they are passed over, as by servers. May be repeated.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', hide_possible_values = true)]
+    tolerate: Vec<Tolerate>,
 
     /// Put the keys of one database into another: 0=3. May be repeated.
     #[arg(long, value_name = "FROM=TO", value_parser = pair)]
@@ -125,6 +178,9 @@ pub(crate) struct ConvertArgs {
     filter: FilterArgs,
 
     #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
     limits: LimitArgs,
 
     #[command(flatten)]
@@ -136,20 +192,52 @@ pub(crate) struct ConvertArgs {
 enum To {
     /// An RDB file.
     Rdb,
-    /// Commands: an AOF without a preamble.
+    /// An AOF of one file.
     Aof,
-    /// The same, for redis-cli --pipe.
+    /// The folder of an AOF, as servers since 7.0 have it.
+    Aofdir,
+    /// Commands for redis-cli --pipe.
     Resp,
+    /// Text, a line a key, which loses nothing and is read back.
+    Jsonl,
+    /// A JSON document: keys and their data, and nothing else.
+    Json,
+    /// A table: a row a key, without its data.
+    Csv,
+}
+
+/// Inputs that have a key in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// The one named first.
+    First,
+    /// The one named last.
+    Last,
 }
 
 /// What damage to accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Tolerate {
+pub(crate) enum Tolerate {
     /// A file that ends too early.
     Tail,
+    /// Commands that fail.
+    Failed,
 }
 
-fn release(name: &str) -> Result<&'static Release, String> {
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
+fn file_name(text: &str) -> Result<String, String> {
+    let is_plain = !text.is_empty() && !text.contains(['/', '\\', '\0']) && text != "..";
+    is_plain.then(|| text.to_owned()).ok_or_else(|| "expected the name of a file".to_owned())
+}
+
+pub(super) fn release(name: &str) -> Result<&'static Release, String> {
     Release::by_name(name).ok_or_else(|| {
         let names: Vec<_> = RELEASES.iter().map(|release| release.name).collect();
         format!("expected one of {}", names.join(", "))
@@ -177,50 +265,95 @@ impl ConvertArgs {
         let target = match (self.target, self.rdb_version) {
             (Some(release), _) => Target::of(release),
             (None, Some(target)) => target,
-            (None, None) => anyhow::bail!(Error::Usage("name a --target".to_owned())),
+            // Text is for no server: it holds what every one has.
+            (None, None) if self.is_text() => Target::of(newest()),
+            (None, None) => {
+                let why = "say whom it is for: --target SERVER, such as redis-7.2".to_owned();
+                anyhow::bail!(Error::Usage(why));
+            }
         };
-        let options = self.options(target);
-        let input = match self.path == Path::new("-") {
-            true => Input::Stdin,
-            false => Input::File(self.path.clone()),
+        let options = self.options(target)?;
+        let given = given(&self.paths)?;
+        let first = given.first();
+        let (compression, disk_size) = match first {
+            Some(Given::File(source, _)) => (source.compression, source.size),
+            _ => (None, None),
         };
-        let source = open(&input, |_| {})?;
-        let (compression, disk_size) = (source.compression, source.size);
+        let path = self.paths.first().map_or(Path::new(""), PathBuf::as_path);
         let filtered = !options.filter.is_open();
-        let file = File { path: &self.path, compression, disk_size, filtered };
-        if source.kind != FileKind::Rdb {
-            let name = self.path.display();
-            anyhow::bail!(Error::Usage(format!(
-                "{name} is no RDB; of AOFs this version makes none"
-            )));
-        }
+        let file = File { path, compression, disk_size, filtered };
+        let mut inputs = Inputs::new(&RealFs, given, &options, self.lossy)?;
         if to == Path::new("-") {
+            if self.to == To::Aofdir {
+                let why = "a folder cannot go to standard output";
+                anyhow::bail!(Error::Usage(why.to_owned()));
+            }
             let mut out = BufWriter::new(io::stdout().lock());
-            let report = to_stream((source, &input), &mut out, &options, self.lossy)?;
+            let report = to_stream(&mut inputs, &mut out)?;
             out.flush()?;
             let written = report.is_agreed(self.lossy);
+            let target = Some(target).filter(|_| !self.is_text());
             let conversion = Conversion { file, to: &to, target, report: &report, written };
             return self.tell(&mut io::stderr(), &conversion, log);
         }
         signals::install().map_err(|err| Error::io(&to, "catch signals while writing", err))?;
-        let how = target::Options::default();
-        let converted = to_file(&RealFs, (source, &input), &to, &options, self.lossy, how)?;
+        let Made { report, written } = match self.to {
+            To::Aofdir => to_folder(&RealFs, &mut inputs, &to, self.appendfilename.as_bytes())?,
+            _ => to_file(&RealFs, &mut inputs, &to, target::Options::default())?,
+        };
         let mut out = Output::open(None, &[])?;
-        let (report, written) = (&converted.report, converted.written.is_some());
-        let conversion = Conversion { file, to: &to, target, report, written };
+        let target = Some(target).filter(|_| !self.is_text());
+        let written = !written.is_empty();
+        let conversion = Conversion { file, to: &to, target, report: &report, written };
         let exit = self.tell(&mut out, &conversion, log)?;
         out.finish()?;
         Ok(exit)
     }
 
-    fn options(&self, target: Target) -> Options {
-        Options {
+    fn is_text(&self) -> bool {
+        matches!(self.to, To::Jsonl | To::Json | To::Csv)
+    }
+
+    /// The form that is asked for.
+    fn form(&self, target: Target) -> Result<Form, Error> {
+        let is_folder = self.to == To::Aofdir;
+        if is_folder && !target.release.has_redis(7, 0) {
+            let why = "an AOF of several files came with 7.0; --to aof makes one of a single file";
+            return Err(Error::Usage(format!("{}: {why}", target.release.name)));
+        }
+        let is_aof = is_folder || self.to == To::Aof;
+        let preamble = self.preamble.unwrap_or(is_folder && !self.restore);
+        if self.preamble.is_some() && !is_aof {
+            let why = "--preamble is for --to aof and --to aofdir".to_owned();
+            return Err(Error::Usage(why));
+        }
+        if self.restore && (self.to == To::Rdb || self.is_text()) {
+            let why = "--restore is for --to resp, aof and aofdir".to_owned();
+            return Err(Error::Usage(why));
+        }
+        if self.restore && !target.release.has_redis(2, 6) {
+            return Err(Error::Usage("RESTORE came with 2.6".to_owned()));
+        }
+        if preamble && !target.release.has_redis(4, 0) {
+            let why = "an RDB at the start of an AOF came with 4.0".to_owned();
+            return Err(Error::Usage(why));
+        }
+        Ok(match (self.to, preamble, self.restore) {
+            (To::Rdb, ..) => Form::Rdb,
+            (To::Jsonl, ..) => Form::JsonLines,
+            (To::Json, ..) => Form::Json,
+            (To::Csv, ..) => Form::Csv,
+            (_, true, _) => Form::Preamble,
+            (_, false, true) => Form::Restore,
+            (_, false, false) => Form::Commands,
+        })
+    }
+
+    fn options(&self, target: Target) -> Result<Options, Error> {
+        Ok(Options {
             limits: self.limits.limits(),
             jobs: self.common.jobs(),
-            form: match self.to {
-                To::Rdb => Form::Rdb,
-                To::Aof | To::Resp => Form::Commands,
-            },
+            form: self.form(target)?,
             target,
             compress: !self.no_compression,
             filter: self.filter.filter(),
@@ -228,8 +361,15 @@ impl ConvertArgs {
             drop_expired: self.drop_expired,
             shift_ttl_ms: self.shift_ttl.unwrap_or(0),
             now_ms: self.now.ms(),
-            tolerate_tail: self.tolerate == Some(Tolerate::Tail),
-        }
+            winner: self.duplicates.map(|which| match which {
+                Which::First => Winner::First,
+                Which::Last => Winner::Last,
+            }),
+            tolerate_tail: self.tolerate.contains(&Tolerate::Tail),
+            tolerate_failed: self.tolerate.contains(&Tolerate::Failed),
+            tolerate_unknown: false,
+            engine: self.store.config(),
+        })
     }
 
     fn tell(
@@ -247,11 +387,43 @@ impl ConvertArgs {
         let report = conversion.report;
         if !report.damage.is_empty() {
             log.note(
-                "the source is damaged; see what check says of it, or take a file that is cut short \
-                 with --tolerate tail",
+                "the source is damaged; see what check says of it, and replay of an AOF; a file that is cut \
+                 short is taken with --tolerate tail, commands that fail are passed over with \
+                 --tolerate failed",
             );
             return Ok(Exit::Failed);
         }
-        Ok(if report.losses.is_empty() { Exit::Clean } else { Exit::Look })
+        Ok(if report.has_losses() { Exit::Look } else { Exit::Clean })
     }
+}
+
+/// The newest Redis.
+fn newest() -> &'static Release {
+    let redis = RELEASES.iter().rfind(|release| release.dialect == Dialect::Redis);
+    redis.unwrap_or(&RELEASES[0])
+}
+
+/// Opens what paths stand for: each one file or one AOF.
+fn given(paths: &[PathBuf]) -> anyhow::Result<Vec<Given>> {
+    let stdin = paths.iter().filter(|path| *path == Path::new("-")).count();
+    if stdin > 1 {
+        anyhow::bail!(Error::Usage("standard input can be read only once".to_owned()));
+    }
+    let mut given = Vec::new();
+    for path in paths {
+        let mut found = subjects(path)?;
+        let (Some(subject), true) = (found.pop(), found.is_empty()) else {
+            let name = path.display();
+            let why = match found.is_empty() {
+                true => "no RDB or AOF in it",
+                false => "several RDBs or AOFs in it; name one",
+            };
+            anyhow::bail!(Error::Usage(format!("{name}: {why}")));
+        };
+        given.push(match subject {
+            Subject::Set(set) => Given::Set(set),
+            Subject::File(input) => Given::File(open(&input, |_| {})?, input),
+        });
+    }
+    Ok(given)
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::args::size;
-use crate::job::filter::{Filter, Ttl, type_words};
+use crate::job::filter::{Filter, Ttl, slots, type_words};
 
 /// Help of `--ttl`; not a doc comment, which would take it for HTML.
 const TTL: &str = "Keys by the time they have left: none, any, expired, or <TIME and >TIME such as '<1h' or '>7d'";
@@ -29,6 +29,10 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "GLOB")]
     not_key: Vec<String>,
 
+    /// Keys of these slots of a cluster: N or A-B, or a list of them with commas. May be repeated.
+    #[arg(long, value_name = "SLOTS", value_delimiter = ',', value_parser = slots)]
+    slot: Vec<(u16, u16)>,
+
     /// Keys that take at least so many bytes in the file: 10k, 10kb, 5MB, 1GiB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     min_size: Option<u64>,
@@ -50,6 +54,7 @@ impl FilterArgs {
             types: self.types.clone(),
             keys: globs(&self.key),
             not_keys: globs(&self.not_key),
+            slots: self.slot.clone(),
             min_size: self.min_size,
             max_size: self.max_size,
             ttl: self.ttl,

@@ -66,6 +66,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
     match verb {
         [] => Some(&ALL),
         ["check"] => Some(&super::check::PAGE),
+        ["rewrite"] => Some(&super::rewrite::PAGE),
         ["convert"] => Some(&super::convert::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
         ["replay"] => Some(&super::replay::PAGE),

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::args::{Common, LimitArgs, NowArgs, size};
 use super::session::Opened;
 use crate::error::Result;
-use crate::job::replay::{Expired, Options, Report, replay, replay_set};
+use crate::job::replay::{Config, Expired, Options, Report, replay, replay_set};
 
 /// How a store is filled.
 #[derive(Debug, Args)]
@@ -16,6 +16,14 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "WHAT")]
     expired: Option<ExpiredArg>,
 
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// The store itself.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Loading")]
+pub(crate) struct StoreArgs {
     /// How many databases the server has (its `databases` setting).
     #[arg(long, value_name = "N", default_value_t = crate::limits::DATABASES)]
     databases: u64,
@@ -23,6 +31,14 @@ pub(crate) struct LoadArgs {
     /// Stop where the data takes more memory than this.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
+}
+
+impl StoreArgs {
+    /// Its settings.
+    pub(crate) fn config(&self) -> Config {
+        let max_memory = self.max_memory.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        Config { databases: self.databases, max_memory, ..Config::default() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,7 +50,7 @@ enum ExpiredArg {
 impl LoadArgs {
     /// What the arguments ask for.
     pub(crate) fn options(&self, now: &NowArgs, limits: &LimitArgs, common: &Common) -> Options {
-        let mut options = Options {
+        Options {
             limits: limits.limits(),
             jobs: common.jobs(),
             now_ms: now.ms(),
@@ -42,12 +58,9 @@ impl LoadArgs {
                 ExpiredArg::Keep => Expired::Keep,
                 ExpiredArg::Drop => Expired::Drop,
             }),
+            engine: self.store.config(),
             ..Options::default()
-        };
-        options.engine.databases = self.databases;
-        options.engine.max_memory =
-            self.max_memory.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
-        options
+        }
     }
 }
 

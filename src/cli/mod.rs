@@ -24,6 +24,7 @@ mod redis_check_aof;
 mod redis_check_rdb;
 mod repair;
 mod replay;
+mod rewrite;
 mod session;
 mod start;
 mod verify;
@@ -58,8 +59,9 @@ const BUG: u8 = 70;
 /// A PATH is an RDB, an AOF, the manifest of an AOF of several files, a folder (every RDB and AOF in it and
 /// below) or - for standard input; files may be compressed with gzip or zstd.
 ///
-/// Files are opened read-only and never changed, but by a repair that is told to: repair --in-place or
-/// check --fix. What these cut off is saved first, and nothing is ever deleted.
+/// Files are opened read-only and never changed, but by a verb that is told to: repair --in-place and
+/// check --fix, which save first what they cut off, and rewrite --in-place. Nothing is deleted unless
+/// that is asked for.
 #[derive(Debug, Parser)]
 #[command(name = "rdbtool", version, max_term_width = 100, after_help = help::ALL.after_help())]
 struct App {
@@ -87,6 +89,7 @@ verbs! {
     Replay replay::ReplayArgs;
     Digest digest::DigestArgs;
     Verify verify::VerifyArgs;
+    Rewrite rewrite::RewriteArgs;
     Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;

@@ -7,6 +7,7 @@ pub mod listpack;
 pub mod lzf;
 pub mod number;
 pub mod resp;
+pub mod slot;
 pub mod syndrome;
 pub mod ziplist;
 pub mod zipmap;

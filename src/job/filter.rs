@@ -1,5 +1,6 @@
 //! Which keys a job is about: the same words for every verb.
 
+use crate::encoding::slot::{SLOTS, slot};
 use crate::glob;
 use crate::rdb::types::{DataType, RdbType};
 
@@ -14,6 +15,8 @@ pub struct Filter {
     pub keys: Vec<Vec<u8>>,
     /// Globs none of which the name may match.
     pub not_keys: Vec<Vec<u8>>,
+    /// Ranges of cluster slots, first and last; none stands for all.
+    pub slots: Vec<(u16, u16)>,
     /// Smallest serialized size, in bytes.
     pub min_size: Option<u64>,
     /// Largest serialized size, in bytes.
@@ -55,14 +58,20 @@ pub struct Subject<'a> {
 impl Filter {
     /// Whether every key passes.
     pub fn is_open(&self) -> bool {
-        let Filter { dbs, types, keys, not_keys, min_size, max_size, ttl } = self;
+        let Filter { dbs, types, keys, not_keys, slots, min_size, max_size, ttl } = self;
         dbs.is_empty()
             && types.is_empty()
             && keys.is_empty()
             && not_keys.is_empty()
+            && slots.is_empty()
             && min_size.is_none()
             && max_size.is_none()
             && ttl.is_none()
+    }
+
+    /// Whether it asks how large a key is.
+    pub fn looks_at_sizes(&self) -> bool {
+        self.min_size.is_some() || self.max_size.is_some()
     }
 
     /// Whether a key passes, at the given time.
@@ -73,12 +82,17 @@ impl Filter {
             && self.min_size.is_none_or(|min| subject.size >= min)
             && self.max_size.is_none_or(|max| subject.size <= max)
             && self.ttl.is_none_or(|ttl| ttl.takes(subject.expire_at_ms, now_ms))
+            && (self.slots.is_empty() || self.takes_slot(slot(subject.key)))
             && (self.keys.is_empty() || any(&self.keys))
             && !any(&self.not_keys)
     }
 }
 
 impl Filter {
+    fn takes_slot(&self, slot: u16) -> bool {
+        self.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+    }
+
     /// Whether a command passes: when one of its keys does, or, without any, if no key is asked for. It has
     /// neither type nor expire.
     pub fn takes_command<'k>(
@@ -93,7 +107,7 @@ impl Filter {
         let mut keys = keys.peekable();
         match keys.peek() {
             Some(_) => keys.any(takes),
-            None => self.keys.is_empty() && takes(b""),
+            None => self.keys.is_empty() && self.slots.is_empty() && takes(b""),
         }
     }
 }
@@ -132,6 +146,17 @@ impl Ttl {
             _ => Err(expected()),
         }
     }
+}
+
+/// Reads a slot or a range of them, `5461-10922`.
+///
+/// # Errors
+/// What was expected.
+pub fn slots(text: &str) -> Result<(u16, u16), String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.parse().ok().filter(|slot| *slot < SLOTS);
+    let range = number(first).zip(number(last)).filter(|(first, last)| first <= last);
+    range.ok_or_else(|| format!("expected slots of 0 to {}, such as 5461-10922", SLOTS - 1))
 }
 
 /// Reads a length of time, such as 90m; without a unit it is in seconds.
@@ -173,6 +198,23 @@ pub fn type_name(row: &RdbType, payload: &[u8]) -> std::borrow::Cow<'static, str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_of_slots() {
+        assert_eq!(slots("0"), Ok((0, 0)));
+        assert_eq!(slots("5461-10922"), Ok((5461, 10922)));
+        for text in ["", "16384", "-1", "7-6", "1-", "a-b", "1-2-3"] {
+            assert!(slots(text).is_err(), "{text}");
+        }
+        let filter = Filter { slots: vec![(0, 99), (12182, 12182)], ..Filter::default() };
+        let takes = |key: &[u8]| {
+            let (type_name, size) = ("string", 1);
+            filter.takes(Subject { db: 0, key, type_name, size, expire_at_ms: None }, 0)
+        };
+        // CLUSTER KEYSLOT foo is 12182.
+        assert!(takes(b"foo") && takes(b"x{foo}y") && !takes(b"bar") && !filter.is_open());
+        assert!(!filter.takes_command(0, std::iter::empty(), 1));
+    }
 
     #[test]
     fn ttl_words() {

@@ -8,6 +8,7 @@ use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
 use crate::finding::{Finding, KeyPlace, Severity};
 use crate::limits::Limits;
+use crate::loss::Loss;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
 use crate::rdb::types::{DataType, RdbType};
@@ -49,6 +50,17 @@ pub struct Out {
     pub findings: Vec<Finding>,
     /// Keys that are left out because they are damaged or of no known form.
     pub left_out: u64,
+    /// What no store holds.
+    pub beside: Vec<Beside>,
+}
+
+/// Something in an RDB that no store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// Data of a module beside the keys: the record's bytes.
+    ModuleAux(Vec<u8>),
+    /// Something else, at an offset, and what it is to whoever writes the store anew.
+    Lost(Loss, u64),
 }
 
 /// Turns the records of chunks into keys.
@@ -74,6 +86,9 @@ impl Builder {
 
     fn key(&mut self, key: &KeyRecord<'_>, out: &mut Out) {
         self.facts.key(key, 0);
+        if key.meta.is_some() {
+            out.beside.push(Beside::Lost(Loss::KeyMeta, key.key_offset));
+        }
         let mut name = std::mem::take(&mut self.name);
         match key.key.bytes(&mut name) {
             Ok(text) => match self.value(key, text, out) {
@@ -139,7 +154,11 @@ impl Worker<Chunk> for Builder {
                     match record.event {
                         Event::SelectDb(selected) => db = selected,
                         Event::Function { code } => out.functions.extend(function(code)),
-                        _ => {}
+                        Event::ModuleAux { .. } => {
+                            let bytes = chunk.slice(&record.span).to_vec();
+                            out.beside.push(Beside::ModuleAux(bytes));
+                        }
+                        _ => out.beside.extend(unheld(&record)),
                     }
                     let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
                     out.once.extend(self.facts.record(&record, opcode, db));
@@ -148,6 +167,16 @@ impl Worker<Chunk> for Builder {
         }
         out
     }
+}
+
+fn unheld(record: &Record<'_>) -> Option<Beside> {
+    let loss = match record.event {
+        Event::FunctionPreGa { .. } => Loss::Function,
+        Event::SlotImport { .. } => Loss::SlotImport,
+        Event::Opaque { .. } => Loss::Opaque,
+        _ => return None,
+    };
+    Some(Beside::Lost(loss, record.span.start))
 }
 
 fn function(code: Str<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
@@ -376,7 +405,7 @@ impl Visit for Build {
                 };
                 self.kind = Kind::VectorSet(Box::new(VectorSet::new(shape)));
             }
-            Element::Vector { element, attributes, vector } => {
+            Element::Vector { element, attributes, vector, .. } => {
                 self.vector(element, attributes, vector);
             }
             _ => {}

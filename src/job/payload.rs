@@ -78,8 +78,7 @@ impl Payloads for RdbPayloads {
             payload.extend_from_slice(&u32::try_from(code.len()).unwrap_or(u32::MAX).to_be_bytes());
             payload.extend_from_slice(code);
         }
-        payload.extend_from_slice(&version.to_le_bytes());
-        payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+        seal(&mut payload, version);
         payload
     }
 
@@ -95,8 +94,7 @@ impl Payloads for RdbPayloads {
         if let Some(code) = payload.first_mut() {
             *code = row.code;
         }
-        payload.extend_from_slice(&target.version.to_le_bytes());
-        payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+        seal(&mut payload, target.version);
         Ok(payload)
     }
 
@@ -117,6 +115,12 @@ impl Payloads for RdbPayloads {
         }
         build.finish().ok_or_else(bad_data)
     }
+}
+
+/// Appends what a payload ends with: the RDB version of its value, and its checksum.
+pub fn seal(payload: &mut Vec<u8>, version: u16) {
+    payload.extend_from_slice(&version.to_le_bytes());
+    payload.extend_from_slice(&crc64(payload).to_le_bytes());
 }
 
 fn wrong_footer() -> Failure {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use self::route::Route;
 pub use self::tally::Ran;
 use super::check_aof::ending;
+pub use super::load::Beside;
 use super::log::Place;
 use super::payload::PAYLOADS;
 use super::rdb_facts::Facts;
@@ -26,9 +27,10 @@ use crate::aof::set::Set;
 use crate::aof::skim::{Chunks, Outcome};
 use crate::aof::state::State;
 use crate::encoding::resp::Forms;
+pub use crate::engine::Config;
+use crate::engine::Mode;
 pub use crate::engine::Release;
 use crate::engine::shards::Shards;
-use crate::engine::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
@@ -128,6 +130,8 @@ pub struct Report {
     pub unfinished: u64,
     /// Keys of RDBs that were left out because they are damaged or of no known form.
     pub left_out: u64,
+    /// What of RDBs no store holds.
+    pub beside: Vec<Beside>,
     /// Keys that were dropped because their time had come.
     pub expired: u64,
     /// The last timestamp, in seconds.
@@ -224,6 +228,7 @@ impl<'o> Run<'o> {
             skipped: BTreeMap::new(),
             unfinished: 0,
             left_out: 0,
+            beside: Vec::new(),
             expired: 0,
             timestamp: None,
             stop: None,
@@ -235,6 +240,9 @@ impl<'o> Run<'o> {
     fn file(&mut self, source: Source, input: &Input, last: bool) -> Result<()> {
         let path = input.path().to_path_buf();
         self.report.parts.push(Part { path, rdb: None, commands: None, findings: Vec::new() });
+        if source.kind == FileKind::JsonLines {
+            return self.lines(source.reader, input);
+        }
         if source.is_aof(input) {
             return self.commands(source.reader, 0, input, last);
         }

@@ -3,7 +3,7 @@
 
 use super::header::{Dialect, Header};
 use super::types::{Dialects, RdbType, Table};
-use super::versions::{Release, VALKEY_FIRST, first_with};
+use super::versions::{RELEASES, Release, VALKEY_FIRST, first_with};
 use crate::encoding::listpack::BacklenWidth;
 use crate::encoding::number::{double_17g, double_grisu, whole, write_i64};
 use crate::encoding::ziplist::Encodings;
@@ -21,6 +21,13 @@ impl Target {
     /// What a release writes itself.
     pub fn of(release: &'static Release) -> Target {
         Target { release, version: release.rdb_version }
+    }
+
+    /// The newest Redis.
+    pub fn newest() -> Target {
+        let redis = RELEASES.iter().rfind(|release| release.dialect == Dialect::Redis);
+        // There is one.
+        Target::of(redis.unwrap_or(&RELEASES[0]))
     }
 
     /// An RDB version as the oldest release that reads it writes it; `None` for one that is not known.
@@ -41,6 +48,11 @@ impl Target {
     /// Whether it is a Redis.
     pub fn is_redis(self) -> bool {
         self.release.dialect == Dialect::Redis
+    }
+
+    /// Whether it reads the sizes of cluster slots as records of their own.
+    pub fn takes_slot_info(self) -> bool {
+        self.is_redis() && self.version >= 12
     }
 
     /// The AUX field in which its servers state their version, and that version.

@@ -19,12 +19,17 @@ const IDLE: u8 = 248;
 const FUNCTION2: u8 = 245;
 const KEY_META: u8 = 243;
 
+/// The first RDB version with function libraries.
+pub const SINCE_FUNCTION2: u16 = 10;
+
+/// The first RDB version with data of modules beside the keys.
+pub const SINCE_MODULE_AUX: u16 = 9;
+
 /// First versions with these records.
 const SINCE_EXPIRETIME_MS: u16 = 3;
 const SINCE_CHECKSUM: u16 = 5;
 const SINCE_AUX: u16 = 7;
 const SINCE_ACCESS: u16 = 9;
-const SINCE_FUNCTION2: u16 = 10;
 const SINCE_KEY_META: u16 = 13;
 
 /// What is known of a key beside its value.
@@ -80,12 +85,20 @@ impl KeyHead<'_> {
     }
 }
 
-/// Appends magic and version, and what a server of the target would say of itself.
-pub fn begin(target: Target, strings: &mut Strings, out: &mut Vec<u8>) {
+/// Appends magic and version, and what a server of the target would say of itself: `said`, if its version is
+/// known.
+pub fn begin(target: Target, said: Option<&[u8]>, strings: &mut Strings, out: &mut Vec<u8>) {
     out.extend_from_slice(target.magic().as_bytes());
     let (name, version) = target.server_version();
-    aux(target, strings, Str::Raw(name.as_bytes()), Str::Raw(version.as_bytes()), out);
+    let version = said.unwrap_or(version.as_bytes());
+    aux(target, strings, Str::Raw(name.as_bytes()), Str::Raw(version), out);
     aux(target, strings, Str::Raw(b"redis-bits"), Str::Int(64), out);
+}
+
+/// Appends the mark of an RDB that an AOF begins with.
+pub fn mark_preamble(target: Target, strings: &mut Strings, out: &mut Vec<u8>) {
+    let name = if target.version >= SINCE_FUNCTION2 { "aof-base" } else { "aof-preamble" };
+    aux(target, strings, Str::Raw(name.as_bytes()), Str::Int(1), out);
 }
 
 /// Appends a fact about the file, which are known since RDB 7.
@@ -116,22 +129,10 @@ pub fn resize_db(target: Target, keys: u64, expires: u64) -> Option<[u8; RESIZED
     Some([RESIZEDB, 0x80, a, b, c, d, 0x80, e, f, g, h])
 }
 
-/// Appends a function library.
-///
-/// # Errors
-/// When the target has no functions.
-pub fn function(
-    target: Target,
-    strings: &mut Strings,
-    code: Str<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Loss> {
-    if target.version < SINCE_FUNCTION2 {
-        return Err(Loss::Function);
-    }
+/// Appends a function library, which are known since [`SINCE_FUNCTION2`].
+pub fn function(strings: &mut Strings, code: Str<'_>, out: &mut Vec<u8>) {
     out.push(FUNCTION2);
     strings.write_stored(code, out);
-    Ok(())
 }
 
 /// The end. Where the version has a checksum, it follows.

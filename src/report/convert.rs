@@ -15,22 +15,25 @@ use super::escape::{path, quoted};
 use super::facts::{File, expected_found, offset};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
-use crate::job::convert::Report;
+use crate::job::convert::{Report, What};
 use crate::loss::Loss;
 use crate::rdb::target::Target;
 
 /// Keys shown for a loss.
 const SHOWN: usize = 5;
 
-/// A conversion of one file.
+/// Inputs named before the others are only counted.
+const NAMED: usize = 3;
+
+/// A conversion.
 #[derive(Debug)]
 pub(crate) struct Conversion<'a> {
-    /// The source.
+    /// The source, of several the first.
     pub(crate) file: File<'a>,
     /// The new file.
     pub(crate) to: &'a Path,
-    /// Whom it is for.
-    pub(crate) target: Target,
+    /// Whom it is for; `None` of text.
+    pub(crate) target: Option<Target>,
     /// What came of it.
     pub(crate) report: &'a Report,
     /// The new file is in its place.
@@ -58,28 +61,15 @@ pub(crate) fn text(
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
-    let Conversion { file, to, target, report, .. } = conversion;
+    let Conversion { to, target, report, .. } = conversion;
     let word = conversion.word().to_ascii_uppercase();
     let style = if conversion.written { screen.strong } else { screen.error };
-    let (name, version) = (target.release.name, target.version);
-    write!(
-        out,
-        "{} -> {}: {style}{word}{style:#} for {name} (RDB {version})",
-        path(file.path),
-        path(to)
-    )?;
+    write!(out, "{} -> {}: {style}{word}{style:#}", inputs(conversion), path(to))?;
+    if let Some(Target { release, version }) = target {
+        write!(out, " for {} (RDB {version})", release.name)?;
+    }
     writeln!(out, "{}", summary(conversion))?;
-    for finding in report.damage.iter().take(SHOWN) {
-        let what = expected_found(&finding.expected, &finding.found);
-        let (error, code) = (screen.error, finding.code);
-        writeln!(out, "  {error}{code}{error:#} at {}: {what}", offset(finding.span.start))?;
-    }
-    for (loss, count) in &report.losses {
-        lost(out, *loss, *count, conversion, detail, screen)?;
-    }
-    if !conversion.written && report.damage.is_empty() {
-        writeln!(out, "  with --lossy it is written without that")?;
-    }
+    details(out, report, conversion.written, detail, screen)?;
     if detail > Detail::Normal && !report.aux_left_out.is_empty() {
         let names: Vec<_> =
             report.aux_left_out.iter().map(|name| quoted(name).to_string()).collect();
@@ -88,12 +78,56 @@ pub(crate) fn text(
     Ok(())
 }
 
+/// What is in the way, and what is lost.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn details(
+    out: &mut dyn Write,
+    report: &Report,
+    written: bool,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
+    for finding in report.damage.iter().take(SHOWN) {
+        let what = expected_found(&finding.expected, &finding.found);
+        let (error, code) = (screen.error, finding.code);
+        writeln!(out, "  {error}{code}{error:#} at {}: {what}", offset(finding.span.start))?;
+    }
+    for (loss, count) in &report.losses {
+        lost(out, *loss, *count, report, detail, screen)?;
+    }
+    if !written && report.damage.is_empty() && report.has_losses() {
+        writeln!(out, "  with --lossy it is written without that")?;
+    }
+    Ok(())
+}
+
+/// The names of the inputs.
+fn inputs(conversion: &Conversion<'_>) -> String {
+    let read = &conversion.report.read;
+    let named = read.iter().take(NAMED).map(|read| path(&read.path).to_string());
+    let mut names = named.collect::<Vec<_>>().join(", ");
+    if read.len() > NAMED {
+        names.push_str(&format!(" and {} more", read.len() - NAMED));
+    }
+    names
+}
+
 fn summary(conversion: &Conversion<'_>) -> String {
     let report = conversion.report;
     let counts = report.counts;
     let mut parts = Vec::new();
+    for read in &report.read {
+        let What::Log { applied, failed, .. } = read.what else { continue };
+        let mut text = format!("{} replayed", counted(applied + failed, "command"));
+        if failed > 0 {
+            text.push_str(&format!(", {} of them in vain", count(failed)));
+        }
+        parts.push(text);
+    }
     if conversion.written {
-        let keys = counted(counts.keys, "key");
+        let keys = counted(counts.written(), "key");
         let databases = counted(report.databases.len() as u64, "database");
         parts.push(format!("{keys} in {databases}, {}", bytes(report.size)));
     }
@@ -101,6 +135,7 @@ fn summary(conversion: &Conversion<'_>) -> String {
         (counts.encoded, "encoded anew"),
         (counts.expired, "expired and left out"),
         (counts.filtered, "not selected"),
+        (counts.twice, "in another input and left out"),
         (counts.lost, "lost"),
     ];
     let more = more.into_iter().filter(|(n, _)| *n > 0);
@@ -115,13 +150,17 @@ fn lost(
     out: &mut dyn Write,
     loss: Loss,
     total: u64,
-    conversion: &Conversion<'_>,
+    report: &Report,
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
     let style = screen.note;
     let places = counted(total, "place");
-    write!(out, "  {style}{loss}{style:#}, {places}: ")?;
+    let usual = match report.usual.contains(&loss) {
+        true => ", as when a server rewrites its AOF",
+        false => "",
+    };
+    write!(out, "  {style}{loss}{style:#}, {places}{usual}: ")?;
     screen.prose(out, 4, loss.about())?;
     let shown = match detail {
         Detail::Quiet => 0,
@@ -129,7 +168,7 @@ fn lost(
         Detail::Verbose => usize::MAX,
     };
     let mut told = 0;
-    for lost in conversion.report.lost.iter().filter(|lost| lost.loss == loss).take(shown) {
+    for lost in report.lost.iter().filter(|lost| lost.loss == loss).take(shown) {
         told += 1;
         let at = offset(lost.offset);
         match &lost.key {

@@ -30,6 +30,7 @@ pub(crate) mod repair_rdb;
 pub(crate) mod repair_rdb_json;
 pub(crate) mod replay;
 pub(crate) mod replay_json;
+pub(crate) mod rewrite;
 pub(crate) mod screen;
 pub(crate) mod size;
 pub(crate) mod startup;

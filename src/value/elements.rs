@@ -79,7 +79,8 @@ fn scored(zset: &Zset, visit: &mut dyn Visit) {
         Some(listpack) => packed(Packing::Listpack, listpack.as_bytes(), visit, |visit| {
             zset.iter().for_each(|pair| one(visit, pair));
         }),
-        None => zset.ordered().into_iter().for_each(|pair| one(visit, pair)),
+        // As servers save a table: from the highest score down.
+        None => zset.ordered().into_iter().rev().for_each(|pair| one(visit, pair)),
     }
 }
 
@@ -176,6 +177,7 @@ fn vectors(set: &VectorSet, visit: &mut dyn Visit) {
             element: Str::Raw(element.name()),
             attributes: element.attributes().map(Str::Raw),
             vector: Str::Raw(element.stored()),
+            given: element.given(),
         });
     }
     // Without it the graph is not known: see the head of the type's file.

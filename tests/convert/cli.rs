@@ -152,7 +152,7 @@ fn refused() {
     assert!(ran.code == Some(2) && ran.stderr.contains("is an AOF"), "{}", ran.stderr);
     assert!(!Path::new(&to).exists());
     let ran = rdbtool(["convert", "Cargo.toml", "-o", "x", "--target", "redis-8.2"]);
-    assert!(ran.stderr.contains("is no RDB"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("neither an RDB nor an AOF"), "{}", ran.stderr);
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn for_its_own_server_a_file_passes_through() {
 }
 
 /// The release named by a folder such as `redis-7.2.6`.
-fn own_release(path: &Path) -> Option<&'static rdbtool::rdb::versions::Release> {
+pub(crate) fn own_release(path: &Path) -> Option<&'static rdbtool::rdb::versions::Release> {
     let folder = path.iter().rev().filter_map(|part| part.to_str());
     folder
         .filter_map(|part| {

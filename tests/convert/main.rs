@@ -15,20 +15,26 @@ mod commands;
 mod every_target;
 #[path = "../support/golden.rs"]
 mod golden;
+#[path = "../support/golden_set.rs"]
+mod golden_set;
 mod live;
+mod logs;
+mod merge;
 #[path = "../support/program.rs"]
 mod program;
+mod rewrite;
 #[path = "../support/servers.rs"]
 mod servers;
+mod text;
+mod text_hostile;
 
-use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
 
 use rdbtool::engine::Config;
+use rdbtool::input::detect::FileKind;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check::{self, check_rdb};
-use rdbtool::job::convert::{Form, Options, Report, Sink, convert_rdb};
-use rdbtool::job::filter::Filter;
+use rdbtool::job::convert::{Form, Given, Options, Report, Sink};
 use rdbtool::job::replay;
 
 use golden::{Loaded, load_rdb};
@@ -60,29 +66,22 @@ impl Sink for Buffer {
 }
 
 fn source(bytes: &[u8]) -> Source {
-    let kind = rdbtool::input::detect::FileKind::Rdb;
+    let kind = FileKind::of(bytes);
     Source { reader: Box::new(Cursor::new(bytes.to_vec())), kind, compression: None, size: None }
 }
 
 fn options(target: Target) -> Options {
     Options {
         limits: Limits { findings: 1_000_000, ..Limits::default() },
-        jobs: 1,
-        form: Form::Rdb,
-        target,
-        compress: true,
-        filter: Filter::default(),
-        map_db: BTreeMap::new(),
-        drop_expired: false,
-        shift_ttl_ms: 0,
         now_ms: golden::LONG_AFTER_MS,
-        tolerate_tail: false,
+        ..Options::new(Form::Rdb, target)
     }
 }
 
 fn convert(bytes: &[u8], options: &Options) -> (Vec<u8>, Report) {
     let mut out = Buffer::default();
-    let report = convert_rdb(source(bytes), &Input::Stdin, &mut out, options).unwrap();
+    let given = vec![Given::File(source(bytes), Input::Stdin)];
+    let report = rdbtool::job::convert::convert(given, &mut out, options).unwrap();
     (out.0, report)
 }
 
@@ -99,6 +98,19 @@ fn load_packing(bytes: &[u8], zset_entries: usize) -> Loaded {
     };
     let options = replay::Options { engine, ..replay::Options::default() };
     load_rdb(source(bytes), &Input::Stdin, &options).unwrap()
+}
+
+/// All of what a file holds, what has expired too.
+fn replayed(bytes: &[u8]) -> replay::Report {
+    let engine = Config {
+        packed: PackedLimits { zset_entries: 0, ..PackedLimits::DEFAULT },
+        ..Config::default()
+    };
+    let expired = Some(replay::Expired::Keep);
+    let options = replay::Options { engine, expired, ..replay::Options::default() };
+    let report = replay::replay(source(bytes), &Input::Stdin, &options).unwrap();
+    assert_eq!(report.left_out, 0);
+    report
 }
 
 fn checked(bytes: &[u8]) -> check::Report {

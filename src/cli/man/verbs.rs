@@ -63,7 +63,7 @@ fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     if names == ["check"] {
         findings(&mut roff);
     }
-    if names == ["convert"] {
+    if names == ["convert"] || names == ["rewrite"] {
         losses(&mut roff);
     }
     if let Some(page) = help::page(names) {
@@ -164,6 +164,7 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-digest(1)",
         "rdbtool-verify(1)",
         "rdbtool-aof-log(1)",
+        "rdbtool-jsonl(5)",
         "rdb(5)",
         "aof(5)",
     ];

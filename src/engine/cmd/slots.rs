@@ -1,6 +1,7 @@
 //! Commands of a cluster's servers that delete the keys of slots. A store is no cluster, so a client is told
 //! so; but a log of such a server holds them, and then they do what they say.
 
+use crate::encoding::slot::{SLOTS, slot};
 use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{NOSCRIPT, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
@@ -18,26 +19,8 @@ pub(super) const COMMANDS: &[Command] = &[
 const CLUSTER: &[Command] =
     &[cmd("cluster|flushslot", -3, WRITE | NOSCRIPT, Keys::None, Since::valkey(9, 0), flushslot)];
 
-/// Slots of a cluster.
-const SLOTS: i64 = 1 << 14;
-
-/// The slot of a key: CRC-16 (XMODEM) of what is between its first braces, or of all of it.
-fn slot(key: &[u8]) -> i64 {
-    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
-        let rest = key.get(open + 1..)?;
-        let close = rest.iter().position(|byte| *byte == b'}')?;
-        rest.get(..close).filter(|tag| !tag.is_empty())
-    });
-    let crc = tag.unwrap_or(key).iter().fold(0u16, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
-        })
-    });
-    i64::from(crc) % SLOTS
-}
-
 fn number(arg: &[u8]) -> Result<i64, Failure> {
-    let slot = args::int(arg).ok().filter(|slot| (0..SLOTS).contains(slot));
+    let slot = args::int(arg).ok().filter(|slot| (0..i64::from(SLOTS)).contains(slot));
     slot.ok_or_else(|| Failure::new("ERR Invalid or out of range slot"))
 }
 
@@ -92,7 +75,7 @@ fn delete(ctx: &mut Ctx<'_>, ranges: &[(i64, i64)]) -> Outcome {
         return Err(Failure::new("ERR This instance has cluster support disabled"));
     }
     let within = |key: &[u8]| {
-        let slot = slot(key);
+        let slot = i64::from(slot(key));
         ranges.iter().any(|(first, last)| (*first..=*last).contains(&slot))
     };
     let keys = ctx.keyspace().into_iter().flat_map(Keyspace::iter).map(|key| key.key);
@@ -109,16 +92,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::engine::{Config, Engine, Mode, Session};
-
-    #[test]
-    fn slots_of_keys() {
-        // The check value of the CRC, and what the servers' documentation says of braces.
-        assert_eq!(slot(b"123456789"), 0x31c3);
-        assert_eq!(slot(b"{user1000}.following"), slot(b"user1000"));
-        assert_eq!(slot(b"foo{}{bar}"), slot(b"foo{}{bar}"));
-        assert_ne!(slot(b"foo{}{bar}"), slot(b"bar"));
-        assert_eq!(slot(b"foo{{bar}}zap"), slot(b"{bar"));
-    }
 
     #[test]
     fn a_log_deletes_slots() {

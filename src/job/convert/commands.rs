@@ -1,15 +1,17 @@
-//! Keys as commands ([`crate::aof::rebuild`]). A module's value, of which no commands are known, is restored
-//! from its payload: so an AOF with vector sets can be written, which the servers' own rewrite cannot.
+//! Keys as commands: those that make a value anew ([`crate::aof::rebuild`]), or one that restores it from
+//! its payload. The latter is what becomes of a module's value in any case, since no commands of it are
+//! known: so an AOF with vector sets can be written, which the servers' own rewrite cannot.
 
-use super::{Body, Converter, Out};
+use super::Form;
+use super::key::Key;
+use super::worker::{Body, Converter, Out};
 use crate::aof::rebuild::Server;
-use crate::encoding::crc64::crc64;
 use crate::encoding::resp::write_command;
-use crate::finding::{KeyPlace, Severity};
+use crate::job::payload::seal;
 use crate::loss::Loss;
 use crate::rdb::target::Target;
 use crate::rdb::types::DataType;
-use crate::record::KeyRecord;
+use crate::rdb::writer::KeyHead;
 
 /// Whose commands a target takes.
 pub(super) fn server(target: Target) -> Server {
@@ -18,74 +20,112 @@ pub(super) fn server(target: Target) -> Server {
 
 impl Converter<'_> {
     /// Writes the commands of a key that was selected.
-    pub(super) fn commands(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) {
-        let place = || KeyPlace {
-            db: key.db,
-            key: name.to_vec(),
-            type_name: key.rdb_type.name,
-            elements: key.stated_count(),
-        };
+    pub(super) fn commands(&mut self, key: &Key<'_>, out: &mut Out) {
         let mut text = Vec::new();
-        if key.rdb_type.data == DataType::Module {
-            match self.value(key, out, place) {
-                Some(Ok(written)) => {
-                    let body: &[u8] = match written.body {
-                        Body::AsItWas => key.payload,
-                        Body::Anew => &self.body,
-                    };
-                    let payload = payload(written.code, body, self.options.target);
-                    let args: [&[u8]; 4] = [b"RESTORE", name, b"0", &payload];
-                    write_command(args.into_iter(), &mut text);
-                }
-                Some(Err(loss)) => {
-                    out.lose(loss, Some(place()), key.offset, true);
-                    out.counts.lost += 1;
-                    return;
-                }
-                None => return,
-            }
+        if key.data() == DataType::Module && !key.is_built_vectorset() {
+            let Some(payload) = self.payload(key, out) else { return };
+            // Of a module's value nothing is lost by that.
+            self.encoder.pen.losses.clear();
+            let args: [&[u8]; 4] = [b"RESTORE", key.name, b"0", &payload];
+            write_command(args.into_iter(), &mut text);
         } else {
-            self.rebuild.begin(name, self.options.shift_ttl_ms);
-            self.walker.value(key.rdb_type, key.payload, key.offset, &mut self.rebuild);
-            let damage = self.walker.findings.drain(..);
-            let mut damage: Vec<_> = damage.filter(|f| f.severity() == Severity::Error).collect();
-            if !damage.is_empty() {
-                damage.iter_mut().for_each(|finding| finding.key = Some(place()));
-                out.damage.append(&mut damage);
+            self.rebuild.begin(key.name, self.options.shift_ttl_ms);
+            if !key.walk(&mut self.walker, &mut self.rebuild, &mut out.damage) {
                 return;
             }
             let (commands, losses) = self.rebuild.finish();
-            let whole = losses.contains(&Loss::Type);
-            for loss in losses.iter().filter(|loss| !whole || **loss == Loss::Type) {
-                out.lose(*loss, Some(place()), key.offset, whole);
+            if let Some(whole) = losses.iter().find(|loss| loss.is_of_whole_keys()) {
+                return out.lose_key(*whole, key);
             }
-            if whole {
-                out.counts.lost += 1;
-                return;
-            }
+            losses.iter().for_each(|loss| out.lose_of(*loss, key));
             text.extend_from_slice(commands);
         }
-        if key.idle_s.is_some() || key.freq.is_some() {
-            out.lose(Loss::Access, Some(place()), key.key_offset, false);
+        if key.head.idle_s.is_some() || key.head.freq.is_some() {
+            out.lose_of(Loss::Access, key);
         }
-        if key.meta.is_some() {
-            out.lose(Loss::KeyMeta, Some(place()), key.key_offset, false);
+        if key.head.meta.is_some() {
+            out.lose_of(Loss::KeyMeta, key);
         }
-        if let Some(at) = key.expire_at_ms {
-            let at = at.saturating_add(self.options.shift_ttl_ms).to_string();
-            let args: [&[u8]; 3] = [b"PEXPIREAT", name, at.as_bytes()];
-            write_command(args.into_iter(), &mut text);
+        self.expire(key, &mut text, out);
+        out.counts.encoded += 1;
+        self.piece_for(key, out).bytes.extend_from_slice(&text);
+    }
+
+    /// Writes a key as a RESTORE of its payload.
+    pub(super) fn restore(&mut self, key: &Key<'_>, out: &mut Out) {
+        let Some(payload) = self.payload(key, out) else { return };
+        for loss in std::mem::take(&mut self.encoder.pen.losses) {
+            out.lose_of(loss, key);
+        }
+        let target = self.options.target;
+        let has_options = server(target).has_redis(5, 0);
+        let at = self.expire_at_ms(key).filter(|_| has_options).unwrap_or(0).max(0).to_string();
+        let mut args: Vec<&[u8]> = vec![b"RESTORE", key.name, at.as_bytes(), &payload];
+        if server(target).has_redis(3, 0) {
+            args.push(b"REPLACE");
+        }
+        let mark;
+        if has_options {
+            args.extend((at != "0").then_some(&b"ABSTTL"[..]));
+            let named = match (key.head.freq, key.head.idle_s) {
+                (Some(freq), _) => Some((&b"FREQ"[..], u64::from(freq))),
+                (None, idle) => idle.map(|idle| (&b"IDLETIME"[..], idle)),
+            };
+            if let Some((name, value)) = named {
+                mark = value.to_string();
+                args.extend([name, mark.as_bytes()]);
+            }
+        }
+        let mut text = Vec::new();
+        write_command(args.into_iter(), &mut text);
+        if !has_options {
+            if key.head.idle_s.is_some() || key.head.freq.is_some() {
+                out.lose_of(Loss::Access, key);
+            }
+            self.expire(key, &mut text, out);
         }
         out.counts.encoded += 1;
         self.piece_for(key, out).bytes.extend_from_slice(&text);
     }
-}
 
-/// A payload as DUMP gives it (FORMATS A.9).
-fn payload(code: u8, body: &[u8], target: Target) -> Vec<u8> {
-    let mut payload = vec![code];
-    payload.extend_from_slice(body);
-    payload.extend_from_slice(&target.version.to_le_bytes());
-    payload.extend_from_slice(&crc64(&payload).to_le_bytes());
-    payload
+    fn expire(&self, key: &Key<'_>, text: &mut Vec<u8>, out: &mut Out) {
+        let Some(at) = self.expire_at_ms(key) else { return };
+        let in_ms = server(self.options.target).has_redis(2, 6);
+        let (name, time): (&[u8], i64) = match in_ms {
+            true => (b"PEXPIREAT", at),
+            false => (b"EXPIREAT", at.div_euclid(1000)),
+        };
+        if !in_ms && time * 1000 != at {
+            out.lose_of(Loss::ExpireTime, key);
+        }
+        let time = time.to_string();
+        let args: [&[u8]; 3] = [name, key.name, time.as_bytes()];
+        write_command(args.into_iter(), text);
+    }
+
+    /// The key's value as DUMP gives it (FORMATS A.9); `None` if it has none, of which `out` tells.
+    fn payload(&mut self, key: &Key<'_>, out: &mut Out) -> Option<Vec<u8>> {
+        let written = match self.value(key, &mut out.damage)? {
+            Ok(written) => written,
+            Err(loss) => {
+                out.lose_key(loss, key);
+                return None;
+            }
+        };
+        let body: &[u8] = match written.body {
+            Body::AsItWas(payload) => payload,
+            Body::Anew => &self.body,
+        };
+        let target = self.options.target;
+        let mut payload = Vec::new();
+        // Of what stands before a value only metadata goes into a payload.
+        let head = KeyHead { meta: key.head.meta, ..KeyHead::default() };
+        if self.options.form == Form::Restore {
+            head.write(target, &mut payload, |loss| out.lose_of(loss, key));
+        }
+        payload.push(written.code);
+        payload.extend_from_slice(body);
+        seal(&mut payload, target.version);
+        Some(payload)
+    }
 }

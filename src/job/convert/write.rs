@@ -1,187 +1,162 @@
-//! A conversion into a file: written beside its name, read back and checked for the target, and only
-//! then put in its place (see [`crate::persist::replace`]). Into a stream: the same by way of a temporary
-//! file, so that nothing is sent that was not checked.
+//! A new file or folder, whoever makes it: written beside its name, read back and checked, and only then
+//! put in its place (see [`crate::persist::replace`]). The folder of a multi-part AOF: all of it or nothing
+//! ([`crate::persist::folder`]). A stream: by way of a temporary file, so that nothing is sent that was not
+//! checked.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
-use super::{Form, Options, Report, Sink, convert_rdb};
-use crate::aof::settings::Settings;
+use super::{Form, Report, Sink};
+use crate::aof::manifest::{Entry, Kind, Manifest};
+use crate::aof::set::{base_name, incr_name};
 use crate::error::{Error, Result};
-use crate::finding::{Code, Severity};
-use crate::input::detect::FileKind;
-use crate::input::source::{Input, Source};
-use crate::job::check::{self, check_rdb};
-use crate::job::check_aof::{self, check_aof};
-use crate::job::target::judge;
-use crate::job::target_aof::judge_aof;
-use crate::limits::DATABASES_MAX;
-use crate::persist::fs::{Fs, open_parent};
-use crate::persist::replace::{Replaced, Replacement};
+use crate::persist::folder::NewFolder;
+use crate::persist::fs::{Fs, Stat};
+use crate::persist::replace::Replacement;
 use crate::persist::target;
 
-/// What came of a conversion.
-#[derive(Debug)]
-pub struct Converted {
-    /// What was converted, and what would be lost.
-    pub report: Report,
-    /// The new file, unless it was not put in place.
-    pub written: Option<Replaced>,
-}
+/// Who makes a new file.
+pub trait Make {
+    /// What is made.
+    fn form(&self) -> Form;
 
-impl Report {
-    /// Whether the new file may be put in place: the source is sound, and what is lost was agreed to.
-    pub fn is_agreed(&self, lossy: bool) -> bool {
-        self.damage.is_empty() && (lossy || self.losses.is_empty())
+    /// Bytes that it will have, as far as that is known.
+    fn size(&self) -> u64;
+
+    /// The files that are read, none of which is written to.
+    fn inputs(&self) -> &[Stat];
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When something cannot be read or written.
+    fn make(&mut self, sink: &mut dyn Sink) -> Result<Report>;
+
+    /// Whether it may be put in place: the source is sound, and what is lost was agreed to.
+    fn is_agreed(&self, report: &Report) -> bool;
+
+    /// Whether what was written is as it should be.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check(&mut self, back: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()>;
+
+    /// Commands that follow it: in an incr file, where there is one.
+    fn history(&self) -> &[u8] {
+        &[]
     }
 }
 
-/// Converts into a file. Where there is damage, or a loss that was not agreed to, nothing is written.
+/// What came of it.
+#[derive(Debug)]
+pub struct Made {
+    /// What was made, and what would be lost.
+    pub report: Report,
+    /// The new files, or the new folder; none if it was not put in place.
+    pub written: Vec<PathBuf>,
+}
+
+impl Report {
+    /// Whether nothing is in the way but losses, and these were agreed to.
+    pub fn is_agreed(&self, lossy: bool) -> bool {
+        self.damage.is_empty() && (lossy || !self.has_losses())
+    }
+}
+
+/// Makes a file. Where there is damage, or a loss that was not agreed to, nothing is written.
 ///
 /// # Errors
 /// When something cannot be read or written, or the new file is not as it should be.
 pub fn to_file(
     fs: &dyn Fs,
-    (source, input): (Source, &Input),
+    maker: &mut dyn Make,
     out: &Path,
-    options: &Options,
-    lossy: bool,
     how: target::Options,
-) -> Result<Converted> {
-    let mut how = target::Options { size: source.size.unwrap_or(0), ..how };
-    if let Input::File(path) = input {
-        let real = fs.canonicalize(path).map_err(|err| Error::io(path, "open", err))?;
-        let (dir, name) = open_parent(fs, &real)?;
-        how.inputs.push(dir.stat(&name).map_err(|err| Error::io(path, "look at", err))?);
-    }
-    let mut file = Replacement::begin(fs, out, how)?;
-    let report = match convert_rdb(source, input, &mut file, options) {
-        Ok(report) => report,
-        Err(error) => return Err(file.abandon(error)),
-    };
-    if !report.is_agreed(lossy) {
-        // Dropped, the file never was.
-        drop(file);
-        return Ok(Converted { report, written: None });
-    }
-    let written = file.commit(|reader| verify(reader, out, &report, options))?;
-    Ok(Converted { report, written: Some(written) })
+) -> Result<Made> {
+    let how = target::Options { size: maker.size(), inputs: maker.inputs().to_vec(), ..how };
+    let file = Replacement::begin(fs, out, how)?;
+    let (report, file) = fill(maker, file)?;
+    let Some(file) = file else { return Ok(Made { report, written: Vec::new() }) };
+    let written = file.commit(|back| maker.check(back, out, &report))?.path;
+    Ok(Made { report, written: vec![written] })
 }
 
-/// Converts into a stream.
+/// Fills a file, unless it is not to be written.
+///
+/// # Errors
+/// When that fails; there is no file then.
+pub fn fill<'f>(
+    maker: &mut dyn Make,
+    mut file: Replacement<'f>,
+) -> Result<(Report, Option<Replacement<'f>>)> {
+    match maker.make(&mut file) {
+        Ok(report) if maker.is_agreed(&report) => Ok((report, Some(file))),
+        // Dropped, the file never was.
+        Ok(report) => Ok((report, None)),
+        Err(error) => Err(file.abandon(error)),
+    }
+}
+
+/// Makes the folder of a multi-part AOF, as a server does: a base, an incr file, and the manifest. `stem` is
+/// the server's `appendfilename`.
+///
+/// # Errors
+/// As for a file; and when there is such a folder already.
+pub fn to_folder(fs: &dyn Fs, maker: &mut dyn Make, out: &Path, stem: &[u8]) -> Result<Made> {
+    let folder = NewFolder::begin(fs, out, maker.size())?;
+    match fill_folder(&folder, maker, out, stem) {
+        Ok((report, true)) => Ok(Made { report, written: vec![folder.commit()?] }),
+        Ok((report, false)) => Ok(Made { report, written: Vec::new() }),
+        Err(error) => Err(folder.abandon(error)),
+    }
+}
+
+fn fill_folder(
+    folder: &NewFolder<'_>,
+    maker: &mut dyn Make,
+    out: &Path,
+    stem: &[u8],
+) -> Result<(Report, bool)> {
+    let name = |name: &[u8]| OsString::from_vec(name.to_vec());
+    let base = base_name(stem, 1, maker.form().is_commands());
+    let incr = incr_name(stem, 1);
+    let (report, file) = fill(maker, folder.file(&name(&base), None)?)?;
+    let Some(file) = file else { return Ok((report, false)) };
+    file.commit(|back| maker.check(back, out, &report))?;
+    folder.file(&name(&incr), None)?.with(maker.history())?.commit(|_| Ok(()))?;
+    let entries = vec![Entry::new(&base, 1, Kind::Base), Entry::new(&incr, 1, Kind::Incr)];
+    let file = folder.file(&name(&[stem, b".manifest"].concat()), None)?;
+    file.with(&Manifest { entries }.write())?.commit(|_| Ok(()))?;
+    Ok((report, true))
+}
+
+/// Makes a stream.
 ///
 /// # Errors
 /// The same.
-pub fn to_stream(
-    (source, input): (Source, &Input),
-    out: &mut dyn Write,
-    options: &Options,
-    lossy: bool,
-) -> Result<Report> {
+pub fn to_stream(maker: &mut dyn Make, out: &mut dyn Write) -> Result<Report> {
     let folder = std::env::temp_dir();
     let failed = |doing| {
         let folder = folder.clone();
         move |err| Error::io(folder, doing, err)
     };
     let mut spool = Spool(tempfile::tempfile().map_err(failed("make a temporary file in"))?);
-    let report = convert_rdb(source, input, &mut spool, options)?;
-    if !report.is_agreed(lossy) {
+    let report = maker.make(&mut spool)?;
+    if !maker.is_agreed(&report) {
         return Ok(report);
     }
     let mut file = spool.0;
     file.rewind().map_err(failed("read a temporary file in"))?;
-    let reader = Box::new(file.try_clone().map_err(failed("read a temporary file in"))?);
-    verify(reader, Path::new("-"), &report, options)?;
+    let back = Box::new(file.try_clone().map_err(failed("read a temporary file in"))?);
+    maker.check(back, Path::new("-"), &report)?;
     file.rewind().map_err(failed("read a temporary file in"))?;
     io::copy(&mut file, out)
         .and_then(|_| out.flush())
         .map_err(|err| Error::io("-", "write", err))?;
     Ok(report)
-}
-
-/// Whether what was written is sound, holds as many keys, and would be loaded by the target.
-fn verify(
-    reader: Box<dyn Read + Send>,
-    out: &Path,
-    report: &Report,
-    options: &Options,
-) -> Result<()> {
-    let refuse = |why: String| Err(Error::refused(out, why));
-    if options.form == Form::Commands {
-        return verify_commands(reader, out, report, options);
-    }
-    let size = Some(report.size);
-    let source = Source { reader, kind: FileKind::Rdb, compression: None, size };
-    let check = check::Options {
-        limits: options.limits,
-        jobs: options.jobs,
-        databases: DATABASES_MAX + 1,
-        now_ms: options.now_ms,
-        ..check::Options::default()
-    };
-    // It has no name yet under which it could be read once more.
-    let checked = check_rdb(source, &Input::Stdin, &check)?;
-    if let Some(finding) = checked.findings.iter().find(|f| f.severity() == Severity::Error) {
-        if finding.code == Code::DupKey && !options.map_db.is_empty() {
-            return refuse("databases that are put together have a key in common".to_owned());
-        }
-        let key = finding.key.as_ref().map(|place| place.key.escape_ascii().to_string());
-        let of = key.map_or(String::new(), |key| format!(" in \"{key}\""));
-        return refuse(format!(
-            "the new file would be damaged, as the source is ({}{of}): repair that first",
-            finding.code
-        ));
-    }
-    let (keys, counts) = (checked.facts.keys(), report.counts);
-    if (keys.keys, keys.expires) != (counts.keys, counts.expires) {
-        return refuse(format!(
-            "read back, it has {} keys, {} with an expire, and should have {} and {}",
-            keys.keys, keys.expires, counts.keys, counts.expires
-        ));
-    }
-    let judged = judge(&checked, options.target.release);
-    match judged.certain_reasons().next() {
-        Some(reason) => refuse(format!("{} would not load it: {reason}", judged.release.name)),
-        None => Ok(()),
-    }
-}
-
-/// Whether commands are whole, and known to the target.
-fn verify_commands(
-    reader: Box<dyn Read + Send>,
-    out: &Path,
-    report: &Report,
-    options: &Options,
-) -> Result<()> {
-    let size = Some(report.size);
-    let source = Source { reader, kind: FileKind::Aof, compression: None, size };
-    let rdb = check::Options {
-        limits: options.limits,
-        jobs: options.jobs,
-        databases: DATABASES_MAX + 1,
-        ..check::Options::default()
-    };
-    let check = check_aof::Options { rdb, ..check_aof::Options::default() };
-    let checked = check_aof(source, &Input::Stdin, &check)?;
-    let damage = checked.findings.iter().find(|finding| finding.severity() == Severity::Error);
-    if let Some(finding) = damage {
-        return Err(Error::refused(out, format!("the new file is damaged ({})", finding.code)));
-    }
-    if checked.valid_up_to != report.size {
-        let why =
-            format!("read back, it is sound up to {} of {}", checked.valid_up_to, report.size);
-        return Err(Error::refused(out, why));
-    }
-    let judged = judge_aof(&checked, options.target.release, &Settings::default(), true);
-    let reason = judged.certain_reasons().next().map(str::to_owned);
-    match reason {
-        Some(reason) => {
-            let name = judged.release.name;
-            Err(Error::refused(out, format!("{name} would not load it: {reason}")))
-        }
-        None => Ok(()),
-    }
 }
 
 impl Sink for Replacement<'_> {

@@ -61,7 +61,7 @@ pub fn walk(i: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
         }
         let (after, vector) = text(rest, walker)?;
         check_len(vector, vector_len, rest, walker, "vector");
-        visit.element(Element::Vector { element, attributes, vector });
+        visit.element(Element::Vector { element, attributes, vector, given: None });
         i = node(after)?.0;
     }
     match length(i)? {

@@ -1,0 +1,278 @@
+//! The maker of the new file: it writes the data, and when it is read back compares it with what it was
+//! made of.
+
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::Options;
+use super::keep::History;
+use crate::engine::Mode;
+use crate::engine::shards::Shards;
+use crate::error::{Error, Result};
+use crate::input::detect::FileKind;
+use crate::input::source::{Input, Source, open};
+use crate::job::convert::write::Make;
+use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
+use crate::job::replay::{self, Expired, replay};
+use crate::job::verify::{Difference, Ignore, verify};
+use crate::loss::Loss;
+use crate::persist::fs::Stat;
+use crate::value::digest::{Digest, Style};
+
+/// Bytes that are handed on at a time.
+const BLOCK: usize = 1 << 18;
+
+/// What is written anew.
+#[derive(Debug)]
+pub enum Data {
+    /// An RDB, which passes by.
+    Rdb(PathBuf),
+    /// The data of a log, and where that is.
+    Log(PathBuf, History),
+}
+
+impl Data {
+    /// Commands that were read.
+    pub fn commands(&self) -> u64 {
+        match self {
+            Data::Rdb(_) => 0,
+            Data::Log(_, history) => {
+                let (applied, failed, skipped) = history.replayed.commands();
+                applied + failed + skipped
+            }
+        }
+    }
+}
+
+/// Writes data anew.
+#[derive(Debug)]
+pub struct Anew<'o> {
+    data: Data,
+    inputs: Vec<Stat>,
+    size: u64,
+    convert: &'o convert::Options,
+    options: &'o Options,
+    /// Commands that were written, once it was checked.
+    pub commands: u64,
+    /// The digest of what was read and of what was written, once they were compared.
+    pub verified: Option<Digest>,
+}
+
+impl<'o> Anew<'o> {
+    /// Of data from these files.
+    ///
+    /// # Errors
+    /// When commands are to be carried over into something that has none.
+    pub fn new(
+        data: Data,
+        inputs: Vec<Stat>,
+        size: u64,
+        convert: &'o convert::Options,
+        options: &'o Options,
+    ) -> Result<Anew<'o>> {
+        if let (Data::Log(path, history), Form::Rdb) = (&data, convert.form)
+            && !history.commands.is_empty()
+        {
+            let why = "an RDB cannot carry the commands that are not known";
+            return Err(Error::refused(path, why));
+        }
+        Ok(Anew { data, inputs, size, convert, options, commands: 0, verified: None })
+    }
+
+    /// Keys whose history is carried over.
+    pub fn kept_keys(&self) -> u64 {
+        match &self.data {
+            Data::Rdb(_) => 0,
+            Data::Log(_, history) => history.keys,
+        }
+    }
+
+    fn replay_options(&self) -> replay::Options {
+        replay::Options {
+            limits: self.convert.limits,
+            jobs: self.convert.jobs,
+            engine: self.convert.engine.clone(),
+            now_ms: self.convert.now_ms,
+            expired: Some(Expired::Keep),
+            ..replay::Options::default()
+        }
+    }
+
+    /// Compares what was read with what was written.
+    fn compare(&mut self, mut after: replay::Report, out: &Path, report: &Report) -> Result<()> {
+        let mut again;
+        let before: &mut Shards = match &mut self.data {
+            Data::Log(_, history) => history.whole()?,
+            Data::Rdb(path) => {
+                let input = Input::File(path.clone());
+                let source = open(&input, |_| {})?;
+                again = replay(source, &input, &self.replay_options())?;
+                &mut again.store
+            }
+        };
+        for store in [&mut *before, &mut after.store] {
+            if self.convert.drop_expired {
+                for engine in store.each_mut() {
+                    engine.set_clock(self.convert.now_ms);
+                    engine.set_mode(Mode::Serving);
+                    engine.remove_expired();
+                }
+            }
+        }
+        let ignore = Ignore {
+            access: report.losses.contains_key(&Loss::Access),
+            functions: report.losses.contains_key(&Loss::Function),
+            // Before 7.0 streams had no counters; we count all the same, from what there is.
+            groups: !self.convert.target.release.has_redis(7, 0),
+            ..Ignore::default()
+        };
+        let is_lost = |difference: &Difference| match difference {
+            Difference::Only { db, key, .. } | Difference::Key { db, key, .. } => {
+                let mut lost = report.lost.iter().filter(|l| !report.usual.contains(&l.loss));
+                lost.any(|lost| lost.key.as_ref().is_some_and(|at| at.db == *db && at.key == *key))
+            }
+            Difference::Function { .. } => false,
+        };
+        let (a, b) = (before.look(), after.store.look());
+        let compared = verify(&a, &b, ignore, self.convert.limits.findings);
+        if let Some(difference) = compared.differences.iter().find(|other| !is_lost(other)) {
+            let what = match difference {
+                Difference::Only { key, .. } | Difference::Key { key, .. } => key,
+                Difference::Function { name, .. } => name,
+            };
+            let what = what.escape_ascii();
+            let why =
+                format!("what was written is not what was read (\"{what}\"): a bug, please tell");
+            return Err(Error::refused(out, why));
+        }
+        self.verified = Some(b.digest(Style::default(), self.convert.jobs));
+        Ok(())
+    }
+}
+
+impl Make for Anew<'_> {
+    fn form(&self) -> Form {
+        self.convert.form
+    }
+
+    fn size(&self) -> u64 {
+        // It is smaller than what it was, as a rule; that there is room for as much is no harm.
+        self.size
+    }
+
+    fn inputs(&self) -> &[Stat] {
+        &self.inputs
+    }
+
+    fn make(&mut self, sink: &mut dyn Sink) -> Result<Report> {
+        match &mut self.data {
+            Data::Rdb(path) => {
+                let input = Input::File(path.clone());
+                convert(vec![Given::File(open(&input, |_| {})?, input)], sink, self.convert)
+            }
+            Data::Log(path, history) => {
+                let mut conversion = Conversion::new(sink, self.convert, false);
+                history.apart()?;
+                conversion.replayed(path, &mut history.replayed)?;
+                conversion.end()
+            }
+        }
+    }
+
+    fn is_agreed(&self, report: &Report) -> bool {
+        report.is_agreed(self.options.lossy)
+    }
+
+    fn check(&mut self, back: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()> {
+        let convert = self.convert;
+        let check = |back| convert::check::check(back, out, report, convert);
+        if !self.options.verify {
+            self.commands = check(back)?;
+            return Ok(());
+        }
+        let options = self.replay_options();
+        let history = Cursor::new(self.history().to_vec());
+        let replayed = |back: Box<dyn Read + Send>| {
+            let kind = if convert.form.is_commands() { FileKind::Aof } else { FileKind::Rdb };
+            let reader = Box::new(back.chain(history));
+            let source = Source { reader, kind, compression: None, size: None };
+            let name = if convert.form == Form::Rdb { "new.rdb" } else { "new.aof" };
+            replay(source, &Input::File(name.into()), &options)
+        };
+        let (commands, after) = both(back, check, replayed)?;
+        self.commands = commands;
+        self.compare(after?, out, report)
+    }
+
+    fn history(&self) -> &[u8] {
+        match &self.data {
+            Data::Rdb(_) => &[],
+            Data::Log(_, history) => &history.commands,
+        }
+    }
+}
+
+/// Reads a file once for two readers: `first` in this thread, `second` in another one, which gets what the
+/// first has read, and the rest.
+fn both<A, B: Send>(
+    back: Box<dyn Read + Send>,
+    first: impl FnOnce(Box<dyn Read + Send>) -> Result<A>,
+    second: impl FnOnce(Box<dyn Read + Send>) -> B + Send,
+) -> Result<(A, B)> {
+    let back = Arc::new(Mutex::new(back));
+    let (to, from) = sync_channel(4);
+    thread::scope(|scope| {
+        let other =
+            scope.spawn(move || second(Box::new(Handed { from, block: Cursor::new(Vec::new()) })));
+        let tee = || Tee { back: back.clone(), to: to.clone() };
+        let done = first(Box::new(tee()));
+        let mut rest = tee();
+        drop(to);
+        let mut block = vec![0; BLOCK];
+        while done.is_ok() && rest.read(&mut block).is_ok_and(|len| len > 0) {}
+        drop(rest);
+        match other.join() {
+            Ok(second) => Ok((done?, second)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Hands on what it reads.
+struct Tee {
+    back: Arc<Mutex<Box<dyn Read + Send>>>,
+    to: SyncSender<Vec<u8>>,
+}
+
+impl Read for Tee {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let len = self.back.lock().unwrap_or_else(PoisonError::into_inner).read(buf)?;
+        // Who does not listen any more has an error to tell.
+        let _ = self.to.send(buf.get(..len).unwrap_or_default().to_vec());
+        Ok(len)
+    }
+}
+
+/// What was handed on.
+struct Handed {
+    from: Receiver<Vec<u8>>,
+    block: Cursor<Vec<u8>>,
+}
+
+impl Read for Handed {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let len = self.block.read(buf)?;
+            if len > 0 || buf.is_empty() {
+                return Ok(len);
+            }
+            match self.from.recv() {
+                Ok(block) => self.block = Cursor::new(block),
+                Err(_) => return Ok(0),
+            }
+        }
+    }
+}

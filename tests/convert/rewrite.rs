@@ -1,0 +1,275 @@
+//! `rdbtool rewrite`: what it leaves is small, the same, and whole whenever it is killed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rdbtool::job::replay::Report;
+use rdbtool::job::verify::{Ignore, verify};
+use rdbtool::persist::sim::crash::Random;
+use tempfile::TempDir;
+
+use crate::golden_set::{self, Golden, is_of_modules};
+use crate::live::target;
+use crate::program::{Ran, rdbtool};
+use crate::servers::{self, Server, Setup};
+
+fn copy(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        fs::copy(from, to).unwrap();
+        return;
+    }
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
+}
+
+/// A copy of a log, to be changed.
+fn copy_of(golden: &Golden) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join(golden.path.file_name().unwrap());
+    copy(&golden.path, &to);
+    (dir, to)
+}
+
+fn logs() -> Vec<Golden> {
+    let mut logs = golden_set::goldens();
+    logs.retain(|golden| !golden.name().ends_with(".rdb") && !is_of_modules(golden));
+    logs
+}
+
+fn run(args: &[&str], path: &Path) -> Ran {
+    let mut all = vec!["rewrite"];
+    all.extend(args);
+    all.push(path.to_str().unwrap());
+    rdbtool(all)
+}
+
+fn size(path: &Path) -> u64 {
+    match path.is_dir() {
+        true => fs::read_dir(path).unwrap().map(|entry| size(&entry.unwrap().path())).sum(),
+        false => fs::metadata(path).unwrap().len(),
+    }
+}
+
+fn assert_same(before: &mut Report, after: &mut Report, name: &str) {
+    let ignore = Ignore { access: true, groups: true, ..Ignore::default() };
+    let compared = verify(&before.store.look(), &after.store.look(), ignore, 3);
+    assert!(compared.is_same(), "{name}: {:?}", compared.differences);
+    assert!(compared.keys.0 > 0);
+}
+
+/// Every log in place, both with an RDB and as commands; a second time there is nothing more to gain.
+#[test]
+fn in_place_every_log_stays_the_same() {
+    for golden in logs() {
+        let mut before = golden_set::replay(&golden.path, &golden.options(1));
+        for preamble in ["yes", "no"] {
+            let (_dir, path) = copy_of(&golden);
+            let name = format!("{} {preamble}", golden.name());
+            let old = golden.release().version < (4, 0);
+            if old && preamble == "yes" {
+                continue;
+            }
+            let own = golden.release();
+            let own = if own.version.0 == 255 { "redis-8.8".to_owned() } else { own.to_string() };
+            let args = ["--in-place", "--preamble", preamble, "--history", "remove", "--lossy"];
+            let more = ["--tolerate", "failed", "--target", &own, "--json"];
+            let ran = run(&[&args[..], &more].concat(), &path);
+            assert!(matches!(ran.code, Some(0 | 1)), "{name}: {}{}", ran.stdout, ran.stderr);
+            let told = &ran.json()[0];
+            assert_eq!(told["outcome"], "rewritten", "{name}");
+            assert!(told["digest"].is_string(), "{name}");
+            let mut after = golden_set::replay(&path, &golden.options(1));
+            if told["loss_counts"].get("vector-length").is_none() {
+                assert_same(&mut before, &mut after, &name);
+            }
+            if path.is_dir() {
+                assert_eq!(fs::read_dir(&path).unwrap().count(), 3, "{name}");
+            }
+        }
+    }
+}
+
+/// Servers start from a folder that was rewritten, and hold what they held before.
+#[test]
+fn servers_start_from_what_was_rewritten() {
+    for binary in servers::all() {
+        let (_, release) = target(binary);
+        let family = golden_set::goldens();
+        let wanted = format!("-{}.{}", binary.version.0, binary.version.1);
+        let own = family.iter().find(|golden| {
+            golden.name().contains(&wanted)
+                && golden.name().contains("aof-plain/")
+                && golden.release().family == release.family
+        });
+        let Some(golden) = own else {
+            println!("SKIP: no log of {} here", binary.name);
+            continue;
+        };
+        let (dir, path) = copy_of(golden);
+        let server = |what: &str| {
+            let mut files = Vec::new();
+            let mut folders = vec![dir.path().to_path_buf()];
+            while let Some(folder) = folders.pop() {
+                for entry in fs::read_dir(folder).unwrap() {
+                    let at = entry.unwrap().path();
+                    if at.is_dir() {
+                        folders.push(at);
+                        continue;
+                    }
+                    let name = at.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
+                    files.push((name, fs::read(at).unwrap()));
+                }
+            }
+            let setup = Setup { lines: Vec::new(), files }.line("appendonly yes");
+            let server = Server::start(binary, &setup);
+            let mut server =
+                server.unwrap_or_else(|no| panic!("{} {what}: {}", binary.name, no.log));
+            // What had expired goes bit by bit, fields of hashes last.
+            sleep(Duration::from_secs(2));
+            (server.digest(), server.dbsize())
+        };
+        let before = server("before");
+        for preamble in ["no", "yes"] {
+            let args = ["--in-place", "--preamble", preamble, "--tolerate", "failed", "--target"];
+            let name = format!("{}-{}.{}", family_word(binary), binary.version.0, binary.version.1);
+            let ran = run(&[&args[..], &[&name]].concat(), &path);
+            assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+            assert_eq!(server(preamble), before, "{} {preamble}", binary.name);
+        }
+    }
+}
+
+fn family_word(binary: &servers::ServerBinary) -> &'static str {
+    if binary.family == servers::Family::Valkey { "valkey" } else { "redis" }
+}
+
+#[test]
+fn into_a_new_file_or_folder_and_what_is_refused() {
+    let logs = logs();
+    let set = logs.iter().find(|golden| golden.path.is_dir()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("new");
+    let to = out.to_str().unwrap();
+    let ran = run(&["-o", to], &set.path);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("REWRITTEN") && ran.stdout.contains("verified: replayed"));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 3);
+    let ran = run(&["-o", to], &set.path);
+    assert!(ran.code == Some(2) && ran.stderr.contains("exists already"), "{}", ran.stderr);
+    let rdb = dir.path().join("new.rdb");
+    let ran = run(&["--to-rdb", "--lossy", "-o", rdb.to_str().unwrap()], &set.path);
+    assert!(matches!(ran.code, Some(0 | 1)), "{}{}", ran.stdout, ran.stderr);
+    let again = dir.path().join("again.rdb");
+    let ran = run(&["-o", again.to_str().unwrap()], &rdb);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(run(&[], &set.path).code, Some(2), "neither -o nor --in-place");
+    let ran = run(&["--in-place"], Path::new("-"));
+    assert_eq!(ran.code, Some(2));
+}
+
+/// What commands of modules do is not known: nothing of it is lost.
+#[test]
+fn unknown_commands_are_never_dropped() {
+    let all = golden_set::goldens();
+    let Some(golden) = all.iter().find(|golden| is_of_modules(golden)) else {
+        println!("SKIP: no log with commands of modules here");
+        return;
+    };
+    let (dir, path) = copy_of(golden);
+    let read = |path: &Path| {
+        let mut files: Vec<_> =
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().map(|at| (at.clone(), fs::read(at).unwrap())).collect::<Vec<_>>()
+    };
+    let old = read(&path);
+    let ran = run(&["--in-place"], &path);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(ran.stdout.contains("replay-module"), "{}", ran.stdout);
+    assert!(read(&path) == old, "nothing was changed");
+    let out = dir.path().join("kept");
+    let ran = run(&["--keep-unknown", "-o", out.to_str().unwrap(), "--json"], &path);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.json()[0]["kept"].as_u64() > Some(5), "{}", ran.stdout);
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let was = text(fs::read(path.join("appendonly.aof.1.incr.aof")).unwrap());
+    let is = text(fs::read(out.join("appendonly.aof.1.incr.aof")).unwrap());
+    for word in ["JSON.SET", "BF.RESERVE", "CMS.INCRBY", "TS.ADD", "TDIGEST.ADD", "TOPK.ADD"] {
+        let count = |log: &str| log.matches(word).count();
+        assert!(count(&was) > 0 && count(&was) == count(&is), "{word}");
+    }
+}
+
+/// An AOF of some megabytes, in one base and one incr file.
+fn large(folder: &Path) {
+    let mut bytes = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".to_vec();
+    for n in 0..6000 {
+        let (key, value) = (format!("key:{:06}", n % 3000), "x".repeat(90));
+        bytes.extend(format!("*3\r\n$3\r\nSET\r\n$10\r\n{key}\r\n$90\r\n{value}\r\n").bytes());
+    }
+    fs::write(folder.join("a.aof.1.incr.aof"), bytes).unwrap();
+    fs::write(folder.join("a.aof.manifest"), "file a.aof.1.incr.aof seq 1 type i\n").unwrap();
+}
+
+/// Kills. RDBTOOL_KILLS asks for more.
+fn kills() -> u64 {
+    std::env::var("RDBTOOL_KILLS").map_or(300, |kills| kills.parse().unwrap())
+}
+
+#[test]
+fn killed_at_any_moment_the_folder_is_the_old_one_or_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (start, path) = (dir.path().join("start"), dir.path().join("appendonlydir"));
+    fs::create_dir(&start).unwrap();
+    large(&start);
+    let options = rdbtool::job::replay::Options::default();
+    let mut first = golden_set::replay(&start, &options);
+    let digest =
+        |report: &mut Report| report.store.look().digest(Default::default(), 1).to_string();
+    let want = digest(&mut first);
+    let spawn = |history: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdbtool"));
+        command.args(["rewrite", "--in-place", "--quiet", "--history", history]).arg(&path);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+        command
+    };
+    copy(&start, &path);
+    let since = Instant::now();
+    assert!(spawn("mark").status().unwrap().success());
+    let usual = since.elapsed();
+    let mut random = Random::new(7);
+    let (mut old, mut new, mut killed) = (0, 0, 0);
+    for round in 0..kills() {
+        // Every third one goes on with what the one before it left.
+        if round % 3 != 2 {
+            fs::remove_dir_all(&path).unwrap();
+            copy(&start, &path);
+        }
+        let manifest = fs::read(path.join("a.aof.manifest")).unwrap();
+        let history = ["mark", "keep", "remove"][(round % 3) as usize];
+        let mut child = spawn(history).spawn().unwrap();
+        sleep(Duration::from_micros(random.below(usual.as_micros() as u64 * 5 / 4)));
+        child.kill().unwrap();
+        killed += u64::from(child.wait().unwrap().code().is_none());
+        let changed = fs::read(path.join("a.aof.manifest")).unwrap() != manifest;
+        if changed {
+            new += 1
+        } else {
+            old += 1
+        }
+        let mut after = golden_set::replay(&path, &options);
+        let manifest_is_fine =
+            after.findings.iter().all(|f| f.severity() < rdbtool::finding::Severity::Error);
+        assert!(manifest_is_fine, "{round}: {:?}", after.findings);
+        assert_eq!(digest(&mut after), want, "{round}");
+    }
+    println!("{killed} killed, {old} old, {new} new");
+    assert!(killed * 2 > kills() && old > 0 && new > 0, "{killed} killed, {old} old, {new} new");
+    assert!(size(&path) > 0);
+}
