@@ -21,18 +21,19 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// The items whose hash another item has too, sorted. `hash` must spread its upper 32 bits well, and
+    /// Those of `count` items whose hash another item has too, sorted. `hash` must spread its upper 32 bits well, and
     /// items that are equal, or that the caller takes for equal, must be neighbours in their order.
     pub fn among<T: Copy + Ord>(
         &mut self,
-        items: &[T],
+        items: impl Iterator<Item = T> + Clone,
+        count: usize,
         hash: impl Fn(T) -> u64,
         is_same: impl Fn(T, T) -> bool,
     ) -> Vec<T> {
-        if items.len() <= FEW && all_different(items, &hash) {
+        if count <= FEW && all_different(items.clone(), &hash) {
             return Vec::new();
         }
-        let mut suspects = self.suspects(items, &hash);
+        let mut suspects = self.suspects(items, count, &hash);
         suspects.sort_unstable();
         let mut repeats = Vec::new();
         for group in suspects.chunk_by(|a, b| is_same(*a, *b)) {
@@ -43,8 +44,13 @@ impl Repeats {
         repeats
     }
 
-    fn suspects<T: Copy>(&mut self, items: &[T], hash: impl Fn(T) -> u64) -> Vec<T> {
-        let bits = items.len().saturating_mul(BITS_EACH).next_power_of_two().clamp(64, 1 << 32);
+    fn suspects<T: Copy>(
+        &mut self,
+        items: impl Iterator<Item = T> + Clone,
+        count: usize,
+        hash: impl Fn(T) -> u64,
+    ) -> Vec<T> {
+        let bits = count.saturating_mul(BITS_EACH).next_power_of_two().clamp(64, 1 << 32);
         let shift = 64 - bits.trailing_zeros();
         for words in [&mut self.once, &mut self.twice] {
             words.clear();
@@ -55,7 +61,7 @@ impl Repeats {
             ((bit / 64) as usize, 1u64 << (bit % 64))
         };
         let mut any = 0;
-        for &item in items {
+        for item in items.clone() {
             let (index, bit) = place(item);
             if let (Some(once), Some(twice)) = (self.once.get_mut(index), self.twice.get_mut(index))
             {
@@ -74,16 +80,16 @@ impl Repeats {
             let (index, bit) = place(*item);
             self.twice.get(index).is_some_and(|word| word & bit != 0)
         };
-        items.iter().copied().filter(is_suspect).collect()
+        items.filter(is_suspect).collect()
     }
 }
 
 /// A cheap look that is certain when it says yes.
 #[inline]
-fn all_different<T: Copy>(items: &[T], hash: impl Fn(T) -> u64) -> bool {
+fn all_different<T: Copy>(mut items: impl Iterator<Item = T>, hash: impl Fn(T) -> u64) -> bool {
     let mut bits = [0u64; FEW_BITS / 64];
-    items.iter().all(|item| {
-        let place = hash(*item) >> (64 - FEW_BITS.ilog2());
+    items.all(|item| {
+        let place = hash(item) >> (64 - FEW_BITS.ilog2());
         let bit = 1u64 << (place % 64);
         let Some(word) = bits.get_mut((place / 64) as usize) else { return false };
         let new = *word & bit == 0;
@@ -115,7 +121,7 @@ mod tests {
             let items: Vec<u64> = (0..count)
                 .map(|_| random.u64(..spread).wrapping_mul(0x9e37_79b9_7f4a_7c15))
                 .collect();
-            let found = Repeats::default().among(&items, |hash| hash, |a, b| a == b);
+            let found = Repeats::default().among(items.iter().copied(), items.len(), |hash| hash, |a, b| a == b);
             prop_assert_eq!(found, by_sorting(&items));
         }
     }
@@ -123,6 +129,14 @@ mod tests {
     #[test]
     fn hashes_that_share_all_their_upper_bits() {
         let items: Vec<u64> = (0..1000).chain([7]).collect();
-        assert_eq!(Repeats::default().among(&items, |hash| hash, |a, b| a == b), [7, 7]);
+        assert_eq!(
+            Repeats::default().among(
+                items.iter().copied(),
+                items.len(),
+                |hash| hash,
+                |a, b| a == b
+            ),
+            [7, 7]
+        );
     }
 }

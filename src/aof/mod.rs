@@ -5,6 +5,7 @@ pub mod damage;
 pub mod folder;
 pub mod loader;
 pub mod manifest;
+pub mod marks;
 pub mod reader;
 pub mod rebuild;
 pub mod set;

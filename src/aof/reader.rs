@@ -1,9 +1,10 @@
 //! Reading the records of a chunk: commands with their arguments and the database they are run on, and the
 //! annotations between them.
 
-use super::skim::{Chunk, record};
+use super::marks::Mark;
+use super::skim::Chunk;
 use super::state::{Stamp, State, Step};
-use crate::encoding::resp::{Framer, Odd};
+use crate::encoding::resp::Odd;
 use crate::finding::Finding;
 use crate::record::{Command, Event, Record};
 
@@ -11,9 +12,12 @@ use crate::record::{Command, Event, Record};
 #[derive(Debug)]
 pub struct Reader<'a> {
     chunk: &'a Chunk,
+    /// Records, odd ones among them, and arguments that were read.
+    index: usize,
+    odd: usize,
+    first: usize,
     pos: usize,
     state: State,
-    framer: Framer,
     args: Vec<&'a [u8]>,
 }
 
@@ -42,31 +46,37 @@ pub enum Means {
 impl<'a> Reader<'a> {
     /// A reader at the start of a chunk.
     pub fn new(chunk: &'a Chunk) -> Reader<'a> {
-        let mut framer = Framer::new(chunk.forms, chunk.string_limit);
-        // Whole records only: where the chunk ends, so does its last one.
-        framer.last = true;
-        Reader { chunk, pos: 0, state: chunk.start, framer, args: Vec::new() }
+        let (index, odd, first, pos) = (0, 0, 0, 0);
+        Reader { chunk, index, odd, first, pos, state: chunk.start, args: Vec::new() }
     }
 
-    /// The next record. Cutting has read all of the chunk before, so there is nothing here to fail.
+    /// The next record. Cutting has found its parts, so there is nothing here to fail.
     pub fn next_record(&mut self) -> Option<Item<'_>> {
-        let at = self.chunk.bytes().get(self.pos..).filter(|at| !at.is_empty())?;
+        let (bytes, marks) = (self.chunk.bytes(), &self.chunk.marks);
+        let &Mark { end, args, is_annotation } = marks.records.get(self.index)?;
         let start = self.chunk.offset + self.pos as u64;
+        let places = marks.args.get(self.first..args).unwrap_or_default();
         self.args.clear();
-        let args = &mut self.args;
-        let (len, annotation) = record(&mut self.framer, at, |arg| args.push(arg)).ok()?;
-        self.pos += len;
-        let (event, means) = match annotation {
-            Some(text) => (Event::Annotation(text), Means::Annotation(self.state.annotation(text))),
-            None => {
-                let arg = |index: usize| self.args.get(index).copied().unwrap_or_default();
-                let db = self.state.db;
-                let step = self.state.command(arg(0), arg(1), start);
-                (Event::Command(Command { db, args: &self.args }), Means::Command(step))
+        self.args.extend(places.iter().map(|place| place.in_bytes(bytes)));
+        let odd = match marks.odd.get(self.odd) {
+            Some((index, odd)) if *index == self.index => {
+                self.odd += 1;
+                odd.as_slice()
             }
+            _ => &[],
         };
-        let record = Record { span: start..start + len as u64, event };
-        Some(Item { record, means, state: &self.state, odd: &self.framer.odd })
+        (self.index, self.first, self.pos) = (self.index + 1, args, end);
+        let arg = |index: usize| self.args.get(index).copied().unwrap_or_default();
+        let (event, means) = if is_annotation {
+            let text = arg(0);
+            (Event::Annotation(text), Means::Annotation(self.state.annotation(text)))
+        } else {
+            let db = self.state.db;
+            let step = self.state.command(arg(0), arg(1), start);
+            (Event::Command(Command { db, args: &self.args }), Means::Command(step))
+        };
+        let record = Record { span: start..self.chunk.offset + end as u64, event };
+        Some(Item { record, means, state: &self.state, odd })
     }
 }
 

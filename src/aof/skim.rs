@@ -1,12 +1,13 @@
 //! Cutting: find where each command of an AOF ends and cut the stream into chunks of whole records, each
 //! with what must be known to start there. One pass over a stream, a bounded buffer.
 //!
-//! Commands carry no length of their own, so cutting frames every argument; who reads a chunk frames
-//! it again, on another core.
+//! Commands carry no length of their own, so cutting frames every argument, and leaves marks of what it
+//! found for who reads the chunk (`marks`).
 
 use std::io::{self, Read};
 
 use super::damage::{self, Damage};
+use super::marks::{Marks, Place};
 use super::state::State;
 use crate::encoding::resp::{Forms, Framer, Stop, describe};
 use crate::error::Fault;
@@ -26,10 +27,14 @@ pub struct Chunk {
     pub offset: u64,
     /// What was known before the first record.
     pub start: State,
-    /// What is taken for a command.
-    pub forms: Forms,
-    /// The longest argument, in bytes.
-    pub string_limit: u64,
+    pub(super) marks: Marks,
+}
+
+/// Buffers of a chunk, to be used again.
+#[derive(Debug, Default)]
+pub struct Spare {
+    bytes: Vec<u8>,
+    marks: Marks,
 }
 
 impl Chunk {
@@ -38,9 +43,9 @@ impl Chunk {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// Gives the buffer back for another chunk.
-    pub fn recycle(self) -> Vec<u8> {
-        self.bytes
+    /// Gives the buffers back for another chunk.
+    pub fn recycle(self) -> Spare {
+        Spare { bytes: self.bytes, marks: self.marks }
     }
 }
 
@@ -57,12 +62,12 @@ pub struct Outcome {
     pub damage: Option<Damage>,
 }
 
-/// Takes a record from the start of `i`: the reader of chunks and the cutter agree by sharing this.
+/// Takes a record from the start of `i`.
 ///
 /// # Errors
 /// When there is none, or not all of it.
 #[inline]
-pub(super) fn record<'a>(
+fn record<'a>(
     framer: &mut Framer,
     i: &'a [u8],
     each: impl FnMut(&'a [u8]),
@@ -142,22 +147,23 @@ impl<R: Read> Chunks<R> {
         self
     }
 
-    /// The next chunk, in a buffer that may be used again; `None` at the end, or where damage stops the
+    /// The next chunk, in buffers that were used before; `None` at the end, or where damage stops the
     /// cutting.
     ///
     /// # Errors
     /// When the source cannot be read.
-    pub fn next_chunk(&mut self, spare: Vec<u8>) -> io::Result<Option<Chunk>> {
+    pub fn next_chunk(&mut self, spare: Spare) -> io::Result<Option<Chunk>> {
         if self.stopped.is_some() {
             return Ok(None);
         }
         let start = self.state;
-        let len = self.cut()?;
+        let Spare { bytes: mut buf, mut marks } = spare;
+        marks.clear();
+        let len = self.cut(&mut marks)?;
         if len == 0 {
             return Ok(None);
         }
         let rest = self.buf.get(len..self.filled).unwrap_or_default();
-        let mut buf = spare;
         let needed = rest.len().max(self.chunk);
         if buf.len() < needed || buf.len() > 2 * needed {
             // A chunk that held one large record does not keep its memory.
@@ -168,21 +174,14 @@ impl<R: Read> Chunks<R> {
         }
         self.filled = rest.len();
         let bytes = std::mem::replace(&mut self.buf, buf);
-        let chunk = Chunk {
-            bytes,
-            len,
-            offset: self.offset,
-            start,
-            forms: self.framer.forms,
-            string_limit: self.framer.string_limit,
-        };
+        let chunk = Chunk { bytes, len, offset: self.offset, start, marks };
         self.remember(chunk.bytes());
         self.offset += len as u64;
         Ok(Some(chunk))
     }
 
     /// Takes as many records as the buffer holds; returns how many bytes they are.
-    fn cut(&mut self) -> io::Result<usize> {
+    fn cut(&mut self, marks: &mut Marks) -> io::Result<usize> {
         let mut pos = 0;
         loop {
             self.fill()?;
@@ -193,9 +192,12 @@ impl<R: Read> Chunks<R> {
                 if at.is_empty() && self.source_ended {
                     return Ok(pos);
                 }
-                match take(&mut self.framer, &mut self.state, at, self.offset + pos as u64) {
-                    Ok(len) => pos += len,
-                    Err(stop) => break stop,
+                match take(&mut self.framer, &mut self.state, buf, pos, self.offset, marks) {
+                    Ok(end) => pos = end,
+                    Err(stop) => {
+                        marks.undo();
+                        break stop;
+                    }
                 }
             };
             let at_end = matches!(*stop, Stop::Short { .. });
@@ -316,25 +318,31 @@ impl<R: Read> Chunks<R> {
     }
 }
 
-/// Takes a record and notes what it means.
+/// Takes the record at `pos` of a buffer that lies at `offset` of the file, and notes where it is and what
+/// it means. Returns where it ends.
 #[inline]
-fn take(framer: &mut Framer, state: &mut State, i: &[u8], offset: u64) -> Result<usize, Box<Stop>> {
-    let (mut name, mut first, mut count) = (&i[..0], &i[..0], 0u32);
-    let (len, annotation) = record(framer, i, |arg| {
-        match count {
-            0 => name = arg,
-            1 => first = arg,
-            _ => {}
-        }
-        count = count.wrapping_add(1);
-    })?;
+fn take(
+    framer: &mut Framer,
+    state: &mut State,
+    buf: &[u8],
+    pos: usize,
+    offset: u64,
+    marks: &mut Marks,
+) -> Result<usize, Box<Stop>> {
+    let first = marks.args.len();
+    let at = buf.get(pos..).unwrap_or_default();
+    let (len, annotation) = record(framer, at, |arg| marks.args.push(Place::of(arg, buf)))?;
     match annotation {
         Some(text) => {
+            marks.args.push(Place::of(text, buf));
             state.annotation(text);
         }
         None => {
-            state.command(name, first, offset);
+            let arg = |at: usize| marks.args.get(first + at).map(|place| place.in_bytes(buf));
+            let (name, first) = (arg(0).unwrap_or_default(), arg(1).unwrap_or_default());
+            state.command(name, first, offset + pos as u64);
         }
     }
-    Ok(len)
+    marks.close(pos + len, annotation.is_some(), &mut framer.odd);
+    Ok(pos + len)
 }

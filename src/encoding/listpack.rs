@@ -14,13 +14,15 @@
 //! and 268435455 bytes have one byte more from writers before Redis 8.8 and Valkey 9.1 than from those;
 //! each refuses or misreads the other's. Both are read here, and told apart ([`Backlen`]).
 
+mod step;
 mod writer;
 
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
 pub use super::Entry;
-pub use writer::{BacklenWidth, Writer, append_entry};
+pub use step::{stored_as, stored_len};
+pub use writer::{BacklenWidth, Writer, append_entry, entry_room};
 
 /// Bytes before the first entry.
 const HEADER: usize = 6;

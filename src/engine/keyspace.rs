@@ -140,24 +140,34 @@ impl Keyspace {
 
     /// Gives `key` a value. What was there is dropped; expire time and access mark of the key stay.
     pub fn set(&mut self, key: &[u8], value: Value) -> Slot {
+        self.set_value(key, value).0
+    }
+
+    /// Where `key` is with its new value, and whether it is new itself.
+    fn set_value(&mut self, key: &[u8], value: Value) -> (Slot, bool) {
         self.settle();
         let mut value = Some(value);
         let make = || Entry { key: Bytes::new(key), value: value.take().unwrap_or_default() };
-        let (slot, _) = self.keys.find_or_insert(key, make);
+        let (slot, new) = self.keys.find_or_insert(key, make);
         if let (Some(value), Some(entry)) = (value, self.keys.at_mut(slot)) {
             let old = std::mem::replace(&mut entry.value, value);
             let freed = entry.key.heap() + old.memory();
             self.held = self.held.saturating_sub(freed);
         }
         self.hold(slot);
-        slot
+        (slot, new)
     }
 
     /// Gives `key` everything that an item carries; nothing of what was there remains.
     pub fn put(&mut self, key: &[u8], item: Item) -> Slot {
-        let slot = self.set(key, item.value);
-        self.set_expire(slot, item.expire_at_ms);
-        self.set_access(slot, item.access);
+        let (slot, new) = self.set_value(key, item.value);
+        // A new key has neither, and its place in these tables need not be looked for.
+        if !new || item.expire_at_ms.is_some() {
+            self.set_expire(slot, item.expire_at_ms);
+        }
+        if !new || item.access.is_some() {
+            self.set_access(slot, item.access);
+        }
         slot
     }
 

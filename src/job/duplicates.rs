@@ -54,10 +54,16 @@ impl Default for KeyHasher {
 /// sorted, and cores can sort different ones.
 const PARTS: usize = 16;
 
+/// Rows of a block.
+const BLOCK: usize = 1 << 11;
+
+/// Rows whose hashes begin alike, in blocks: nothing is copied when more come.
+type Part = Vec<Vec<u128>>;
+
 /// Gathers rows and finds the duplicates among them.
 #[derive(Debug, Default)]
 pub struct Duplicates {
-    parts: [Vec<u128>; PARTS],
+    parts: [Part; PARTS],
     count: usize,
     runs: Vec<u64>,
     spill: Option<BufWriter<File>>,
@@ -75,14 +81,21 @@ impl Duplicates {
         self.count += rows.len();
         for row in rows {
             if let Some(part) = self.parts.get_mut((row >> (128 - PARTS.ilog2())) as usize) {
-                part.push(*row);
+                match part.last_mut() {
+                    Some(block) if block.len() < BLOCK => block.push(*row),
+                    _ => {
+                        let mut block = Vec::with_capacity(BLOCK);
+                        block.push(*row);
+                        part.push(block);
+                    }
+                }
             }
         }
         Ok(())
     }
 
     /// Does something with every part, on some cores.
-    fn each_part(&mut self, jobs: usize, work: impl Fn(&mut Vec<u128>) + Copy + Send) {
+    fn each_part(&mut self, jobs: usize, work: impl Fn(&mut Part) + Copy + Send) {
         let each = PARTS.div_ceil(jobs.clamp(1, PARTS));
         std::thread::scope(|scope| {
             for parts in self.parts.chunks_mut(each) {
@@ -99,12 +112,16 @@ impl Duplicates {
         if self.count == 0 {
             return Ok(());
         }
-        self.each_part(jobs, |part| part.sort_unstable());
+        self.each_part(jobs, |part| {
+            let mut rows = part.concat();
+            rows.sort_unstable();
+            *part = vec![rows];
+        });
         let spill = match &mut self.spill {
             Some(spill) => spill,
             none => none.insert(BufWriter::with_capacity(1 << 16, tempfile::tempfile()?)),
         };
-        for row in self.parts.iter().flatten() {
+        for row in self.parts.iter().flatten().flatten() {
             spill.write_all(&row.to_le_bytes())?;
         }
         self.runs.push(self.count as u64);
@@ -121,7 +138,7 @@ impl Duplicates {
         let mut pairs = Pairs { last: None, each: &mut each };
         if self.spill.is_none() {
             self.each_part(jobs, keep_repeats);
-            self.parts.iter().flatten().for_each(|row| pairs.row(*row));
+            self.parts.iter().flatten().flatten().for_each(|row| pairs.row(*row));
             return Ok(());
         }
         self.put_aside(jobs)?;
@@ -141,10 +158,13 @@ impl Duplicates {
 }
 
 /// Leaves the rows whose hash another row has too, sorted.
-fn keep_repeats(part: &mut Vec<u128>) {
+fn keep_repeats(part: &mut Part) {
     // All hashes of a part begin alike.
     let hash = |row: u128| (row << PARTS.ilog2() >> 64) as u64;
-    *part = Repeats::default().among(part, hash, is_same_key);
+    let rows = part.iter().flatten().copied();
+    let count = part.iter().map(Vec::len).sum();
+    let repeats = Repeats::default().among(rows, count, hash, is_same_key);
+    *part = vec![repeats];
 }
 
 fn is_same_key(a: u128, b: u128) -> bool {

@@ -93,6 +93,11 @@ impl Builder {
 
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
         let mut build = Build::new(key.rdb_type, self.limits);
+        if let Some(count) = key.stated_count() {
+            // An element takes two bytes at least: a count alone makes no room.
+            let most = key.payload.len() / 2;
+            build.expect(usize::try_from(count).unwrap_or(usize::MAX).min(most));
+        }
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
         let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
         for mut finding in self.walker.findings.drain(..) {
@@ -191,6 +196,16 @@ impl Build {
         };
         let triples = row.encoding == "listpackex";
         Build { kind, limits, triples, taken: false, left: Vec::new(), right: Vec::new() }
+    }
+
+    /// Makes room for so many elements, which are about to come.
+    fn expect(&mut self, count: usize) {
+        match &mut self.kind {
+            Kind::Set(set) => *set = Set::for_count(count, &self.limits),
+            Kind::Zset(zset) => *zset = Zset::for_count(count, &self.limits),
+            Kind::Hash(hash) => *hash = Hash::for_count(count, &self.limits),
+            _ => {}
+        }
     }
 
     /// The value; none if nothing of it is left.

@@ -11,7 +11,7 @@ use super::parts::{open_part, open_set};
 use super::rdb_file::RdbFile;
 use super::subject::SetPath;
 use crate::aof::reader::{Means, Reader};
-use crate::aof::skim::{Chunk, Chunks, Outcome};
+use crate::aof::skim::{Chunk, Chunks, Outcome, Spare};
 use crate::aof::state::{State, Step};
 use crate::encoding::resp::Forms;
 use crate::error::{Error, Result};
@@ -227,7 +227,7 @@ impl<'o, E: FnMut(Line<'_>) -> ControlFlow<()>> Logger<'o, E> {
         &mut self,
         chunks: &mut Chunks<Live<R>>,
     ) -> io::Result<ControlFlow<()>> {
-        let mut used = Vec::new();
+        let mut used = Spare::default();
         while let Some(chunk) = chunks.next_chunk(used)? {
             if self.chunk(&chunk).is_break() {
                 return Ok(ControlFlow::Break(()));

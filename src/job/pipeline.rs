@@ -1,11 +1,21 @@
 //! Chunks to workers and their results back in the order of the file: output and first error are the
-//! same for every number of jobs. Memory is bounded: a chunk a worker, and as many waiting.
+//! same for every number of jobs.
+//!
+//! ```text
+//! every thread:   take a turn ─► cut the next chunk ─► work on it ─► hand in the result, and again
+//!                                (one at a time)
+//! the first one, in between:     each result whose turn has come, in order
+//! ```
+//! Whoever cuts a chunk works on it, so its bytes are still in that core's cache. Nobody gets far ahead of
+//! the slowest: memory is a chunk a worker, and a few results.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+/// Results that may wait for an earlier one, for each worker.
+const AHEAD: u64 = 3;
 
 /// Something that can be cut into pieces which workers can take on their own.
 pub trait Cutter {
@@ -33,7 +43,7 @@ pub trait Worker<C>: Send {
 ///
 /// # Errors
 /// When the source cannot be read.
-pub fn run<S: Cutter, W: Worker<S::Chunk>>(
+pub fn run<S: Cutter + Send, W: Worker<S::Chunk>>(
     source: &mut S,
     jobs: usize,
     make: impl Fn() -> W,
@@ -55,92 +65,196 @@ pub fn run<S: Cutter, W: Worker<S::Chunk>>(
         each(first_worker.chunk(&first));
         return Ok(vec![first_worker]);
     };
-    let (to_workers, work) = sync_channel::<(u64, S::Chunk)>(jobs);
-    let work = &Mutex::new(work);
+    let line = Line { source, next: 0, ready: vec![second, first], ended: false };
+    let shop = Shop {
+        line: Mutex::new(line),
+        state: Mutex::new(State::new(jobs - 1)),
+        turn: Condvar::new(),
+        ahead: jobs as u64 * AHEAD,
+    };
     thread::scope(|scope| {
-        let (to_main, results) = channel();
         let mut handles = Vec::new();
+        for _ in 1..jobs {
+            let mut worker = make();
+            let shop = &shop;
+            handles.push(scope.spawn(move || {
+                let _leave = Leave(shop);
+                let mut used = None;
+                while shop.take_turn() && shop.work(&mut worker, &mut used)? {}
+                Ok(worker)
+            }));
+        }
+        // Should `each` panic, nobody waits for it in vain.
+        let stop = Stop(&shop);
+        let mut outcome = Ok(true);
+        let mut used = None;
+        while shop.hand_out(&mut each) && matches!(outcome, Ok(true)) {
+            outcome = shop.work(&mut first_worker, &mut used);
+        }
         let mut workers = vec![first_worker];
-        workers.extend((1..jobs).map(|_| make()));
-        for worker in workers {
-            let to_main = to_main.clone();
-            handles.push(scope.spawn(move || toil(worker, work, &to_main)));
-        }
-        drop(to_main);
-        let mut order = Order { next: 0, waiting: BTreeMap::new(), spare: Vec::new() };
-        let mut index = 0;
-        let mut outcome = Ok(());
-        let mut ahead = vec![second, first];
-        loop {
-            let chunk = match ahead.pop() {
-                Some(chunk) => chunk,
-                None => match source.cut(order.spare.pop()) {
-                    Ok(Some(chunk)) => chunk,
-                    Ok(None) => break,
-                    Err(err) => {
-                        outcome = Err(err);
-                        break;
-                    }
-                },
-            };
-            if to_workers.send((index, chunk)).is_err() {
-                break;
-            }
-            index += 1;
-            while let Ok(done) = results.try_recv() {
-                order.take(done, &mut each);
-            }
-        }
-        drop(to_workers);
-        while let Ok(done) = results.recv() {
-            order.take(done, &mut each);
-        }
-        let mut finished = Vec::new();
+        shop.hand_out_rest(&mut each);
+        drop(stop);
         for handle in handles {
             match handle.join() {
-                Ok(worker) => finished.push(worker),
+                Ok(Ok(worker)) => workers.push(worker),
+                Ok(Err(err)) => outcome = Err(err),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        outcome.map(|()| finished)
+        outcome.map(|_| workers)
     })
 }
 
-type Done<C, O> = (u64, C, O);
+/// The source, and what was cut from it.
+struct Line<'s, S: Cutter> {
+    source: &'s mut S,
+    /// The number of the next chunk.
+    next: u64,
+    /// The first chunks, the last one first.
+    ready: Vec<S::Chunk>,
+    ended: bool,
+}
 
-fn toil<C: Send, W: Worker<C>>(
-    mut worker: W,
-    work: &Mutex<Receiver<(u64, C)>>,
-    results: &Sender<Done<C, W::Out>>,
-) -> W {
-    loop {
-        let next = match work.lock() {
-            Ok(work) => work.recv(),
-            Err(_) => return worker,
-        };
-        let Ok((index, chunk)) = next else { return worker };
-        let out = worker.chunk(&chunk);
-        if results.send((index, chunk, out)).is_err() {
-            return worker;
-        }
+/// What was worked on.
+struct State<O> {
+    /// Turns that were taken.
+    taken: u64,
+    /// The number of the chunk whose result comes next.
+    next: u64,
+    /// Results, by the number of their chunk.
+    waiting: BTreeMap<u64, O>,
+    /// Threads at work, but for the first.
+    others: usize,
+    stopped: bool,
+}
+
+impl<O> State<O> {
+    fn new(others: usize) -> Self {
+        State { taken: 0, next: 0, waiting: BTreeMap::new(), others, stopped: false }
     }
 }
 
-/// Puts results back in order and collects used buffers.
-struct Order<C, O> {
-    next: u64,
-    waiting: BTreeMap<u64, O>,
-    spare: Vec<C>,
+/// What the threads share.
+struct Shop<'s, S: Cutter, O> {
+    line: Mutex<Line<'s, S>>,
+    state: Mutex<State<O>>,
+    /// A result was handed in or out, or a thread has left.
+    turn: Condvar,
+    ahead: u64,
 }
 
-impl<C, O> Order<C, O> {
-    fn take(&mut self, (index, chunk, out): Done<C, O>, each: &mut impl FnMut(O)) {
-        self.spare.push(chunk);
-        self.waiting.insert(index, out);
-        while let Some(out) = self.waiting.remove(&self.next) {
-            self.next += 1;
-            each(out);
+impl<S: Cutter, O> Shop<'_, S, O> {
+    /// Waits until one more chunk may be cut; `false` if there is to be no more.
+    fn take_turn(&self) -> bool {
+        let mut state = lock(&self.state);
+        while !state.stopped && state.taken >= state.next + self.ahead {
+            state = self.wait(state);
         }
+        state.taken += 1;
+        !state.stopped
+    }
+
+    /// Cuts a chunk and works on it; `false` if there was none.
+    fn work<W: Worker<S::Chunk, Out = O>>(
+        &self,
+        worker: &mut W,
+        used: &mut Option<S::Chunk>,
+    ) -> io::Result<bool> {
+        let (index, chunk) = {
+            let mut line = lock(&self.line);
+            if line.ended {
+                return Ok(false);
+            }
+            let chunk = match line.ready.pop() {
+                Some(chunk) => Ok(Some(chunk)),
+                None => line.source.cut(used.take()),
+            };
+            let Ok(Some(chunk)) = chunk else {
+                line.ended = true;
+                return chunk.map(|_| false);
+            };
+            line.next += 1;
+            (line.next - 1, chunk)
+        };
+        let out = worker.chunk(&chunk);
+        *used = Some(chunk);
+        lock(&self.state).waiting.insert(index, out);
+        self.turn.notify_all();
+        Ok(true)
+    }
+
+    /// Hands out the results whose turn has come, and more until this thread may cut a chunk again.
+    fn hand_out(&self, each: &mut impl FnMut(O)) -> bool {
+        let mut state = lock(&self.state);
+        loop {
+            state = self.hand_out_ready(state, each);
+            if state.stopped || state.taken < state.next + self.ahead {
+                state.taken += 1;
+                return !state.stopped;
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// The same until all other threads have left.
+    fn hand_out_rest(&self, each: &mut impl FnMut(O)) {
+        let mut state = lock(&self.state);
+        loop {
+            state = self.hand_out_ready(state, each);
+            if state.others == 0 {
+                return;
+            }
+            state = self.wait(state);
+        }
+    }
+
+    fn hand_out_ready<'g>(
+        &'g self,
+        mut state: MutexGuard<'g, State<O>>,
+        each: &mut impl FnMut(O),
+    ) -> MutexGuard<'g, State<O>> {
+        let mut next = state.next;
+        while let Some(out) = state.waiting.remove(&next) {
+            drop(state);
+            each(out);
+            next += 1;
+            state = lock(&self.state);
+            state.next = next;
+            self.turn.notify_all();
+        }
+        state
+    }
+
+    fn wait<'g>(&self, state: MutexGuard<'g, State<O>>) -> MutexGuard<'g, State<O>> {
+        self.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A panic elsewhere does not make what is locked wrong: it ends the run by itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A thread that leaves, whatever the reason.
+struct Leave<'a, 's, S: Cutter, O>(&'a Shop<'s, S, O>);
+
+impl<S: Cutter, O> Drop for Leave<'_, '_, S, O> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.others = state.others.saturating_sub(1);
+        // Its result will never come: the others need not wait for it.
+        state.stopped |= thread::panicking();
+        self.0.turn.notify_all();
+    }
+}
+
+/// The first thread is done with handing out, whatever the reason.
+struct Stop<'a, 's, S: Cutter, O>(&'a Shop<'s, S, O>);
+
+impl<S: Cutter, O> Drop for Stop<'_, '_, S, O> {
+    fn drop(&mut self) {
+        lock(&self.0.state).stopped = true;
+        self.0.turn.notify_all();
     }
 }
 
@@ -165,6 +279,75 @@ mod tests {
                 thread::yield_now();
             }
             *chunk
+        }
+    }
+
+    /// A source that fails.
+    struct Broken(u64);
+    impl Cutter for Broken {
+        type Chunk = u64;
+        fn cut(&mut self, _: Option<u64>) -> io::Result<Option<u64>> {
+            self.0 += 1;
+            if self.0 > 500 { Err(io::Error::other("gone")) } else { Ok(Some(self.0)) }
+        }
+    }
+
+    #[test]
+    fn what_came_before_an_error_is_handed_out() {
+        for jobs in [1, 2, 8] {
+            let mut seen = Vec::new();
+            let failed = run(&mut Broken(0), jobs, || Slow, |n| seen.push(n));
+            assert_eq!(failed.map(|_| ()).unwrap_err().to_string(), "gone");
+            assert_eq!(seen, (1..=500).collect::<Vec<_>>());
+        }
+    }
+
+    /// One slow chunk holds up the others: no more than a few may wait for it.
+    #[test]
+    fn nobody_gets_far_ahead() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static CUT: AtomicU64 = AtomicU64::new(0);
+        struct Counted;
+        impl Cutter for Counted {
+            type Chunk = u64;
+            fn cut(&mut self, _: Option<u64>) -> io::Result<Option<u64>> {
+                let n = CUT.fetch_add(1, Ordering::SeqCst);
+                Ok((n < 200).then_some(n))
+            }
+        }
+        struct Held;
+        impl Worker<u64> for Held {
+            type Out = u64;
+            fn chunk(&mut self, chunk: &u64) -> u64 {
+                if *chunk == 20 {
+                    thread::sleep(std::time::Duration::from_millis(100));
+                    assert!(CUT.load(Ordering::SeqCst) <= 20 + 8 * AHEAD + 8);
+                }
+                *chunk
+            }
+        }
+        let mut seen = Vec::new();
+        run(&mut Counted, 8, || Held, |n| seen.push(n)).unwrap();
+        assert_eq!(seen, (0..200).collect::<Vec<_>>());
+    }
+
+    /// A panic, of a worker or of whoever takes the results, ends the run.
+    #[test]
+    fn a_panic_leaves_nobody_waiting() {
+        struct Fragile;
+        impl Worker<u64> for Fragile {
+            type Out = u64;
+            fn chunk(&mut self, chunk: &u64) -> u64 {
+                assert_ne!(*chunk, 77);
+                *chunk
+            }
+        }
+        for jobs in [1, 2, 8] {
+            let of_worker = || run(&mut Numbers(0), jobs, || Fragile, drop).map(|_| ());
+            assert!(std::panic::catch_unwind(of_worker).is_err());
+            let of_taker =
+                || run(&mut Numbers(0), jobs, || Slow, |n| assert_ne!(n, 77)).map(|_| ());
+            assert!(std::panic::catch_unwind(of_taker).is_err());
         }
     }
 

@@ -85,14 +85,19 @@ pub fn write_length(len: u64, out: &mut Vec<u8>) {
 }
 
 /// Whether the length at the start of `i` is written longer than a server writes it.
+#[inline]
 pub fn is_longer_than_needed(i: &[u8]) -> bool {
+    match i.first() {
+        Some(0x40..=0x81) => is_long(i),
+        _ => false,
+    }
+}
+
+fn is_long(i: &[u8]) -> bool {
     match (i, length(i)) {
-        ([first, ..], Ok((_, n))) => match first {
-            0x40..=0x7f => n < 1 << 6,
-            0x80 => n < 1 << 14,
-            0x81 => n < 1 << 32,
-            _ => false,
-        },
+        ([0x40..=0x7f, ..], Ok((_, n))) => n < 1 << 6,
+        ([0x80, ..], Ok((_, n))) => n < 1 << 14,
+        ([0x81, ..], Ok((_, n))) => n < 1 << 32,
         _ => false,
     }
 }

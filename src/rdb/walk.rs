@@ -119,7 +119,8 @@ impl Walker {
     /// Values in which two hashes are equal are walked once more, to name the duplicates and to be
     /// certain of them: it is rare, so a first pass need not keep the bytes.
     fn name_duplicates(&mut self, row: &'static RdbType, payload: &[u8]) {
-        let repeats = self.repeats.among(&self.seen, |hash| hash, |a, b| a == b);
+        let seen = self.seen.iter().copied();
+        let repeats = self.repeats.among(seen, self.seen.len(), |hash| hash, |a, b| a == b);
         if repeats.is_empty() {
             return;
         }

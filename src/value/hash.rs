@@ -8,6 +8,7 @@ mod table;
 
 use self::table::Table;
 use super::digest::{FieldTtl, Fold};
+use super::sieve::Sieve;
 use super::{DataType, Packed, PackedLimits, Type};
 use crate::encoding::Entry;
 use crate::encoding::number::MAX_I64_TEXT;
@@ -55,6 +56,15 @@ impl Hash {
     /// The same of triples, in the order that servers keep.
     pub fn from_triples(packed: Packed, limits: &PackedLimits) -> Hash {
         Hash(Repr::Triples(packed)).within(limits)
+    }
+
+    /// An empty hash that will get so many fields: a table from the start if they are too many for a
+    /// listpack. There must be bytes behind the count: room is made for it.
+    pub fn for_count(count: usize, limits: &PackedLimits) -> Hash {
+        match count > limits.hash_entries {
+            true => Hash(Repr::Table(Box::new(Table::with_room_for(count)))),
+            false => Hash::default(),
+        }
     }
 
     fn within(mut self, limits: &PackedLimits) -> Hash {
@@ -128,6 +138,45 @@ impl Hash {
     /// Gives a field a value; an expire time it has stays. Was it new?
     pub fn set_keep_ttl(&mut self, name: &[u8], value: &[u8], limits: &PackedLimits) -> bool {
         self.set_value(name, value, true, limits)
+    }
+
+    /// Gives fields their values, as [`Hash::set`] does one after the other. How many were new?
+    pub fn set_all(&mut self, pairs: &[[&[u8]; 2]], limits: &PackedLimits) -> usize {
+        let mut sieve = self.sieve(pairs.len());
+        if let (Repr::Pairs(packed), Some(_)) = (&mut self.0, &sieve) {
+            // Short entries have an encoding byte and a back length of one.
+            let room = |[name, value]: &[&[u8]; 2]| name.len() + value.len() + 4;
+            packed.reserve(pairs.iter().take(limits.hash_entries).map(room).sum());
+        }
+        let is_new = |[name, value]: &&[&[u8]; 2]| {
+            let unmet = sieve.as_mut().is_some_and(|sieve| sieve.add(name));
+            match &mut self.0 {
+                Repr::Pairs(packed)
+                    if unmet
+                        && name.len().max(value.len()) <= limits.hash_value
+                        && packed.len() / 2 < limits.hash_entries =>
+                {
+                    let pair = [Entry::from_text(name), Entry::from_text(value)];
+                    packed.insert(packed.end(), &pair);
+                    true
+                }
+                _ => self.set(name, value, limits),
+            }
+        };
+        pairs.iter().filter(is_new).count()
+    }
+
+    /// The names there are, if that is of use for so many more.
+    fn sieve(&self, more: usize) -> Option<Sieve> {
+        let Repr::Pairs(packed) = &self.0 else { return None };
+        if more < 4 || packed.len() > 4 * more {
+            return None;
+        }
+        let mut sieve = Sieve::new();
+        for (_, [name, _]) in packed.groups() {
+            sieve.add(name.text(&mut [0; MAX_I64_TEXT]));
+        }
+        Some(sieve)
     }
 
     fn set_value(
@@ -288,8 +337,9 @@ fn set_packed<const N: usize>(packed: &mut Packed, name: &[u8], rest: &[Entry<'_
             false
         }
         None => {
-            let all: Vec<_> =
-                std::iter::once(Entry::from_text(name)).chain(rest.iter().copied()).collect();
+            let mut all = [Entry::Int(0); N];
+            let entries = std::iter::once(Entry::from_text(name)).chain(rest.iter().copied());
+            all.iter_mut().zip(entries).for_each(|(place, entry)| *place = entry);
             packed.insert(packed.end(), &all);
             true
         }
@@ -409,6 +459,17 @@ mod tests {
                         let expire = rng.bool().then(|| rng.i64(1..50));
                         let there = model.get_mut(&name).map(|field| field.1 = expire).is_some();
                         assert_eq!(hash.set_expire(&name, expire), there);
+                    }
+                    4 => {
+                        let names: Vec<_> =
+                            (0..rng.usize(..9)).map(|_| rng.u64(..8 + seed).to_string()).collect();
+                        let pairs: Vec<_> =
+                            names.iter().map(|name| [name.as_bytes(), &value[..]]).collect();
+                        let fill = |name: &String| {
+                            model.insert(name.clone().into_bytes(), (value.clone(), None)).is_none()
+                        };
+                        let new = names.iter().map(fill).filter(|new| *new).count();
+                        assert_eq!(hash.set_all(&pairs, &limits), new);
                     }
                     _ => {
                         let new = model.insert(name.clone(), (value.clone(), None)).is_none();

@@ -16,6 +16,7 @@ mod list;
 mod module;
 mod packed;
 mod set;
+mod sieve;
 pub mod stream;
 mod string;
 pub mod vectorset;

@@ -12,7 +12,9 @@ use std::ops::Range;
 
 use super::block;
 use crate::encoding::Entry;
-use crate::encoding::listpack::{BacklenWidth, append_entry, entry};
+use crate::encoding::listpack::{
+    BacklenWidth, append_entry, entry, entry_room, stored_as, stored_len,
+};
 
 /// Bytes before the first entry.
 const HEADER: usize = 6;
@@ -167,8 +169,18 @@ impl Packed {
 
     /// Position of the first entry of a group of `N` whose first entry is `text`.
     pub fn find<const N: usize>(&self, text: &[u8]) -> Option<usize> {
-        let is_wanted = Entry::matcher(text);
-        self.groups::<N>().find(|(_, group)| is_wanted(&group[0])).map(|(pos, _)| pos)
+        let is_wanted = stored_as(text);
+        let bytes = self.as_bytes();
+        let mut pos = HEADER;
+        loop {
+            let rest = bytes.get(pos..)?;
+            if is_wanted(rest) {
+                return Some(pos);
+            }
+            for _ in 0..N {
+                pos += stored_len(bytes.get(pos..)?)?;
+            }
+        }
     }
 
     /// Puts entries in at `pos` (a position of an entry, or the end), and gives the position behind them.
@@ -188,7 +200,7 @@ impl Packed {
 
     /// Puts entries in the place of the `count` entries at `pos`, and gives the position behind them.
     pub fn replace(&mut self, pos: usize, count: usize, entries: &[Entry<'_>]) -> usize {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(entries.iter().map(entry_room).sum());
         entries.iter().for_each(|entry| append_entry(*entry, BacklenWidth::Wide, &mut bytes));
         let mut end = pos.clamp(HEADER, self.end());
         let start = end;
@@ -239,6 +251,14 @@ impl Packed {
         gone
     }
 
+    /// Makes room for so many bytes of entries more, which are about to come.
+    pub fn reserve(&mut self, more: usize) {
+        let wanted = self.byte_len() + more;
+        if wanted > self.0.len() {
+            self.resize(wanted);
+        }
+    }
+
     /// Gives back the room behind the listpack.
     pub fn shrink(&mut self) {
         if self.0.len() > self.byte_len() {
@@ -264,7 +284,7 @@ impl Packed {
             let [low, high] = count.to_le_bytes();
             *header = [a, b, c, d, low, high];
         }
-        if new_total < self.0.len() / 2 {
+        if bytes.len() < range.len() && new_total < self.0.len() / 2 {
             self.resize(new_total);
         }
     }

@@ -89,6 +89,17 @@ impl Set {
         ints.chain(packed).chain(table.into_iter().flatten())
     }
 
+    /// An empty set that will get so many members: a table from the start if they are too many for
+    /// anything else. There must be bytes behind the count: room is made for it.
+    pub fn for_count(count: usize, limits: &PackedLimits) -> Set {
+        if count <= limits.set_entries.max(limits.set_intset) {
+            return Set::default();
+        }
+        let mut table = Box::<Table>::default();
+        table.members.reserve(count);
+        Set(Repr::Table(table))
+    }
+
     /// Is it a member?
     pub fn contains(&self, text: &[u8]) -> bool {
         match (&self.0, Entry::from_text(text)) {

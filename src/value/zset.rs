@@ -96,6 +96,17 @@ impl Zset {
         zset
     }
 
+    /// An empty sorted set that will get so many members: a table from the start if they are too many for
+    /// a listpack. There must be bytes behind the count: room is made for it.
+    pub fn for_count(count: usize, limits: &PackedLimits) -> Zset {
+        if count <= limits.zset_entries {
+            return Zset::default();
+        }
+        let mut table = Box::<Table>::default();
+        table.members.reserve(count);
+        Zset(Repr::Table(table))
+    }
+
     /// The listpack it is kept as, if it is, for saving.
     pub fn as_packed(&self) -> Option<&Packed> {
         match &self.0 {
@@ -298,14 +309,38 @@ impl Table {
 
 /// Puts a new member in its place.
 fn insert_packed(packed: &mut Packed, member: &[u8], score: f64, limits: &PackedLimits) {
-    let mut digits = [0; MAX_I64_TEXT];
-    let behind = packed.groups::<2>().find(|(_, [other, other_score])| {
-        let other = (entry_score(*other_score), other.text(&mut digits));
-        order(other, (score, member)) == Ordering::Greater
-    });
-    let pos = behind.map_or(packed.end(), |(pos, _)| pos);
+    let pos = place(packed, member, score).unwrap_or(packed.end());
     let mut text = Vec::new();
     packed.insert(pos, &[Entry::from_text(member), score_entry(score, limits, &mut text)]);
+}
+
+/// Position of the first member that is to stand behind a new one; `None` if that comes last.
+fn place(packed: &Packed, member: &[u8], score: f64) -> Option<usize> {
+    let is_behind = |pos: usize| {
+        let (other, score_pos) = packed.at(pos)?;
+        let (other_score, next) = packed.at(score_pos)?;
+        let (mut digits, other_score) = ([0; MAX_I64_TEXT], entry_score(other_score));
+        // Most are told apart by their scores.
+        let order = match other_score.partial_cmp(&score) {
+            Some(Ordering::Equal) | None => {
+                order((other_score, other.text(&mut digits)), (score, member))
+            }
+            Some(order) => order,
+        };
+        Some((order == Ordering::Greater, next))
+    };
+    // Many come in ascending order.
+    let last = packed.before(packed.end()).and_then(|score_pos| packed.before(score_pos))?;
+    if !is_behind(last)?.0 {
+        return None;
+    }
+    let mut pos = packed.first();
+    loop {
+        match is_behind(pos)? {
+            (true, _) => return Some(pos),
+            (false, next) => pos = next,
+        }
+    }
 }
 
 impl Default for Zset {

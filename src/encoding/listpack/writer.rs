@@ -90,9 +90,21 @@ pub fn append_entry(entry: Entry<'_>, width: BacklenWidth, out: &mut Vec<u8>) {
         Entry::Str(text) => append_str(text, out),
     }
     let size = out.len() - start;
+    if let 0..=0x7f = size {
+        return out.push(size as u8);
+    }
     let wider = width == BacklenWidth::Wide && has_two_widths(size);
     let width = backlen_width(size) + usize::from(wider);
     out.extend((0..width).map(|at| backlen_byte(size, width, at)));
+}
+
+/// Bytes that [`append_entry`] adds, at most.
+#[inline]
+pub fn entry_room(entry: &Entry<'_>) -> usize {
+    match entry {
+        Entry::Int(_) => 10,
+        Entry::Str(text) => text.len() + 10,
+    }
 }
 
 fn append_int(value: i64, out: &mut Vec<u8>) {

@@ -50,7 +50,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Result<usize, Failure> {
     if outgrow {
         hash.unfold();
     }
-    let new = pairs.iter().filter(|[name, value]| hash.set(name, value, &limits)).count();
+    let new = hash.set_all(pairs, &limits);
     ctx.changed(key, pairs.len());
     Ok(new)
 }

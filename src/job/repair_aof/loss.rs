@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aof::reader::Reader;
-use crate::aof::skim::Chunks;
+use crate::aof::skim::{Chunks, Spare};
 use crate::aof::state::State;
 use crate::encoding::resp::{Forms, Framer, Stop};
 use crate::job::commands::{Known, look};
@@ -122,7 +122,7 @@ impl Counting {
     ) -> io::Result<u64> {
         let source = FileReader::new(file.clone(), bytes.start, bytes.end);
         let mut chunks = Chunks::new(source, bytes.start, State::default(), forms, self.limits);
-        let (mut end, mut spare) = (bytes.start, Vec::new());
+        let (mut end, mut spare) = (bytes.start, Spare::default());
         while let Some(chunk) = chunks.next_chunk(spare)? {
             let mut reader = Reader::new(&chunk);
             while let Some(item) = reader.next_record() {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::aof::reader::{Means, Reader};
-use crate::aof::skim::Chunks;
+use crate::aof::skim::{Chunks, Spare};
 use crate::aof::state::{Stamp, State};
 use crate::encoding::resp::Forms;
 use crate::limits::Limits;
@@ -36,7 +36,7 @@ pub fn first_later(
     let start = commands.start;
     let source = FileReader::new(file.clone(), start, commands.end);
     let mut chunks = Chunks::new(source, start, State::default(), Forms::Tolerant, limits);
-    let (mut found, mut sound, mut spare) = (Later::NoTimes, start, Vec::new());
+    let (mut found, mut sound, mut spare) = (Later::NoTimes, start, Spare::default());
     while let Some(chunk) = chunks.next_chunk(spare)? {
         let mut reader = Reader::new(&chunk);
         while let Some(item) = reader.next_record() {

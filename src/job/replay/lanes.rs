@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::tally::{At, Tally};
-use crate::aof::skim::Chunk;
+use crate::aof::marks::Place as Bytes;
+use crate::aof::skim::{Chunk, Spare};
 use crate::engine::shards::{Call, Place, parts, place, run};
 use crate::engine::{Command, Engine, Session};
 use crate::error::Result;
@@ -26,7 +27,7 @@ const WAITING: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct List {
     calls: Vec<Listed>,
-    args: Vec<(usize, usize)>,
+    args: Vec<Bytes>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +45,7 @@ impl List {
     /// Adds a command whose arguments lie in these bytes.
     #[inline]
     pub(super) fn push(&mut self, bytes: &[u8], at: &At<'_>, argv: &[&[u8]], again: bool) {
-        let base = bytes.as_ptr().addr();
-        let place = |arg: &&[u8]| (arg.as_ptr().addr().wrapping_sub(base), arg.len());
-        self.args.extend(argv.iter().map(place));
+        self.args.extend(argv.iter().map(|arg| Bytes::of(arg, bytes)));
         self.calls.push(Listed {
             command: at.command,
             db: at.db,
@@ -74,8 +73,7 @@ impl List {
             let (args, others) = rest.split_at_checked(call.args).unwrap_or_default();
             rest = others;
             argv.clear();
-            let arg = |(start, len): &(usize, usize)| bytes.get(*start..start.wrapping_add(*len));
-            argv.extend(args.iter().map(|place| arg(place).unwrap_or_default()));
+            argv.extend(args.iter().map(|place| place.in_bytes(bytes)));
             let span = call.start..call.start + call.len;
             let at = At { command: call.command, db: call.db, span, argv: &argv };
             each(&at, call.again);
@@ -116,7 +114,7 @@ pub(super) struct Lanes<'s> {
     session: Session,
     /// What was run here, and what was found.
     pub(super) tally: Tally,
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Spare>,
     full: bool,
 }
 
@@ -312,7 +310,7 @@ impl<'s> Lanes<'s> {
     }
 
     /// A buffer for another chunk.
-    pub(super) fn spare(&mut self) -> Vec<u8> {
+    pub(super) fn spare(&mut self) -> Spare {
         self.spare.pop().unwrap_or_default()
     }
 }

@@ -13,7 +13,7 @@ use super::lanes::{Lanes, List};
 use super::tally::{At, name_of};
 use super::{Options, Stop};
 use crate::aof::reader::{Item, Means, Reader};
-use crate::aof::skim::Chunk;
+use crate::aof::skim::{Chunk, Spare};
 use crate::aof::state::{Stamp, Step};
 use crate::engine::{Command as Row, resolve};
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl<'r, 's> Route<'r, 's> {
     }
 
     /// A buffer for the next chunk.
-    pub(super) fn spare(&mut self) -> Vec<u8> {
+    pub(super) fn spare(&mut self) -> Spare {
         self.lanes.spare()
     }
 
