@@ -180,6 +180,17 @@ pub enum Error {
         /// What is wrong in it.
         finding: Box<Finding>,
     },
+    /// A line of text is not what it should be.
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// Bytes of it up to the place, and one more; `None` when it is about all of it.
+        column: Option<usize>,
+        /// What was expected there, and what is there.
+        what: String,
+    },
     /// What was asked for makes no sense.
     Usage(String),
     /// It could be done, but would destroy or expose something; nothing was changed.
@@ -227,6 +238,11 @@ impl fmt::Display for Error {
                 finding.expected,
                 finding.found
             ),
+            Error::Line { path, line, column, what } => {
+                write!(f, "{}:{line}:", path.display())?;
+                column.map_or(Ok(()), |column| write!(f, "{column}:"))?;
+                write!(f, " {what}")
+            }
             Error::Usage(what) => f.write_str(what),
             Error::Refused { path, why } => write!(f, "{} is left as it is: {why}", path.display()),
             Error::Leftover { error, temp } => {

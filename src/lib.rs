@@ -53,7 +53,7 @@
 //!    and JSON, and escapes whatever came from a file; [`cli`] turns arguments into options, one file a verb.
 //!
 //! Arrows point one way, and `tests/tidy.rs` keeps them so:
-//! `cli → report → job → {input, persist, rdb} → {record, element} → encoding → {finding, error, limits}`. The store that replays
+//! `cli → report → job → {input, persist, text} → rdb → {record, element} → encoding → {finding, error, limits}`. The store that replays
 //! files, [`engine`] over [`value`]s, knows no file format. Only [`persist`] creates, renames, cuts or removes files: a crash at
 //! any moment leaves the old file or the new one.
 //!
@@ -76,7 +76,7 @@
 //! | signal-hook | temporary files that go when a signal ends the run |
 //! | clap, clap_complete, clap_mangen, roff | arguments, completions, manual pages |
 //! | anyhow | errors on their way out of a verb |
-//! | serde, serde_json, base64 | JSON reports |
+//! | serde, serde_json, base64 | JSON reports; reading JSON Lines |
 //! | comfy-table, unicode-width, terminal_size, anstream, anstyle, indicatif | text on a terminal |
 //! | jiff | calendar dates |
 
@@ -98,4 +98,5 @@ pub mod rdb;
 pub mod record;
 pub mod repeats;
 mod report;
+pub mod text;
 pub mod value;

@@ -21,6 +21,7 @@ use crate::job::convert::{Form, Given, Options, Winner};
 use crate::job::subject::{Subject, subjects};
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target};
+use crate::rdb::header::Dialect;
 use crate::rdb::target::Target;
 use crate::rdb::versions::{RELEASES, Release};
 use crate::report::convert::{Conversion, text};
@@ -59,6 +60,15 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool convert a.rdb b.rdb -o all.rdb --target redis-7.2 --duplicates last",
             "Two into one; of a key that both have, the last counts.",
         ),
+        (
+            "rdbtool convert dump.rdb --to jsonl -o - | jq -c 'select(.type==\"hash\")'",
+            "As text, a line a key; rdbtool-jsonl(5) has every field.",
+        ),
+        (
+            "rdbtool convert edited.jsonl -o dump.rdb --target redis-7.2",
+            "And back: nothing is lost on the way.",
+        ),
+        ("rdbtool convert dump.rdb --to csv -o keys.csv", "A row a key, for a spreadsheet."),
         ("zcat dump.rdb.gz | rdbtool convert - -o - --target redis-7.0 >new.rdb", "Through pipes."),
     ],
     exit: &[
@@ -85,6 +95,10 @@ pub(crate) const PAGE: Page = Page {
 /// the server's own rewrite, which is told and needs no consent. With --to aofdir it makes a new folder
 /// such as a server keeps: a base, an empty incr file and their manifest.
 ///
+/// With --to jsonl it writes text that loses nothing, a line a key; such lines are read wherever an RDB is.
+/// --to json and --to csv show keys to people and their programs, and less of them. rdbtool-jsonl(5)
+/// describes all three. Text is for no server and needs no --target.
+///
 /// The new file is read back and checked before it gets its name: an interrupted run leaves the old file
 /// or none. Keys' expire times stay what they are, and keys of an AOF whose time has come are kept, as
 /// servers keep them when they start. RESIZEDB counts, checksum and the server's version are written anew;
@@ -95,7 +109,7 @@ pub(crate) const PAGE: Page = Page {
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct ConvertArgs {
-    /// RDBs and AOFs: files, the manifest or folder of an AOF, or - for standard input.
+    /// RDBs, AOFs and JSON Lines: files, the manifest or folder of an AOF, or - for standard input.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
@@ -103,8 +117,8 @@ pub(crate) struct ConvertArgs {
     #[arg(long, value_name = "FORM", default_value = "rdb")]
     to: To,
 
-    /// The server it is for, such as redis-6.2 or valkey-9.1.
-    #[arg(long, value_name = "SERVER", value_parser = release, required_unless_present = "rdb_version")]
+    /// The server it is for, such as redis-6.2 or valkey-9.1. Text is for none.
+    #[arg(long, value_name = "SERVER", value_parser = release)]
     target: Option<&'static Release>,
 
     /// An RDB version instead: 1 to 14, or 80.
@@ -184,6 +198,12 @@ enum To {
     Aofdir,
     /// Commands for redis-cli --pipe.
     Resp,
+    /// Text, a line a key, which loses nothing and is read back.
+    Jsonl,
+    /// A JSON document: keys and their data, and nothing else.
+    Json,
+    /// A table: a row a key, without its data.
+    Csv,
 }
 
 /// Inputs that have a key in common.
@@ -245,7 +265,12 @@ impl ConvertArgs {
         let target = match (self.target, self.rdb_version) {
             (Some(release), _) => Target::of(release),
             (None, Some(target)) => target,
-            (None, None) => anyhow::bail!(Error::Usage("name a --target".to_owned())),
+            // Text is for no server: it holds what every one has.
+            (None, None) if self.is_text() => Target::of(newest()),
+            (None, None) => {
+                let why = "say whom it is for: --target SERVER, such as redis-7.2".to_owned();
+                anyhow::bail!(Error::Usage(why));
+            }
         };
         let options = self.options(target)?;
         let given = given(&self.paths)?;
@@ -267,6 +292,7 @@ impl ConvertArgs {
             let report = to_stream(&mut inputs, &mut out)?;
             out.flush()?;
             let written = report.is_agreed(self.lossy);
+            let target = Some(target).filter(|_| !self.is_text());
             let conversion = Conversion { file, to: &to, target, report: &report, written };
             return self.tell(&mut io::stderr(), &conversion, log);
         }
@@ -276,11 +302,16 @@ impl ConvertArgs {
             _ => to_file(&RealFs, &mut inputs, &to, target::Options::default())?,
         };
         let mut out = Output::open(None, &[])?;
+        let target = Some(target).filter(|_| !self.is_text());
         let written = !written.is_empty();
         let conversion = Conversion { file, to: &to, target, report: &report, written };
         let exit = self.tell(&mut out, &conversion, log)?;
         out.finish()?;
         Ok(exit)
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self.to, To::Jsonl | To::Json | To::Csv)
     }
 
     /// The form that is asked for.
@@ -296,7 +327,7 @@ impl ConvertArgs {
             let why = "--preamble is for --to aof and --to aofdir".to_owned();
             return Err(Error::Usage(why));
         }
-        if self.restore && self.to == To::Rdb {
+        if self.restore && (self.to == To::Rdb || self.is_text()) {
             let why = "--restore is for --to resp, aof and aofdir".to_owned();
             return Err(Error::Usage(why));
         }
@@ -309,6 +340,9 @@ impl ConvertArgs {
         }
         Ok(match (self.to, preamble, self.restore) {
             (To::Rdb, ..) => Form::Rdb,
+            (To::Jsonl, ..) => Form::JsonLines,
+            (To::Json, ..) => Form::Json,
+            (To::Csv, ..) => Form::Csv,
             (_, true, _) => Form::Preamble,
             (_, false, true) => Form::Restore,
             (_, false, false) => Form::Commands,
@@ -361,6 +395,12 @@ impl ConvertArgs {
         }
         Ok(if report.has_losses() { Exit::Look } else { Exit::Clean })
     }
+}
+
+/// The newest Redis.
+fn newest() -> &'static Release {
+    let redis = RELEASES.iter().rfind(|release| release.dialect == Dialect::Redis);
+    redis.unwrap_or(&RELEASES[0])
 }
 
 /// Opens what paths stand for: each one file or one AOF.

@@ -49,7 +49,7 @@ pub(crate) const PAGE: Page = Page {
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct DigestArgs {
-    /// Files, folders, manifests of AOFs, or - for standard input.
+    /// RDBs, AOFs and JSON Lines: files, folders, manifests of AOFs, or - for standard input.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 

@@ -40,6 +40,8 @@ pub enum FileKind {
     Rdb,
     /// An AOF in RESP form.
     Aof,
+    /// Keys as JSON Lines, as convert writes them.
+    JsonLines,
     /// The manifest of a multi-part AOF.
     Manifest,
     /// Something else.
@@ -53,6 +55,7 @@ impl FileKind {
             [] => FileKind::Empty,
             _ if crate::rdb::header::is_rdb(head) => FileKind::Rdb,
             [b'*', ..] | [b'#', b'T', b'S', b':', ..] => FileKind::Aof,
+            [b'{', b'"', ..] => FileKind::JsonLines,
             _ if head.starts_with(b"file ") => FileKind::Manifest,
             _ => FileKind::Unknown,
         }

@@ -43,7 +43,7 @@ impl Source {
     pub fn is_aof(&self, input: &Input) -> bool {
         match self.kind {
             FileKind::Aof => true,
-            FileKind::Rdb | FileKind::Manifest => false,
+            FileKind::Rdb | FileKind::JsonLines | FileKind::Manifest => false,
             FileKind::Empty | FileKind::Unknown => {
                 let name = input.path().file_name().unwrap_or_default().to_string_lossy();
                 name.contains(".aof")

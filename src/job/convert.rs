@@ -1,7 +1,8 @@
 //! RDBs and AOFs into another file, for another server.
 //!
 //! ```text
-//! RDB ──► chunks ─────────────────────────┐
+//! JSON Lines ──► records ─┐
+//! RDB ──► chunks ─────────┴───────────────┐
 //!                                         ├─► workers: pieces of the new file ──► in their order ──► sink
 //! AOF ──► replayed ──► store ──► batches ─┘
 //! ```
@@ -23,6 +24,7 @@ mod key;
 pub mod merge;
 pub mod run;
 mod store;
+mod text;
 mod worker;
 pub mod write;
 
@@ -55,12 +57,23 @@ pub enum Form {
     Commands,
     /// The same, with a RESTORE for each key.
     Restore,
+    /// JSON Lines, which hold everything.
+    JsonLines,
+    /// A JSON document.
+    Json,
+    /// A table.
+    Csv,
 }
 
 impl Form {
     /// Whether it has nothing but commands.
     pub fn is_commands(self) -> bool {
         matches!(self, Form::Commands | Form::Restore)
+    }
+
+    /// Whether it is for no server.
+    pub fn is_text(self) -> bool {
+        matches!(self, Form::JsonLines | Form::Json | Form::Csv)
     }
 }
 
@@ -73,7 +86,7 @@ pub struct Options {
     pub jobs: usize,
     /// What to make.
     pub form: Form,
-    /// Whom it is for.
+    /// Whom it is for, unless it is text.
     pub target: Target,
     /// `rdbcompression` of what is encoded anew.
     pub compress: bool,
@@ -195,6 +208,8 @@ pub struct Read {
 pub enum What {
     /// An RDB, and how reading it ended.
     Rdb(Box<(Facts, Outcome)>),
+    /// JSON Lines, and what they tell of the RDB that they come from.
+    Lines(Box<(Facts, Outcome)>),
     /// An AOF.
     Log {
         /// Commands that were run.
@@ -227,6 +242,8 @@ pub struct Report {
     pub aux_left_out: BTreeSet<Vec<u8>>,
     /// Bytes of the new file.
     pub size: u64,
+    /// Their CRC-64, of a form of text.
+    pub crc: u64,
 }
 
 impl Report {

@@ -14,6 +14,7 @@ pub mod follow;
 pub mod heal;
 pub mod inspect;
 pub mod inspect_aof;
+pub mod lines_file;
 pub mod load;
 pub mod log;
 pub mod look;

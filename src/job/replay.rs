@@ -240,6 +240,9 @@ impl<'o> Run<'o> {
     fn file(&mut self, source: Source, input: &Input, last: bool) -> Result<()> {
         let path = input.path().to_path_buf();
         self.report.parts.push(Part { path, rdb: None, commands: None, findings: Vec::new() });
+        if source.kind == FileKind::JsonLines {
+            return self.lines(source.reader, input);
+        }
         if source.is_aof(input) {
             return self.commands(source.reader, 0, input, last);
         }

@@ -15,11 +15,17 @@ use crate::encoding::{listpack, ziplist};
 use crate::limits::PackedLimits;
 use crate::loss::Loss;
 
-/// The form of a value that is not packed.
+/// The form of a value whose elements do not come packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// A table, which stays one.
     Table,
+    /// Packed all the same.
+    Packed,
+    /// The same, with room for an expire time behind each pair.
+    Triples,
+    /// Numbers, packed.
+    Intset,
     /// None of its own.
     ByLimits,
 }
@@ -52,12 +58,23 @@ impl Pen {
 
     /// Whether the value is to be packed; `fits` says whether it is within the limits.
     pub fn packs(&self, fits: impl FnOnce(&PackedLimits) -> bool) -> bool {
-        self.packed || (self.form == Form::ByLimits && fits(&self.limits))
+        self.is_packed() || (self.form == Form::ByLimits && fits(&self.limits))
     }
 
-    /// Whether the value came packed.
+    /// Whether the value came packed, or is to be as if it had.
     pub fn is_packed(&self) -> bool {
-        self.packed
+        self.packed || matches!(self.form, Form::Packed | Form::Triples | Form::Intset)
+    }
+
+    /// Whether a packed hash has room for expire times, although it may have none.
+    pub fn is_triples(&self) -> bool {
+        let kept = self.kept().is_some_and(|row| row.encoding == "listpackex");
+        (kept || self.form == Form::Triples) && self.target.row(&[25]).is_some()
+    }
+
+    /// Whether it is to be an intset, if it is one of numbers.
+    pub fn is_intset(&self) -> bool {
+        self.form == Form::Intset
     }
 
     /// Notes a loss, once a value.

@@ -51,6 +51,11 @@ impl Chunk {
         range.and_then(|(start, end)| self.bytes.get(start..end)).unwrap_or_default()
     }
 
+    /// Records that lie in memory, with the position behind each.
+    pub fn of(bytes: Vec<u8>, ends: Vec<usize>, offset: u64, start: Start) -> Chunk {
+        Chunk { bytes, offset, ends, start }
+    }
+
     /// Gives the buffers back for another chunk.
     pub fn recycle(self) -> Spare {
         Spare { bytes: self.bytes, ends: self.ends }

@@ -50,6 +50,11 @@ impl Target {
         self.release.dialect == Dialect::Redis
     }
 
+    /// Whether it reads the sizes of cluster slots as records of their own.
+    pub fn takes_slot_info(self) -> bool {
+        self.is_redis() && self.version >= 12
+    }
+
     /// The AUX field in which its servers state their version, and that version.
     pub fn server_version(self) -> (&'static str, String) {
         let (major, minor) = self.release.version();

@@ -85,11 +85,13 @@ impl KeyHead<'_> {
     }
 }
 
-/// Appends magic and version, and what a server of the target would say of itself.
-pub fn begin(target: Target, strings: &mut Strings, out: &mut Vec<u8>) {
+/// Appends magic and version, and what a server of the target would say of itself: `said`, if its version is
+/// known.
+pub fn begin(target: Target, said: Option<&[u8]>, strings: &mut Strings, out: &mut Vec<u8>) {
     out.extend_from_slice(target.magic().as_bytes());
     let (name, version) = target.server_version();
-    aux(target, strings, Str::Raw(name.as_bytes()), Str::Raw(version.as_bytes()), out);
+    let version = said.unwrap_or(version.as_bytes());
+    aux(target, strings, Str::Raw(name.as_bytes()), Str::Raw(version), out);
     aux(target, strings, Str::Raw(b"redis-bits"), Str::Int(64), out);
 }
 

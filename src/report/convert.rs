@@ -32,8 +32,8 @@ pub(crate) struct Conversion<'a> {
     pub(crate) file: File<'a>,
     /// The new file.
     pub(crate) to: &'a Path,
-    /// Whom it is for.
-    pub(crate) target: Target,
+    /// Whom it is for; `None` of text.
+    pub(crate) target: Option<Target>,
     /// What came of it.
     pub(crate) report: &'a Report,
     /// The new file is in its place.
@@ -64,13 +64,10 @@ pub(crate) fn text(
     let Conversion { to, target, report, .. } = conversion;
     let word = conversion.word().to_ascii_uppercase();
     let style = if conversion.written { screen.strong } else { screen.error };
-    let (name, version) = (target.release.name, target.version);
-    write!(
-        out,
-        "{} -> {}: {style}{word}{style:#} for {name} (RDB {version})",
-        inputs(conversion),
-        path(to)
-    )?;
+    write!(out, "{} -> {}: {style}{word}{style:#}", inputs(conversion), path(to))?;
+    if let Some(Target { release, version }) = target {
+        write!(out, " for {} (RDB {version})", release.name)?;
+    }
     writeln!(out, "{}", summary(conversion))?;
     details(out, report, conversion.written, detail, screen)?;
     if detail > Detail::Normal && !report.aux_left_out.is_empty() {

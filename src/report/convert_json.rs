@@ -13,7 +13,7 @@ use crate::job::convert::{Lost, Read, Report, What};
 pub(crate) const FIELDS: &[(&str, &str)] = &[
     (
         "inputs",
-        "Array of {file, format}, with the commands {applied, failed, skipped} of an AOF. Where there is one \
+        "Array of {file, format}: rdb, jsonl, or aof with its commands {applied, failed, skipped}. Where there is one \
          input and it is an RDB, the fields above tell of it.",
     ),
     ("output", "The new file or folder."),
@@ -21,8 +21,8 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "outcome",
         "converted, not written (for a loss that was not agreed to) or damaged (the source).",
     ),
-    ("target", "The server it is for."),
-    ("target_rdb_version", "Its RDB version."),
+    ("target", "The server it is for; absent of text."),
+    ("target_rdb_version", "Its RDB version; absent of text."),
     ("keys", "Keys written."),
     ("expires", "Of them, with an expire time."),
     ("databases", "Array of the databases written to."),
@@ -40,7 +40,7 @@ pub(crate) const LOSSES: &[(&str, &str)] = &[
     (
         "losses",
         "Array of {loss, offset, whole}, with {db, key, type} of the key it is about: what the target \
-         cannot hold, and whether the whole key is left out.",
+         cannot hold, and whether the whole key is left out. Of JSON Lines the offset is not exact.",
     ),
     ("loss_counts", "Object of loss and how often it was met, those beyond --max-findings too."),
     (
@@ -59,8 +59,10 @@ pub(crate) struct ConvertJson<'a> {
     inputs: Vec<InputJson<'a>>,
     output: Bytes<'a>,
     outcome: &'static str,
-    target: &'static str,
-    target_rdb_version: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_rdb_version: Option<u16>,
     keys: u64,
     expires: u64,
     databases: Vec<u64>,
@@ -115,6 +117,7 @@ impl<'a> InputJson<'a> {
     fn new(read: &'a Read) -> InputJson<'a> {
         let (format, commands) = match read.what {
             What::Rdb(..) => ("rdb", None),
+            What::Lines(..) => ("jsonl", None),
             What::Log { applied, failed, skipped } => {
                 ("aof", Some(CommandsJson { applied, failed, skipped }))
             }
@@ -168,8 +171,8 @@ impl<'a> ConvertJson<'a> {
             inputs: report.read.iter().map(InputJson::new).collect(),
             output: Bytes(conversion.to.as_os_str().as_encoded_bytes()),
             outcome: conversion.word(),
-            target: conversion.target.release.name,
-            target_rdb_version: conversion.target.version,
+            target: conversion.target.map(|target| target.release.name),
+            target_rdb_version: conversion.target.map(|target| target.version),
             keys: counts.written(),
             expires: counts.expires,
             databases: report.databases.iter().copied().collect(),

@@ -162,7 +162,8 @@ pub(crate) fn summary(plan: &Plan, is_done: bool) -> String {
                 text.push_str(&format!(", {} of them suspect", count(census.suspect.count)));
             }
             let keys = census.lost.iter().filter(|lost| lost.why.key.is_some()).count() as u64;
-            let gaps = census.gaps.len() as u64;
+            // A file that only lacks its end has a gap of no bytes.
+            let gaps = census.gaps.iter().filter(|gap| !gap.span.is_empty()).count() as u64;
             let mut parts = Vec::new();
             if keys > 0 {
                 parts.push(counted(keys, "key"));

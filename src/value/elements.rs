@@ -79,7 +79,8 @@ fn scored(zset: &Zset, visit: &mut dyn Visit) {
         Some(listpack) => packed(Packing::Listpack, listpack.as_bytes(), visit, |visit| {
             zset.iter().for_each(|pair| one(visit, pair));
         }),
-        None => zset.ordered().into_iter().for_each(|pair| one(visit, pair)),
+        // As servers save a table: from the highest score down.
+        None => zset.ordered().into_iter().rev().for_each(|pair| one(visit, pair)),
     }
 }
 

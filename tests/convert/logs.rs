@@ -29,7 +29,7 @@ use crate::servers::{self, Family, Server, ServerBinary, Setup};
 use crate::{Buffer, options};
 
 /// Logs that a server wrote, but for those with commands of modules.
-fn logs() -> Vec<Golden> {
+pub(crate) fn logs() -> Vec<Golden> {
     let mut logs = golden_set::goldens();
     logs.retain(|golden| !golden.name().ends_with(".rdb") && !is_of_modules(golden));
     assert!(logs.len() >= 4);
@@ -37,7 +37,7 @@ fn logs() -> Vec<Golden> {
 }
 
 /// Converts what was replayed.
-fn made_of(replayed: &mut replay::Report, options: &Options) -> (Vec<u8>, Report) {
+pub(crate) fn made_of(replayed: &mut replay::Report, options: &Options) -> (Vec<u8>, Report) {
     let mut out = Buffer::default();
     let mut conversion = Conversion::new(&mut out, options, false);
     conversion.replayed(Path::new("log"), replayed).unwrap();

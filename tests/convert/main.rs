@@ -25,10 +25,13 @@ mod program;
 mod rewrite;
 #[path = "../support/servers.rs"]
 mod servers;
+mod text;
+mod text_hostile;
 
 use std::io::{self, Cursor, Write};
 
 use rdbtool::engine::Config;
+use rdbtool::input::detect::FileKind;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check::{self, check_rdb};
 use rdbtool::job::convert::{Form, Given, Options, Report, Sink};
@@ -63,7 +66,7 @@ impl Sink for Buffer {
 }
 
 fn source(bytes: &[u8]) -> Source {
-    let kind = rdbtool::input::detect::FileKind::Rdb;
+    let kind = FileKind::of(bytes);
     Source { reader: Box::new(Cursor::new(bytes.to_vec())), kind, compression: None, size: None }
 }
 
@@ -95,6 +98,19 @@ fn load_packing(bytes: &[u8], zset_entries: usize) -> Loaded {
     };
     let options = replay::Options { engine, ..replay::Options::default() };
     load_rdb(source(bytes), &Input::Stdin, &options).unwrap()
+}
+
+/// All of what a file holds, what has expired too.
+fn replayed(bytes: &[u8]) -> replay::Report {
+    let engine = Config {
+        packed: PackedLimits { zset_entries: 0, ..PackedLimits::DEFAULT },
+        ..Config::default()
+    };
+    let expired = Some(replay::Expired::Keep);
+    let options = replay::Options { engine, expired, ..replay::Options::default() };
+    let report = replay::replay(source(bytes), &Input::Stdin, &options).unwrap();
+    assert_eq!(report.left_out, 0);
+    report
 }
 
 fn checked(bytes: &[u8]) -> check::Report {

@@ -2,6 +2,7 @@
 //! anything else: `rdbtool generate man man` writes them, a test compares.
 
 mod aof5;
+mod jsonl5;
 mod rdb5;
 mod verbs;
 
@@ -15,5 +16,6 @@ pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut pages = verbs::pages()?;
     pages.push(("rdb.5".to_owned(), rdb5::page().into_bytes()));
     pages.push(("aof.5".to_owned(), aof5::page().into_bytes()));
+    pages.push(("rdbtool-jsonl.5".to_owned(), jsonl5::page().into_bytes()));
     Ok(pages)
 }

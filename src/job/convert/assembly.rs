@@ -10,6 +10,7 @@ use crate::encoding::resp::write_command;
 use crate::rdb::string::Strings;
 use crate::rdb::target::Target;
 use crate::rdb::writer;
+use crate::text::{csv, json};
 
 /// Bytes of the new file.
 #[derive(Debug, Default)]
@@ -21,11 +22,20 @@ pub(super) struct Piece {
     pub(super) expires: u64,
 }
 
+/// What was made.
+pub(super) struct Made {
+    pub(super) size: u64,
+    /// CRC-64 of all of it, where nothing was filled in.
+    pub(super) crc: u64,
+    pub(super) databases: BTreeSet<u64>,
+}
+
 /// Puts the pieces together.
 pub(super) struct Assembly<'s> {
     sink: &'s mut dyn Sink,
     form: Form,
     target: Target,
+    begun: bool,
     len: u64,
     crc: u64,
     /// The database at hand.
@@ -54,6 +64,7 @@ impl<'s> Assembly<'s> {
             sink,
             form,
             target,
+            begun: false,
             len: 0,
             crc: 0,
             section: None,
@@ -64,13 +75,19 @@ impl<'s> Assembly<'s> {
         }
     }
 
-    /// Begins the file.
-    pub(super) fn begin(&mut self) {
-        if self.form.is_commands() {
+    /// Begins the file, if it is not begun; `said` is the version that the source's server stated.
+    pub(super) fn begin(&mut self, said: Option<&[u8]>) {
+        if std::mem::replace(&mut self.begun, true) {
             return;
         }
+        match self.form {
+            Form::Rdb | Form::Preamble => {}
+            Form::Json => return self.pending.extend_from_slice(json::BEGIN),
+            Form::Csv => return self.pending.extend_from_slice(csv::HEADER),
+            Form::Commands | Form::Restore | Form::JsonLines => return,
+        }
         let mut strings = Strings::new(false);
-        writer::begin(self.target, &mut strings, &mut self.pending);
+        writer::begin(self.target, said, &mut strings, &mut self.pending);
         if self.form == Form::Preamble {
             writer::mark_preamble(self.target, &mut strings, &mut self.pending);
         }
@@ -100,7 +117,11 @@ impl<'s> Assembly<'s> {
             self.open_section(db);
         }
         self.flush()?;
-        self.put(&piece.bytes)?;
+        let mut bytes = &piece.bytes[..];
+        if let (Form::Json, Some(0)) = (self.form, self.section.as_ref().map(|s| s.keys)) {
+            bytes = bytes.strip_prefix(&[json::COMMA]).unwrap_or(bytes);
+        }
+        self.put(bytes)?;
         if let Some(section) = &mut self.section {
             section.keys += piece.keys;
             section.expires += piece.expires;
@@ -114,33 +135,45 @@ impl<'s> Assembly<'s> {
     }
 
     fn open_section(&mut self, db: u64) {
+        let is_first = self.databases.is_empty();
         self.databases.insert(db);
-        if self.form.is_commands() {
-            select(db, &mut self.pending);
-            self.section = Some(Section { db, offset: 0, keys: 0, expires: 0 });
-            return;
+        let mut section = Section { db, offset: 0, keys: 0, expires: 0 };
+        match self.form {
+            Form::Rdb | Form::Preamble => {
+                writer::select_db(db, &mut self.pending);
+                section.offset = self.len + self.pending.len() as u64;
+                self.pending.extend(writer::resize_db(self.target, 0, 0).into_iter().flatten());
+            }
+            Form::Commands | Form::Restore => select(db, &mut self.pending),
+            Form::Json => json::open_db(db, is_first, &mut self.pending),
+            Form::JsonLines | Form::Csv => {}
         }
-        writer::select_db(db, &mut self.pending);
-        let offset = self.len + self.pending.len() as u64;
-        self.pending.extend(writer::resize_db(self.target, 0, 0).into_iter().flatten());
-        self.section = Some(Section { db, offset, keys: 0, expires: 0 });
+        self.section = Some(section);
     }
 
     fn close_section(&mut self) {
-        if let Some(section) = self.section.take() {
-            self.counts.push((section.offset, section.keys, section.expires));
+        let Some(section) = self.section.take() else { return };
+        match self.form {
+            Form::Rdb | Form::Preamble => {
+                self.counts.push((section.offset, section.keys, section.expires));
+            }
+            Form::Json => self.pending.extend_from_slice(json::CLOSE_DB),
+            Form::Commands | Form::Restore | Form::JsonLines | Form::Csv => {}
         }
     }
 
-    /// Ends the file; its size, and the databases in it.
-    pub(super) fn end(mut self) -> io::Result<(u64, BTreeSet<u64>)> {
-        if self.form.is_commands() {
-            self.flush()?;
-            return Ok((self.len, self.databases));
-        }
+    /// Ends the file.
+    pub(super) fn end(mut self) -> io::Result<Made> {
         self.close_section();
-        self.pending.extend_from_slice(&writer::END);
+        match self.form {
+            Form::Rdb | Form::Preamble => self.pending.extend_from_slice(&writer::END),
+            Form::Json => self.pending.extend_from_slice(json::END),
+            Form::Commands | Form::Restore | Form::JsonLines | Form::Csv => {}
+        }
         self.flush()?;
+        if !matches!(self.form, Form::Rdb | Form::Preamble) {
+            return Ok(Made { size: self.len, crc: self.crc, databases: self.databases });
+        }
         for (offset, keys, expires) in std::mem::take(&mut self.counts) {
             let records = writer::resize_db(self.target, 0, 0);
             let records = records.zip(writer::resize_db(self.target, keys, expires));
@@ -164,7 +197,7 @@ impl<'s> Assembly<'s> {
             self.flush()?;
             self.put(&piece.bytes)?;
         }
-        Ok((self.len, self.databases))
+        Ok(Made { size: self.len, crc: self.crc, databases: self.databases })
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::{Form, Options, Report};
 use crate::aof::settings::Settings;
+use crate::encoding::crc64;
 use crate::error::{Error, Result};
+use crate::fill::fill;
 use crate::finding::{Code, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
@@ -14,7 +16,7 @@ use crate::job::check::{self, check_rdb};
 use crate::job::check_aof::{self, check_aof};
 use crate::job::target::judge;
 use crate::job::target_aof::judge_aof;
-use crate::limits::DATABASES_MAX;
+use crate::limits::{CHUNK, DATABASES_MAX};
 
 /// Whether what was written is sound, holds as many keys, and would be loaded by the target. Says how many
 /// commands there are in it.
@@ -27,6 +29,9 @@ pub fn check(
     report: &Report,
     options: &Options,
 ) -> Result<u64> {
+    if options.form.is_text() {
+        return is_as_made(reader, out, report).map(|()| 0);
+    }
     let kind = if options.form.is_commands() { FileKind::Aof } else { FileKind::Rdb };
     let source = Source { reader, kind, compression: None, size: Some(report.size) };
     let rdb = check::Options {
@@ -63,6 +68,25 @@ pub fn check(
     match judged.certain_reasons().next() {
         Some(reason) => refuse(format!("{} would not load it: {reason}", judged.release.name)),
         None => Ok(commands),
+    }
+}
+
+/// Whether the bytes of a text are those that were made.
+fn is_as_made(mut reader: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()> {
+    let (mut crc, mut size, mut buffer) = (0, 0u64, vec![0; CHUNK]);
+    loop {
+        let mut filled = 0;
+        let ended = fill(&mut reader, &mut buffer, &mut filled)
+            .map_err(|err| Error::io(out, "read back", err))?;
+        crc = crc64::extend(crc, buffer.get(..filled).unwrap_or_default());
+        size += filled as u64;
+        if ended {
+            break;
+        }
+    }
+    match (size, crc) == (report.size, report.crc) {
+        true => Ok(()),
+        false => Err(Error::refused(out, "read back, it has other bytes than were written")),
     }
 }
 

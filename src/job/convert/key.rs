@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use super::super::filter::type_name;
+use super::super::inspect::encoding;
 use super::super::payload::data_type;
 use crate::element::{Str, Visit};
-use crate::engine::{Access, KeyRef};
+use crate::engine::{Access, KeyRef, Release};
 use crate::finding::{Finding, KeyPlace, Severity};
 use crate::rdb::types::DataType;
 use crate::rdb::walk::Walker;
@@ -68,6 +69,14 @@ impl<'a> Key<'a> {
         match self.held {
             Held::Record(record) => type_name(record.rdb_type, record.payload),
             Held::Live(value) => Cow::Borrowed(value.type_name()),
+        }
+    }
+
+    /// OBJECT ENCODING's word; `version` is that of the RDB it is in.
+    pub(super) fn encoding(&self, version: u16) -> &'static str {
+        match self.held {
+            Held::Record(record) => encoding(record.rdb_type, record.payload, version),
+            Held::Live(value) => Release::NEWEST.encoding_of(value),
         }
     }
 

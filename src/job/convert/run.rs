@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Piece};
 use super::beside::module_aux;
 use super::merge::{Seen, Winner};
 use super::store::Walk;
@@ -17,6 +17,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::Behind;
+use crate::job::lines_file;
 use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
@@ -25,6 +26,7 @@ use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Outcome};
+use crate::text::beside;
 
 /// Bytes of a file in which the mark of a preamble is looked for.
 const HEAD: u64 = 4096;
@@ -64,8 +66,7 @@ impl std::fmt::Debug for Conversion<'_, '_> {
 impl<'s, 'o> Conversion<'s, 'o> {
     /// Begins the new file; `several`: of more than one input.
     pub fn new(sink: &'s mut dyn Sink, options: &'o Options, several: bool) -> Self {
-        let mut assembly = Assembly::new(sink, options.form, options.target);
-        assembly.begin();
+        let assembly = Assembly::new(sink, options.form, options.target);
         let report = Report {
             read: Vec::new(),
             damage: Vec::new(),
@@ -76,6 +77,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             usual: BTreeSet::new(),
             aux_left_out: BTreeSet::new(),
             size: 0,
+            crc: 0,
         };
         Conversion { options, assembly, failed: None, report, seen: several.then(Seen::default) }
     }
@@ -99,6 +101,9 @@ impl<'s, 'o> Conversion<'s, 'o> {
                 let mut replayed = replay_set(&set.folder, &set.stem, &log, |_| {})?;
                 self.replayed(&set.manifest(), &mut replayed)
             }
+            Given::File(source, input) if source.kind == FileKind::JsonLines => {
+                self.lines(source, &input)
+            }
             Given::File(source, input) => match is_log(source, &input)? {
                 (source, false) => self.rdb(source, &input),
                 (source, true) => self.replayed(input.path(), &mut replay(source, &input, &log)?),
@@ -113,6 +118,11 @@ impl<'s, 'o> Conversion<'s, 'o> {
     pub fn replayed(&mut self, path: &Path, replayed: &mut replay::Report) -> Result<()> {
         let damage = log_damage(replayed, self.options);
         self.report.damage.extend(damage);
+        if self.report.read.is_empty() && self.options.form == Form::JsonLines {
+            let mut piece = Piece::default();
+            beside::first(None, &mut piece.bytes);
+            self.put(piece);
+        }
         let (applied, failed, skipped) = replayed.commands();
         let what = What::Log { applied, failed, skipped };
         self.report.read.push(Read { path: path.to_path_buf(), what });
@@ -171,6 +181,30 @@ impl<'s, 'o> Conversion<'s, 'o> {
         Ok(())
     }
 
+    fn lines(&mut self, source: Source, input: &Input) -> Result<()> {
+        let options = self.options;
+        let is_first = self.report.read.is_empty();
+        let seen = self.seen.take();
+        let (mut facts, mut met) = (Facts::default(), (Vec::new(), Vec::new()));
+        let make = || Converter::new(options, seen.as_ref(), is_first);
+        let bounds = (options.limits, options.jobs);
+        let (workers, outcome) =
+            lines_file::run(source.reader, input, bounds, make, |mut out: Out| {
+                std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
+                met.0.append(&mut out.met);
+                met.1.append(&mut out.libraries);
+                self.take(out);
+            })?;
+        workers.into_iter().for_each(|worker| facts.merge(worker.facts));
+        self.seen = seen;
+        if let Some(seen) = &mut self.seen {
+            seen.add(&met.0, met.1);
+        }
+        let what = What::Lines(Box::new((facts, outcome)));
+        self.report.read.push(Read { path: input.path().to_path_buf(), what });
+        Ok(())
+    }
+
     /// Runs chunks through workers; the facts that these have gathered.
     fn run<S: Cutter + Send>(
         &mut self,
@@ -204,12 +238,15 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// Takes what a worker has made.
     fn take(&mut self, out: Out) {
         self.report.add(&out, self.options.limits.findings);
-        for piece in out.pieces {
-            if self.failed.is_none() {
-                self.failed = self.assembly.piece(piece).err();
-            }
-        }
+        self.assembly.begin(out.said.as_deref());
+        out.pieces.into_iter().for_each(|piece| self.put(piece));
         self.assembly.behind(out.behind);
+    }
+
+    fn put(&mut self, piece: Piece) {
+        if self.failed.is_none() {
+            self.failed = self.assembly.piece(piece).err();
+        }
     }
 
     /// Ends the new file.
@@ -217,14 +254,16 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// # Errors
     /// When it could not be written.
     pub fn end(self) -> Result<Report> {
-        let Conversion { options, assembly, failed, mut report, .. } = self;
+        let Conversion { options, mut assembly, failed, mut report, .. } = self;
+        assembly.begin(None);
         let ended = match failed {
             Some(err) => Err(err),
             None => assembly.end(),
         };
         let failed = |err| Error::io("the output", "write", err);
-        (report.size, report.databases) = ended.map_err(failed)?;
-        if options.form != Form::Rdb {
+        let made = ended.map_err(failed)?;
+        (report.size, report.crc, report.databases) = (made.size, made.crc, made.databases);
+        if options.form != Form::Rdb && !options.form.is_text() {
             let usual = report.losses.keys().filter(|loss| loss.is_usual_in_commands());
             report.usual = usual.copied().collect();
         }

@@ -7,7 +7,7 @@ use super::assembly::Piece;
 use super::key::{Held, Key};
 use super::merge::Seen;
 use super::store::Batch;
-use super::{Counts, Form, Lost, Options, commands};
+use super::{Counts, Form, Lost, Options, commands, text};
 use crate::aof::rebuild::Rebuild;
 use crate::element::{Ignore, ModuleId, Str};
 use crate::finding::{Code, Finding, KeyPlace};
@@ -34,6 +34,8 @@ pub(super) struct Out {
     pub(super) lost: Vec<Lost>,
     pub(super) losses: BTreeMap<Loss, u64>,
     pub(super) aux_left_out: BTreeSet<Vec<u8>>,
+    /// The version of the server that wrote the source, if it is of the target's release.
+    pub(super) said: Option<Vec<u8>>,
     /// Commands behind an RDB.
     pub(super) behind: Vec<Piece>,
     /// Keys and libraries that the inputs before have not.
@@ -58,13 +60,21 @@ impl Out {
         self.lose(loss, Some(key.place()), key.offset(), false);
     }
 
+    /// The piece that was written to last.
+    pub(super) fn last_piece(&mut self) -> &mut Piece {
+        if self.pieces.is_empty() {
+            self.pieces.push(Piece::default());
+        }
+        let last = self.pieces.len() - 1;
+        &mut self.pieces[last]
+    }
+
     pub(super) fn beside(&mut self) -> &mut Vec<u8> {
         let at_hand = matches!(self.pieces.last(), Some(piece) if piece.db.is_none());
         if !at_hand {
             self.pieces.push(Piece::default());
         }
-        let last = self.pieces.len() - 1;
-        &mut self.pieces[last].bytes
+        &mut self.last_piece().bytes
     }
 }
 
@@ -83,6 +93,10 @@ pub(super) struct Converter<'o> {
     pub(super) options: &'o Options,
     pub(super) encoder: Encoder,
     pub(super) rebuild: Rebuild,
+    /// The writer of a form of text.
+    pub(super) text: Option<Box<dyn crate::text::Form + Send>>,
+    /// RDB version of the source.
+    pub(super) version: u16,
     pub(super) walker: Walker,
     pub(super) facts: Facts,
     /// What the inputs before had, if there are several.
@@ -104,7 +118,10 @@ impl<'o> Converter<'o> {
             options,
             encoder: Encoder::new(options.target, options.compress, PackedLimits::DEFAULT),
             rebuild: Rebuild::new(commands::server(options.target)),
-            walker: Walker::new(false, options.limits),
+            text: text::writer(options.form, options.shift_ttl_ms),
+            version: 0,
+            // Text is not walked again when it is read back.
+            walker: Walker::new(options.form.is_text(), options.limits),
             facts: Facts::default(),
             seen,
             is_first,
@@ -149,6 +166,7 @@ impl<'o> Converter<'o> {
             Form::Rdb | Form::Preamble => self.rdb(key, out),
             Form::Restore if !key.is_built_vectorset() => self.restore(key, out),
             Form::Restore | Form::Commands => self.commands(key, out),
+            Form::JsonLines | Form::Json | Form::Csv => self.text(key, out),
         }
     }
 
@@ -304,6 +322,7 @@ impl Worker<Chunk> for Converter<'_> {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out::default();
         let mut db = chunk.start.db;
+        self.version = chunk.start.header.map_or(self.version, |header| header.version);
         for record in Reader::new(chunk) {
             match record {
                 Err(finding) => out.damage.push(finding),
@@ -311,8 +330,10 @@ impl Worker<Chunk> for Converter<'_> {
                     self.record_key(key, span.end - span.start, &mut out);
                 }
                 Ok(record) => {
-                    if let Event::SelectDb(selected) = record.event {
-                        db = selected;
+                    match record.event {
+                        Event::SelectDb(selected) => db = selected,
+                        Event::Header(header) => self.version = header.version,
+                        _ => {}
                     }
                     let bytes = chunk.slice(&record.span);
                     self.record(&record, bytes, &mut out);

@@ -16,7 +16,7 @@ use crate::rdb::writer::{RESIZEDB, select_db};
 use crate::record::{Event, KeyRecord, Record};
 
 /// Keys that are named in each list; the rest are counted.
-pub const NAMED: usize = 1000;
+pub const NAMED: usize = 10_000;
 
 /// Keys that come twice, at most.
 const TWICE_MAX: usize = 1 << 20;

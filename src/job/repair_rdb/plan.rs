@@ -160,7 +160,7 @@ impl Damaged {
         let kind = FileKind::of(&head);
         let is_sound = plan.has_nothing_to_do() && plan.left().next().is_none();
         let is_rdb = match kind {
-            FileKind::Empty | FileKind::Aof | FileKind::Manifest => false,
+            FileKind::Empty | FileKind::Aof | FileKind::JsonLines | FileKind::Manifest => false,
             _ if planned.part.is_rdb => true,
             FileKind::Rdb if is_sound => false,
             // A damaged mark can make an RDB look like a preamble.

@@ -1,16 +1,17 @@
-//! An RDB into the store.
+//! An RDB into the store, or JSON Lines, which stand for one.
 
 use std::io::Read;
 
-use super::{Place, Rest, Run, Stop, too_large};
+use super::{Place, Report, Rest, Run, Stop, too_large};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace};
 use crate::input::source::Input;
 use crate::job::check::{self, Kept, whole_file};
 use crate::job::load::{Builder, Loaded, Out};
-use crate::job::pipeline;
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::{Extent, RdbFile};
+use crate::job::{lines_file, pipeline};
+use crate::limits::Limits;
 
 impl Run<'_> {
     /// Loads an RDB; what follows it comes back, and where that begins.
@@ -23,39 +24,10 @@ impl Run<'_> {
         let options = self.options;
         let failed = |err| Error::io(input.path(), "read", err);
         let mut file = RdbFile::new(reader, options.limits);
-        let mut facts = Facts::default();
-        let mut kept = Kept { list: Vec::new(), dropped: 0, limit: options.limits.findings };
-        let mut full = false;
-        let report = &mut self.report;
+        let mut loading = Loading::new(&mut self.report, options.limits);
         let make = || Builder::new(options.limits, options.engine.packed);
-        let workers = pipeline::run(&mut file, options.jobs, make, |out: Out| {
-            out.once.into_iter().for_each(|fact| facts.keep(fact));
-            kept.extend(out.findings, 0);
-            report.left_out += out.left_out;
-            report.beside.extend(out.beside);
-            for (name, code) in out.functions {
-                if let Some(engine) = report.store.each_mut().next() {
-                    engine.put_function(&name, &code);
-                }
-            }
-            for key in out.keys {
-                let Loaded { db, key, item, offset, type_name } = key;
-                match report.store.put(db, &key, item) {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        kept.extend(vec![twice(db, &key, offset, type_name)], 0);
-                    }
-                    Err(_) => full = true,
-                }
-            }
-        })
-        .map_err(failed)?;
-        if full {
-            return Err(too_large(input));
-        }
-        for worker in workers {
-            facts.merge(worker.facts);
-        }
+        let workers = pipeline::run(&mut file, options.jobs, make, |out| loading.take(out));
+        let (facts, mut kept) = loading.end(workers.map_err(failed)?, input)?;
         let end = file.end(extent, &facts).map_err(failed)?;
         let check = check::Options { limits: options.limits, ..check::Options::default() };
         whole_file::check(&facts, &end.outcome, &end.tail, &check, &mut kept);
@@ -73,6 +45,23 @@ impl Run<'_> {
         Ok((end.rest, start))
     }
 
+    /// Loads JSON Lines.
+    pub(super) fn lines(&mut self, reader: Box<dyn Read + Send>, input: &Input) -> Result<()> {
+        let options = self.options;
+        let mut loading = Loading::new(&mut self.report, options.limits);
+        let make = || Builder::new(options.limits, options.engine.packed);
+        let bounds = (options.limits, options.jobs);
+        let (workers, outcome) =
+            lines_file::run(reader, input, bounds, make, |out| loading.take(out))?;
+        let (facts, kept) = loading.end(workers, input)?;
+        self.report.dropped += kept.dropped;
+        if let Some(part) = self.report.parts.last_mut() {
+            part.findings = kept.list;
+            part.rdb = Some((facts, outcome));
+        }
+        Ok(())
+    }
+
     /// Whether the RDB was written behind the moment to go back to.
     fn too_late(&self, facts: &Facts) -> Option<Finding> {
         let Some(Place::Time(time)) = self.options.until else { return None };
@@ -81,6 +70,51 @@ impl Run<'_> {
         (made > time).then(|| {
             Finding::new(Code::ReplayUntil, 0..9, format!("an RDB of {time} or before"), found)
         })
+    }
+}
+
+/// What workers hand out, on its way into the store.
+struct Loading<'r> {
+    report: &'r mut Report,
+    facts: Facts,
+    kept: Kept,
+    /// It does not fit the memory allowed.
+    full: bool,
+}
+
+impl<'r> Loading<'r> {
+    fn new(report: &'r mut Report, limits: Limits) -> Loading<'r> {
+        let kept = Kept { list: Vec::new(), dropped: 0, limit: limits.findings };
+        Loading { report, facts: Facts::default(), kept, full: false }
+    }
+
+    fn take(&mut self, out: Out) {
+        out.once.into_iter().for_each(|fact| self.facts.keep(fact));
+        self.kept.extend(out.findings, 0);
+        self.report.left_out += out.left_out;
+        self.report.beside.extend(out.beside);
+        for (name, code) in out.functions {
+            if let Some(engine) = self.report.store.each_mut().next() {
+                engine.put_function(&name, &code);
+            }
+        }
+        for key in out.keys {
+            let Loaded { db, key, item, offset, type_name } = key;
+            match self.report.store.put(db, &key, item) {
+                Ok(false) => {}
+                Ok(true) => self.kept.extend(vec![twice(db, &key, offset, type_name)], 0),
+                Err(_) => self.full = true,
+            }
+        }
+    }
+
+    fn end(self, workers: Vec<Builder>, input: &Input) -> Result<(Facts, Kept)> {
+        let Loading { mut facts, kept, full, .. } = self;
+        if full {
+            return Err(too_large(input));
+        }
+        workers.into_iter().for_each(|worker| facts.merge(worker.facts));
+        Ok((facts, kept))
     }
 }
 

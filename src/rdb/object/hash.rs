@@ -285,7 +285,8 @@ impl Draft {
         for at in self.expires.iter_mut().flatten() {
             *at = at.saturating_add(pen.shift_ttl_ms).clamp(0, EXPIRE_MAX_MS);
         }
-        if let Some(min) = self.expires.iter().flatten().min().copied() {
+        let min = self.expires.iter().flatten().min().copied();
+        if let Some(min) = min.or((packed && pen.is_triples()).then_some(0)) {
             // Valkey (22) has no packed hash with expire times.
             let rows: &[u8] = if packed { &[25, 22] } else { &[24, 22] };
             if let Some(row) = pen.target.row(rows) {

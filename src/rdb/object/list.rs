@@ -195,6 +195,9 @@ impl Draft {
         const ENTRY: usize = 10;
         /// Before 7.2 every element short of a GiB was packed, if alone.
         const GIANT: usize = 1 << 30;
+        if self.packed.is_empty() && pen.is_packed() && !self.items.is_empty() {
+            return vec![(PACKED, self.items.len())];
+        }
         let room = pen.limits.list_node;
         let plain_from = if pen.target.release.has_redis(7, 2) { room } else { GIANT };
         let mut nodes: Vec<Node> = Vec::new();

@@ -120,6 +120,7 @@ impl Draft {
     fn as_intset(&self, pen: &Pen) -> Option<(&'static RdbType, Vec<i64>)> {
         let row = pen.target.row(&[11])?;
         let wanted = self.intset
+            || pen.is_intset()
             || !pen.is_packed() && pen.packs(|limits| self.members.len() <= limits.set_intset);
         if !wanted || self.members.is_empty() {
             return None;

@@ -172,7 +172,7 @@ impl Draft {
     }
 
     /// Appends it: a listpack or ziplist in ascending order, else member by member from the highest score
-    /// down.
+    /// down, before RDB 8 in any order.
     ///
     /// # Errors
     /// None: the result is that of all drafts.
@@ -198,12 +198,17 @@ impl Draft {
         }
         let row = pen.target.row(&[5, 3]).ok_or(Loss::Type)?;
         write_length(self.members.len() as u64, out);
+        if row.code == 3 {
+            // Servers wrote it in no order: it stays as it came.
+            for (index, member) in self.members.iter().enumerate() {
+                pen.strings.write(member, out);
+                write_text_double(self.score(index), out);
+            }
+            return Ok(row);
+        }
         for &index in order.iter().rev() {
             pen.strings.write(self.members.get(index), out);
-            match row.code {
-                5 => out.extend_from_slice(&self.score(index).to_le_bytes()),
-                _ => write_text_double(self.score(index), out),
-            }
+            out.extend_from_slice(&self.score(index).to_le_bytes());
         }
         Ok(row)
     }
