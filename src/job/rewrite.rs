@@ -202,7 +202,11 @@ fn load(set: &Set, options: &Options) -> Result<(Data, Option<bool>, Option<Targ
         let has_base = set.manifest.as_ref().is_some_and(|(.., m)| m.base().is_some());
         let first = report.parts.first().map(|part| part.rdb.is_some());
         let history = if keep { History::of(set, report, &log)? } else { History::none(report) };
-        return Ok((Data::Log(path.clone(), history), first.filter(|_| has_base), writer));
+        return Ok((
+            Data::Log(path.clone(), Box::new(history)),
+            first.filter(|_| has_base),
+            writer,
+        ));
     }
     let Some((path, _)) = set.files.first() else {
         return Err(Error::Usage("nothing to rewrite".to_owned()));
@@ -226,7 +230,7 @@ fn load(set: &Set, options: &Options) -> Result<(Data, Option<bool>, Option<Targ
     let writer = report.written_by().map(target_of);
     let has_rdb = report.parts.first().map(|part| part.rdb.is_some());
     let history = if keep { History::of(set, report, &log)? } else { History::none(report) };
-    Ok((Data::Log(path.clone(), history), has_rdb, writer))
+    Ok((Data::Log(path.clone(), Box::new(history)), has_rdb, writer))
 }
 
 fn form(options: &Options, target: Target, is_rdb: bool, has_rdb: Option<bool>) -> Result<Form> {

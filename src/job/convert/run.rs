@@ -136,20 +136,22 @@ impl<'s, 'o> Conversion<'s, 'o> {
             }
         }
         self.take(out);
-        // Counters of streams that no file states, and that a server of before 7.0 would not have: they
-        // come from counting here, and nobody loses them.
+        // What streams keep beside their entries and no file states, since the server did not have it: it
+        // comes from counting here, and nobody loses it.
         let is_set = path.extension().is_some_and(|extension| extension == "manifest");
-        let states = is_set || replayed.written_by().is_some_and(|by| by.has_redis(7, 0));
-        self.store(&replayed.store.look(), states)
+        let states =
+            |major, minor| replayed.written_by().is_some_and(|by| by.has_redis(major, minor));
+        let counters = (!is_set && !states(7, 0)).then_some(Loss::StreamCounters);
+        let active = (!states(7, 2)).then_some(Loss::ConsumerActive);
+        let unstated: Vec<Loss> = counters.into_iter().chain(active).collect();
+        self.store(&replayed.store.look(), &unstated)
     }
 
-    fn store(&mut self, look: &Look<'_>, states_counters: bool) -> Result<()> {
+    fn store(&mut self, look: &Look<'_>, unstated: &[Loss]) -> Result<()> {
         let mut walk = Walk::new(look, self.options.jobs);
         let each = |out: &mut Out| {
-            if !states_counters {
-                out.losses.remove(&Loss::StreamCounters);
-                out.lost.retain(|lost| lost.loss != Loss::StreamCounters);
-            }
+            out.losses.retain(|loss, _| !unstated.contains(loss));
+            out.lost.retain(|lost| !unstated.contains(&lost.loss));
         };
         self.run(&mut walk, each).map_err(|err| Error::io("the store", "read", err))?;
         Ok(())

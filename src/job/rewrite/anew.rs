@@ -31,7 +31,7 @@ pub enum Data {
     /// An RDB, which passes by.
     Rdb(PathBuf),
     /// The data of a log, and where that is.
-    Log(PathBuf, History),
+    Log(PathBuf, Box<History>),
 }
 
 impl Data {
