@@ -12,7 +12,6 @@ mod made;
 #[allow(dead_code)]
 #[path = "support/program.rs"]
 mod program;
-#[allow(dead_code)]
 #[path = "support/servers.rs"]
 mod servers;
 

@@ -118,7 +118,7 @@ pub(crate) fn sample(keys: u64, seed: u64) -> Rdb {
         .aux("used-mem", "1234567")
         .aux("aof-base", "0");
     let split = keys * 9 / 10;
-    let expiring = |n: u64| n % 5 == 0;
+    let expiring = |n: u64| n.is_multiple_of(5);
     let expires = |range: std::ops::Range<u64>| range.filter(|n| expiring(*n)).count() as u64;
     rdb = rdb.db(0).resize(split, expires(0..split));
     for n in 0..keys {
