@@ -1,6 +1,6 @@
 //! Finding the next record behind damage, without taking for records what only looks like them.
 //!
-//! Nearly every byte can begin a record, so one that can be read says little. A place counts when [`CHAIN`]
+//! Nearly every byte can begin a record, so one that can be read says little. A place counts when `CHAIN`
 //! keys in a row can be read from it and walked deeply, or fewer and then the end of the file exactly where
 //! it must be; and what honest files never have rules a place out (RELIABILITY 3.3):
 //!
@@ -96,7 +96,7 @@ pub enum Goal {
     Any,
     /// Beyond this offset, and no record may begin there.
     Over(u64),
-    /// To this offset or beyond it, with [`MANY`] keys, none of them large: what is looked for inside a record.
+    /// To this offset or beyond it, with `MANY` keys, none of them large: what is looked for inside a record.
     To(u64),
 }
 
