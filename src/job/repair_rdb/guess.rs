@@ -37,7 +37,7 @@ pub fn guess(head: &[u8]) -> Option<(Header, bool)> {
     if alike(&dialect) < ALIKE {
         return None;
     }
-    made_up(RELEASES.iter().rfind(|release| release.magic == dialect)?)
+    made_up(RELEASES.iter().rfind(|release| release.dialect == dialect)?)
 }
 
 fn made_up(release: &'static Release) -> Option<(Header, bool)> {
