@@ -510,6 +510,7 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "what is not tested is told")]
 fn signals_remove_the_temporary_file_and_end_the_run() {
     for (signal, code) in [("-TERM", 143), ("-INT", 130), ("-HUP", 129)] {
         if is_ignored(code - 128) {
