@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use program::{Ran, rdbtool, testdata};
+use program::{Ran, copy, rdbtool, testdata};
 use rdbtool::persist::sim::crash::Random;
 use tempfile::TempDir;
 
@@ -27,18 +27,6 @@ fn copy_of(name: &str) -> (TempDir, PathBuf) {
     let to = dir.path().join(from.file_name().unwrap());
     copy(&from, &to);
     (dir, to)
-}
-
-fn copy(from: &Path, to: &Path) {
-    if !from.is_dir() {
-        fs::copy(from, to).unwrap();
-        return;
-    }
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        copy(&entry.path(), &to.join(entry.file_name()));
-    }
 }
 
 fn run(args: &[&str], path: &Path) -> Ran {

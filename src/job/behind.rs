@@ -15,6 +15,12 @@ pub enum Behind {
     Garbage(u64),
 }
 
+/// Whether an RDB says of itself that commands may follow.
+pub fn is_marked(facts: &Facts) -> bool {
+    let marks: [&[u8]; 2] = [b"aof-preamble", b"aof-base"];
+    marks.iter().any(|mark| facts.aux_value(mark) == Some(b"1"))
+}
+
 impl Behind {
     /// Tells by the first bytes behind the end, or by what the RDB says of itself. Redis marks a
     /// preamble with `aof-preamble` (4.0 to 6.2) or `aof-base` (7.0 on); without the mark, a command
@@ -24,9 +30,7 @@ impl Behind {
         if outcome.damage.is_some() || len == 0 {
             return Behind::Nothing;
         }
-        let marks: [&[u8]; 2] = [b"aof-preamble", b"aof-base"];
-        let marked = marks.iter().any(|mark| facts.aux_value(mark) == Some(b"1"));
         let command = matches!(tail, [b'*', b'0'..=b'9', ..] | [b'#', ..]);
-        if marked || command { Behind::Commands(len) } else { Behind::Garbage(len) }
+        if is_marked(facts) || command { Behind::Commands(len) } else { Behind::Garbage(len) }
     }
 }

@@ -11,10 +11,11 @@ use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
-use super::rdb_file::{self, End, Extent, RdbFile, Rest};
+use super::rdb_file::{self, End, Extent, RdbFile, Rest, named};
 use crate::element::{Ignore, Str};
+use crate::encoding::lzf::LzfError;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Excerpt, Finding, KeyPlace, Severity};
+use crate::finding::{Code, Excerpt, Finding, Severity};
 use crate::input::source::{Input, Source};
 use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::length::is_longer_than_needed;
@@ -253,12 +254,7 @@ impl<'o> Checker<'o> {
                     self.value(key, text, span, bytes, out);
                 }
             }
-            Err(err) => {
-                let found = format!("{} at byte {} of the key's name", err.what, err.pos);
-                let at = key.key_offset..key.offset;
-                let expected = "a sound compressed string";
-                out.findings.push(Finding::new(Code::StringLzf, at, expected, found));
-            }
+            Err(err) => out.findings.push(nameless(key, &err)),
         }
         self.name = name;
     }
@@ -289,12 +285,7 @@ impl<'o> Checker<'o> {
         out.findings.append(&mut self.walker.findings);
         out.dropped += std::mem::take(&mut self.walker.dropped);
         for finding in out.findings.iter_mut().skip(before) {
-            finding.key = Some(KeyPlace {
-                db: key.db,
-                key: name.to_vec(),
-                type_name: key.rdb_type.name,
-                elements: key.stated_count(),
-            });
+            finding.key = Some(named(key, name));
         }
     }
 }
@@ -331,6 +322,13 @@ impl Worker<Chunk> for Checker<'_> {
 
 fn chunk_excerpt(chunk: &Chunk, offset: u64) -> Option<Excerpt> {
     Excerpt::around(chunk.bytes(), chunk.offset, offset)
+}
+
+/// What is wrong with a key whose name does not expand.
+pub(super) fn nameless(key: &KeyRecord<'_>, err: &LzfError) -> Finding {
+    let found = format!("{} at byte {} of the key's name", err.what, err.pos);
+    let at = key.key_offset..key.offset;
+    Finding::new(Code::StringLzf, at, "a sound compressed string", found)
 }
 
 pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {

@@ -3,10 +3,11 @@
 
 use super::pipeline::Worker;
 use super::rdb_facts::{Fact, Facts, Library};
+use super::rdb_file::named;
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
-use crate::finding::{Finding, KeyPlace, Severity};
+use crate::finding::{Finding, Severity};
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::reader::Reader;
@@ -116,12 +117,7 @@ impl Builder {
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
         let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
         for mut finding in self.walker.findings.drain(..) {
-            finding.key = Some(KeyPlace {
-                db: key.db,
-                key: name.to_vec(),
-                type_name: key.rdb_type.name,
-                elements: key.stated_count(),
-            });
+            finding.key = Some(named(key, name));
             out.findings.push(finding);
         }
         if damaged {

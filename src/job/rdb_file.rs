@@ -12,7 +12,7 @@ use crate::input::source::{Input, open};
 use crate::limits::Limits;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Chunk, Chunks, Outcome, Start};
-use crate::record::{Event, Record};
+use crate::record::{Event, KeyRecord, Record};
 
 /// First bytes after the end that are kept, to tell what follows.
 const TAIL: usize = 64;
@@ -138,6 +138,21 @@ impl Cutter for RdbFile {
     }
 }
 
+/// The key of a record, for findings about it. Without a name if that does not expand.
+pub fn place_of(key: &KeyRecord<'_>) -> KeyPlace {
+    named(key, key.key.bytes(&mut Vec::new()).unwrap_or_default())
+}
+
+/// The same where the name is at hand.
+pub fn named(key: &KeyRecord<'_>, name: &[u8]) -> KeyPlace {
+    KeyPlace {
+        db: key.db,
+        key: name.to_vec(),
+        type_name: key.rdb_type.name,
+        elements: key.stated_count(),
+    }
+}
+
 /// Names the keys at some offsets of a file. Empty for stdin, which cannot be read again.
 ///
 /// # Errors
@@ -158,14 +173,7 @@ pub fn keys_at(
         for record in Reader::new(&chunk) {
             let Ok(Record { event: Event::Key(key), .. }) = record else { continue };
             if offsets.contains(&key.key_offset) {
-                let name = key.key.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
-                let place = KeyPlace {
-                    db: key.db,
-                    key: name,
-                    type_name: key.rdb_type.name,
-                    elements: key.stated_count(),
-                };
-                places.insert(key.key_offset, place);
+                places.insert(key.key_offset, place_of(&key));
             }
         }
         used = Some(chunk);

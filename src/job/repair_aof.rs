@@ -29,6 +29,7 @@ use std::sync::Arc;
 use self::loss::{Counting, Loss};
 use self::plan::{Consent, CutAt, Part, Plan, Reason, Refusal, Role};
 use self::until::{Later, first_later};
+use super::behind::is_marked;
 use super::check;
 use super::check_aof::{self, Report, check_aof};
 use super::heal::Healing;
@@ -254,8 +255,7 @@ impl Look<'_> {
     /// Whether a file that begins like an RDB is one, and not an AOF: unless it says that it is one, by
     /// what is behind it, or by its name where that cannot be reached.
     fn is_rdb(&self, preamble: &check::Report, report: &Report) -> Result<bool> {
-        let is_marked = |aux: &[u8]| preamble.facts.aux_value(aux) == Some(b"1");
-        if is_marked(b"aof-preamble") || is_marked(b"aof-base") {
+        if is_marked(&preamble.facts) {
             return Ok(false);
         }
         if report.outcome.is_none() {

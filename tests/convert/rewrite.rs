@@ -13,20 +13,8 @@ use tempfile::TempDir;
 
 use crate::golden_set::{self, Golden, is_of_modules};
 use crate::live::target;
-use crate::program::{Ran, rdbtool};
+use crate::program::{Ran, copy, rdbtool};
 use crate::servers::{self, Server, Setup};
-
-fn copy(from: &Path, to: &Path) {
-    if !from.is_dir() {
-        fs::copy(from, to).unwrap();
-        return;
-    }
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        copy(&entry.path(), &to.join(entry.file_name()));
-    }
-}
 
 /// A copy of a log, to be changed.
 fn copy_of(golden: &Golden) -> (TempDir, PathBuf) {

@@ -65,3 +65,17 @@ pub(crate) fn run<S: AsRef<OsStr>>(
 pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
+
+/// Copies a file, or a folder with all that is in it.
+#[allow(dead_code, reason = "not every test file changes files")]
+pub(crate) fn copy(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        std::fs::copy(from, to).expect("a copy");
+        return;
+    }
+    std::fs::create_dir(to).expect("a copy");
+    for entry in std::fs::read_dir(from).expect("a copy") {
+        let entry = entry.expect("a copy");
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
+}

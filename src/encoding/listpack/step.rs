@@ -3,7 +3,6 @@
 
 use super::entry;
 use crate::encoding::Entry;
-use crate::encoding::number::parse_i64;
 
 /// How many bytes the entry at the start of `i` takes, its back length unread where it is a short one.
 /// `None` at the end, and where there is no entry; the bytes themselves may be missing.
@@ -29,10 +28,10 @@ fn long_len(i: &[u8]) -> Option<usize> {
 /// Asks whether the entry at the start of some bytes stands for `text`. For many of them: the text is
 /// looked at once.
 #[inline(always)]
-pub fn stored_as(text: &[u8]) -> impl Fn(&[u8]) -> bool {
-    let is_wanted = Entry::matcher(text);
+pub fn stored_as(text: &[u8]) -> impl Fn(&[u8]) -> bool + '_ {
+    let wanted = Entry::from_text(text);
     // An integer may be stored as one or, by a careless writer, as text; what is none only as text.
-    let number = parse_i64(text).is_some();
+    let number = matches!(wanted, Entry::Int(_));
     let last = text.last().copied();
     move |i| match i.first() {
         Some(&first @ 0x80..=0xbf) => {
@@ -43,7 +42,7 @@ pub fn stored_as(text: &[u8]) -> impl Fn(&[u8]) -> bool {
                 && i.get(1..=len) == Some(text)
         }
         Some(0..=0x7f | 0xc0..=0xdf | 0xf1..=0xf4) if !number => false,
-        Some(_) => i.len() > 1 && entry(i).is_ok_and(|(_, (entry, _))| is_wanted(&entry)),
+        Some(_) => i.len() > 1 && entry(i).is_ok_and(|(_, (entry, _))| entry.same_text(&wanted)),
         None => false,
     }
 }

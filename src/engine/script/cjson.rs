@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mlua::{Lua, Table, Value};
+use mlua::{FromLua, Function, IntoLua, Lua, Table, Value};
 
 use super::json;
 use super::library::{raise, raise_here};
@@ -103,18 +103,8 @@ pub(super) fn library(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<
         ("encode_number_precision", 14, |set| &mut set.precision),
     ];
     for (name, most, place) in numbers {
-        let own = Rc::clone(settings);
-        cjson.set(
-            name,
-            lua.create_function(move |_, number: Option<f64>| {
-                let mut set = own.get();
-                let place = place(&mut set);
-                *place = whole(number, *place, 1, most)?;
-                let now = *place;
-                own.set(set);
-                Ok(now)
-            })?,
-        )?;
+        let read = move |given: Option<f64>, now| whole(given, now, 1, most);
+        cjson.set(name, setter(lua, settings, place, read)?)?;
     }
     type Flag = fn(&mut Settings) -> &mut bool;
     let flags: [(&str, Flag); 2] = [
@@ -122,18 +112,10 @@ pub(super) fn library(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<
         ("decode_invalid_numbers", |set| &mut set.decode_invalid),
     ];
     for (name, place) in flags {
-        let own = Rc::clone(settings);
-        cjson.set(
-            name,
-            lua.create_function(move |_, value: Option<Value>| {
-                let mut set = own.get();
-                let place = place(&mut set);
-                *place = option(value.as_ref(), *place, &[("off", false), ("on", true)])?;
-                let now = *place;
-                own.set(set);
-                Ok(now)
-            })?,
-        )?;
+        let read = |given: Option<Value>, now| {
+            option(given.as_ref(), now, &[("off", false), ("on", true)])
+        };
+        cjson.set(name, setter(lua, settings, place, read)?)?;
     }
     let own = Rc::clone(settings);
     cjson.set(
@@ -151,6 +133,24 @@ pub(super) fn library(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<
         })?,
     )?;
     Ok(cjson)
+}
+
+/// A function that changes one setting, if it is given something, and answers what that is now.
+fn setter<A: FromLua, T: Copy + IntoLua + 'static>(
+    lua: &Lua,
+    settings: &Rc<Cell<Settings>>,
+    place: fn(&mut Settings) -> &mut T,
+    read: impl Fn(A, T) -> mlua::Result<T> + 'static,
+) -> mlua::Result<Function> {
+    let own = Rc::clone(settings);
+    lua.create_function(move |_, given: A| {
+        let mut set = own.get();
+        let place = place(&mut set);
+        let now = read(given, *place)?;
+        *place = now;
+        own.set(set);
+        Ok(now)
+    })
 }
 
 /// A setting that is a number, or what it was.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
-use crate::job::behind::Behind;
+use crate::job::behind::{Behind, is_marked};
 use crate::job::lines_file;
 use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
@@ -309,9 +309,7 @@ pub fn is_log(source: Source, input: &Input) -> Result<(Source, bool)> {
         return Err(Error::Usage(format!("{name} is neither an RDB nor an AOF")));
     }
     let (facts, source) = head_facts(source, input)?;
-    let marks: [&[u8]; 2] = [b"aof-preamble", b"aof-base"];
-    let marked = marks.iter().any(|mark| facts.aux_value(mark) == Some(b"1"));
-    Ok((source, marked))
+    Ok((source, is_marked(&facts)))
 }
 
 /// What the start of an RDB says of it.

@@ -8,7 +8,7 @@ use super::Patch;
 use crate::element::{Element, Str, Visit};
 use crate::finding::KeyPlace;
 use crate::job::pipeline::Cutter;
-use crate::job::rdb_file::RdbFile;
+use crate::job::rdb_file::{RdbFile, place_of};
 use crate::limits::Limits;
 use crate::persist::fs::{File, FileReader};
 use crate::rdb::reader::Reader;
@@ -84,14 +84,7 @@ fn of_key(key: &KeyRecord<'_>, at: u64, patch: &Patch, limits: Limits) -> Place 
     } else {
         part = "the expire time and the like";
     }
-    let name = key.key.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
-    let place = KeyPlace {
-        db: key.db,
-        key: name,
-        type_name: key.rdb_type.name,
-        elements: key.stated_count(),
-    };
-    Place { part, key: Some(place), element }
+    Place { part, key: Some(place_of(key)), element }
 }
 
 /// The first element that is not the same without the change.

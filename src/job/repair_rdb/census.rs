@@ -9,6 +9,7 @@ use super::survey::{Bad, Gap, Run, Subject, Survey};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace};
 use crate::job::pipeline::Cutter;
+use crate::job::rdb_file::place_of;
 use crate::rdb::length::write_length;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::Start;
@@ -265,12 +266,7 @@ impl Counting<'_> {
             self.begin(0, None);
         }
         let db = self.sections.last().map_or(0, |section| section.db);
-        let place = || KeyPlace {
-            db,
-            key: key.key.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default(),
-            type_name: key.rdb_type.name,
-            elements: key.stated_count(),
-        };
+        let place = || KeyPlace { db, ..place_of(key) };
         if self.drop.contains(&key.key_offset) {
             let found = "the key again";
             let mut why = Finding::new(Code::DupKey, span.clone(), "each key once", found);

@@ -19,7 +19,7 @@ use crate::finding::{Code, Finding, KeyPlace, Severity};
 use crate::job::check;
 use crate::job::duplicates::{Duplicates, KeyHasher};
 use crate::job::pipeline::{self, Cutter, Worker};
-use crate::job::rdb_file::RdbFile;
+use crate::job::rdb_file::{RdbFile, place_of};
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::rdb::header::Header;
 use crate::rdb::reader::{Reader, describe_damaged};
@@ -392,21 +392,11 @@ impl Surveyor<'_> {
                 findings.append(&mut self.walker.findings);
                 self.walker.dropped = 0;
             }
-            Err(err) => {
-                let found = format!("{} at byte {} of the key's name", err.what, err.pos);
-                let at = key.key_offset..key.offset;
-                let expected = "a sound compressed string";
-                findings.push(Finding::new(Code::StringLzf, at, expected, found));
-            }
+            Err(err) => findings.push(check::nameless(key, &err)),
         }
         self.name = name;
         let mut finding = worst(findings)?;
-        finding.key = Some(KeyPlace {
-            db: key.db,
-            key: key.key.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default(),
-            type_name: key.rdb_type.name,
-            elements: key.stated_count(),
-        });
+        finding.key = Some(place_of(key));
         Some(finding)
     }
 }
