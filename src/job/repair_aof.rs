@@ -13,10 +13,16 @@
 //!
 //! A second repair finds nothing to do.
 
+pub mod affected;
+mod chain;
 pub mod find;
+pub mod kept;
 pub mod loss;
+mod mend;
 pub mod plan;
+mod resync;
 pub mod run;
+pub mod survey;
 pub mod until;
 
 use std::ffi::OsStr;

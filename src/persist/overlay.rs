@@ -10,14 +10,13 @@ use super::fs::{File, Stat};
 #[derive(Debug)]
 pub struct Overlay {
     file: Arc<dyn File>,
-    offset: u64,
-    bytes: Vec<u8>,
+    patches: Vec<(u64, Vec<u8>)>,
 }
 
 impl Overlay {
-    /// The file with these bytes from an offset on.
-    pub fn over(file: Arc<dyn File>, offset: u64, bytes: Vec<u8>) -> Arc<dyn File> {
-        Arc::new(Overlay { file, offset, bytes })
+    /// The file with bytes in the place of others, each from an offset on.
+    pub fn over(file: Arc<dyn File>, patches: Vec<(u64, Vec<u8>)>) -> Arc<dyn File> {
+        Arc::new(Overlay { file, patches })
     }
 }
 
@@ -28,10 +27,12 @@ fn read_only<T>() -> io::Result<T> {
 impl File for Overlay {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let len = self.file.read_at(buf, offset)?;
-        for (at, new) in (self.offset..).zip(&self.bytes) {
-            let pos = at.checked_sub(offset).and_then(|pos| usize::try_from(pos).ok());
-            if let Some(byte) = pos.filter(|pos| *pos < len).and_then(|pos| buf.get_mut(pos)) {
-                *byte = *new;
+        for (start, bytes) in &self.patches {
+            for (at, new) in (*start..).zip(bytes) {
+                let pos = at.checked_sub(offset).and_then(|pos| usize::try_from(pos).ok());
+                if let Some(byte) = pos.filter(|pos| *pos < len).and_then(|pos| buf.get_mut(pos)) {
+                    *byte = *new;
+                }
             }
         }
         Ok(len)

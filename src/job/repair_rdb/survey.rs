@@ -264,7 +264,7 @@ impl Survey {
     fn look_back(
         &mut self,
         ran: &Ran,
-        resync: &mut Resync<'_>,
+        resync: &mut Resync,
         db: u64,
     ) -> io::Result<Option<u64>> {
         let Some(first) = ran.lasts.front() else { return Ok(None) };
@@ -284,7 +284,7 @@ impl Survey {
     fn hunt(
         &mut self,
         subject: &Subject<'_>,
-        resync: &mut Resync<'_>,
+        resync: &mut Resync,
     ) -> io::Result<Option<(u64, u64)>> {
         let Some(run) = self.runs.last().cloned() else { return Ok(None) };
         let mut rdb = subject.records(run.span.clone(), run.start);
