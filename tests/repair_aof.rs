@@ -34,7 +34,12 @@ fn read(path: &str) -> Vec<u8> {
 }
 
 fn options() -> Options {
-    Options { check: check_aof::Options::default(), until: None, consent: Consent::default() }
+    Options {
+        check: check_aof::Options::default(),
+        until: None,
+        consent: Consent::default(),
+        depth: None,
+    }
 }
 
 fn accepting_loss() -> Options {

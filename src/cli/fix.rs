@@ -18,6 +18,7 @@ use crate::job::recovery::Recovery;
 use crate::job::repair_aof::find::find;
 use crate::job::repair_aof::plan::{Consent, Refusal};
 use crate::job::repair_aof::run::{Writing, run};
+use crate::job::repair_aof::survey::Depth;
 use crate::job::repair_aof::{Options, Set, plan};
 use crate::job::repair_rdb::plan::Damaged;
 use crate::persist::fs::Fs;
@@ -44,7 +45,7 @@ pub(crate) struct FixArgs {
     recovery: Recovery,
 
     /// The same as --recovery salvage.
-    #[arg(long, conflicts_with = "recovery")]
+    #[arg(long, conflicts_with_all = ["recovery", "until"])]
     salvage: bool,
 
     /// Save the bytes of an RDB that are lost in this new folder, each piece as OFFSET-LENGTH.
@@ -119,6 +120,11 @@ impl FixArgs {
             check,
             until: self.until.map(|ms| ms.div_euclid(1000)),
             consent: Consent { accept_loss: self.accept_loss, keep_later: self.keep_later },
+            depth: match self.recovery() {
+                Recovery::Strict => None,
+                Recovery::Tail => Some(Depth::Mend),
+                Recovery::Salvage => Some(Depth::Salvage),
+            },
         }
     }
 
@@ -131,7 +137,7 @@ impl FixArgs {
             force: self.force,
             ..target::Options::default()
         };
-        Writing { out: out.map(Path::to_owned), now_ms, how }
+        Writing { out: out.map(Path::to_owned), lost: self.lost.clone(), now_ms, how }
     }
 
     /// Repairs what each path stands for, in place or into `out`, and tells of it in `report`. What cannot
@@ -211,6 +217,10 @@ impl FixArgs {
             let why = format!("{} has {} AOFs; name one for -o", path.display(), sets.len());
             anyhow::bail!(Error::Usage(why));
         }
+        if self.lost.is_some() && sets.len() > 1 {
+            let why = format!("{} has {} AOFs; name one for --lost", path.display(), sets.len());
+            anyhow::bail!(Error::Usage(why));
+        }
         let mut exit = Exit::Clean;
         for set in &sets {
             let mut plan = plan(&RealFs, set, &options)?;
@@ -223,11 +233,6 @@ impl FixArgs {
                 exit = exit.max(ended);
                 tell_of_stale_files(set, log);
                 continue;
-            }
-            if self.recovery() == Recovery::Salvage {
-                let why =
-                    "--recovery salvage is for RDBs; of an AOF this version cuts the damaged end";
-                anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
             }
             if self.recovery() == Recovery::Strict && plan.reason().is_some() {
                 plan.refusals.push(Refusal::Strict);

@@ -66,6 +66,22 @@ pub struct LostBytes {
     pub span: Range<u64>,
 }
 
+impl LostBytes {
+    /// Some bytes of one file, and what they are: `OFFSET-LENGTH.gap`, behind a prefix.
+    pub fn all(
+        from: &Arc<dyn File>,
+        path: &Path,
+        prefix: &str,
+        spans: Vec<(Range<u64>, &'static str)>,
+    ) -> Vec<LostBytes> {
+        let one = |(span, kind): (Range<u64>, &str)| {
+            let name = format!("{prefix}{}-{}.{kind}", span.start, span.end - span.start);
+            LostBytes { name, from: from.clone(), path: path.to_owned(), span }
+        };
+        spans.into_iter().filter(|(span, _)| !span.is_empty()).map(one).collect()
+    }
+}
+
 /// Copies what is lost into files of a new folder. `None` if there is nothing.
 ///
 /// # Errors

@@ -26,6 +26,8 @@ pub(crate) mod redis_check_aof;
 pub(crate) mod redis_check_rdb;
 pub(crate) mod repair;
 pub(crate) mod repair_json;
+pub(crate) mod repair_mended;
+pub(crate) mod repair_mended_json;
 pub(crate) mod repair_rdb;
 pub(crate) mod repair_rdb_json;
 pub(crate) mod replay;

@@ -3,9 +3,14 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::ops::Range;
 
+use super::chain::{HEAD, readable, star, step};
+use super::resync::Resync;
 use crate::engine::command::flag;
 use crate::job::commands::{Known, look};
+use crate::job::window::Window;
 
 /// Keys that are told apart; with more of them, all are taken to be affected.
 const KEYS_MAX: usize = 1 << 20;
@@ -49,6 +54,42 @@ impl Affected {
                 args.get(1).into_iter().for_each(|key| self.put(db, key));
             }
         }
+    }
+
+    /// Keys of commands that can be read in some bytes are affected by their loss.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn lose(
+        &mut self,
+        window: &mut Window,
+        resync: &mut Resync,
+        span: Range<u64>,
+        mut db: u64,
+    ) -> io::Result<()> {
+        let mut at = span.start;
+        while at < span.end {
+            let bytes = window.at(at, HEAD)?;
+            let left = usize::try_from(span.end - at).unwrap_or(usize::MAX).min(HEAD);
+            let bytes = bytes.get(..left).unwrap_or(bytes);
+            let args = readable(bytes);
+            if let [name, first, ..] = args.as_slice() {
+                if name.eq_ignore_ascii_case(b"select") {
+                    db = std::str::from_utf8(first).ok().and_then(|n| n.parse().ok()).unwrap_or(db);
+                } else if !matches!(look(&args), Known::No) {
+                    self.add(db, &args);
+                }
+            }
+            if !resync.charge(4 * args.len() as u64 + 1) {
+                self.all();
+                return Ok(());
+            }
+            let skipped = step(bytes, u64::MAX).map_or(1, |step| step.len);
+            let rest = bytes.get(skipped..).unwrap_or_default();
+            let next = star(rest).unwrap_or(rest.len());
+            at += (skipped + next).max(1) as u64;
+        }
+        Ok(())
     }
 
     fn name(&self, db: u64, key: &[u8]) -> (u64, u64) {

@@ -59,6 +59,9 @@ pub(super) fn loose_line(bytes: &[u8], pos: usize, mark: u8) -> Option<(usize, u
     (*first == mark).then_some((number, pos + 1 + end + 1))
 }
 
+/// Bytes of a record in which its name and key are looked for.
+pub(super) const HEAD: usize = 64 << 10;
+
 /// Longest line with a number that is looked at.
 pub(super) const LINE: usize = 24;
 

@@ -49,7 +49,7 @@ pub struct Assumed {
 }
 
 /// What is kept.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Kept {
     /// Pieces of the new file.
     pub pieces: Vec<Piece>,

@@ -226,9 +226,8 @@ fn typo(word: &[u8], wanted: &[u8]) -> Option<(usize, u8)> {
     if word.len() != wanted.len() {
         return None;
     }
-    let mut differ = word.iter().zip(wanted).enumerate().filter(|(_, (a, b))| {
-        !a.eq_ignore_ascii_case(b)
-    });
+    let mut differ =
+        word.iter().zip(wanted).enumerate().filter(|(_, (a, b))| !a.eq_ignore_ascii_case(b));
     let (pos, (_, letter)) = differ.next()?;
     let count = |is: fn(&u8) -> bool| word.iter().filter(|byte| is(byte)).count();
     let is_upper = count(u8::is_ascii_uppercase) >= count(u8::is_ascii_lowercase);

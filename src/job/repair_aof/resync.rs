@@ -8,10 +8,13 @@
 //! What all this costs is bounded: beyond a budget nothing more is looked for.
 
 use std::io;
+use std::sync::Arc;
 
 use super::chain::{No, begins_well, star, step};
+use crate::job::heal::preamble::ends_before_commands;
 use crate::job::window::{WINDOW_MAX, Window};
 use crate::limits::Limits;
+use crate::persist::fs::File;
 
 /// Commands in a row that make a place certain.
 const CHAIN: usize = 2;
@@ -122,6 +125,24 @@ impl Resync {
             }
         }
     }
+}
+
+/// Where the commands of an AOF begin that has a damaged RDB before them, if they are sound there.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn commands_behind(
+    file: &Arc<dyn File>,
+    size: u64,
+    limits: Limits,
+) -> io::Result<Option<u64>> {
+    let (mut window, mut resync) = (Window::new(file, size), Resync::new(size, limits));
+    for end in ends_before_commands(&**file, size)? {
+        if resync.is_chain(&mut window, end)? {
+            return Ok(Some(end));
+        }
+    }
+    Ok(None)
 }
 
 /// Where a block ends that is at a place and came before as well, both at multiples of its size: written to

@@ -19,8 +19,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::affected::Affected;
-use super::chain::{readable, star, step};
-use super::kept::{BESIDE, Doubt, Kept, Mark, Suspect};
+use super::chain::{HEAD, readable, step};
+use super::found::{Found, Mend, Several, told};
+use super::kept::{BESIDE, Doubt, Mark, Suspect};
 use super::mend::{Fault, mends};
 use super::resync::Resync;
 use crate::aof::damage::{Damage, Kind};
@@ -51,36 +52,6 @@ const VAIN_MAX: usize = 64;
 /// Bytes of a chunk: a run may be short.
 const CHUNK: usize = 256 << 10;
 
-/// Bytes of a record in which its name and key are looked for.
-const HEAD: usize = 64 << 10;
-
-/// Bytes that are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// The bytes.
-    pub span: Range<u64>,
-    /// What is wrong where it begins.
-    pub why: Finding,
-}
-
-/// A change of one byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mend {
-    /// The change.
-    pub patch: Patch,
-    /// The command that it is in, once it is made.
-    pub command: Suspect,
-}
-
-/// Changes of one byte that would each mend something: which one is right nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Several {
-    /// What is wrong.
-    pub at: u64,
-    /// The changes.
-    pub changes: Vec<Patch>,
-}
-
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
@@ -88,19 +59,6 @@ pub enum Depth {
     Mend,
     /// To the end.
     Salvage,
-}
-
-/// What there is.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// What is kept.
-    pub kept: Kept,
-    /// What is not, in the order of the file.
-    pub gaps: Vec<Gap>,
-    /// What is changed.
-    pub mends: Vec<Mend>,
-    /// What might be.
-    pub several: Vec<Several>,
 }
 
 /// The commands of a part.
@@ -280,7 +238,7 @@ impl Survey<'_> {
         }
         if !is_known {
             self.affected.add(command.db, command.args);
-            self.gap(span.clone(), unknown(command.args, known, span));
+            self.found.leave_out(span.clone(), unknown(command.args, known, span));
             return Ok(Next::Go);
         }
         let Means::Command(step) = item.means else { return Ok(Next::Go) };
@@ -314,14 +272,14 @@ impl Survey<'_> {
                     self.found.kept.back(&mark);
                     self.found.kept.assume(db, end);
                     start = mark.at;
-                    self.lose_keys(start..at)?;
+                    self.lose(start..at)?;
                 }
-                why.into_iter().for_each(|why| self.gap(start..end, why));
+                why.into_iter().for_each(|why| self.found.leave_out(start..end, why));
                 return Ok(Next::Go);
             }
             Step::SelectInvalid => {
                 let why = misplaced(step, args, after, DATABASES, at..end);
-                why.into_iter().for_each(|why| self.gap(at..end, why));
+                why.into_iter().for_each(|why| self.found.leave_out(at..end, why));
                 self.found.kept.assume(db, end);
                 return Ok(Next::Go);
             }
@@ -434,8 +392,8 @@ impl Survey<'_> {
             false => self.resync.find(&mut self.window, at, at + 1)?,
         };
         let end = next.unwrap_or(size);
-        self.lose_keys(start..end)?;
-        self.gap(start..end, damage.finding);
+        self.lose(start..end)?;
+        self.found.leave_out(start..end, damage.finding);
         let Some(next) = next else { return Ok(None) };
         let db = self.state.db;
         self.state = State { db, ..State::default() };
@@ -470,7 +428,7 @@ impl Survey<'_> {
         let mut state = here.state;
         let arg = |index: usize| whole.args.get(index).copied().unwrap_or_default();
         let step = state.command(arg(0), arg(1), at);
-        self.gap(block.clone(), why.clone());
+        self.found.leave_out(block.clone(), why.clone());
         let spans = [at..block.start, block.end..end];
         self.beside = self.beside.max(1);
         let next = self.command(step, here.state.db, &whole.args, &spans, &state, here)?;
@@ -488,7 +446,7 @@ impl Survey<'_> {
         if let Some(mark) = self.transaction.take() {
             self.found.kept.back(&mark);
         }
-        self.lose_keys(multi.offset..end)?;
+        self.lose(multi.offset..end)?;
         let why = match multi.torn_at {
             Some(torn) => torn_multi(multi, torn, by),
             None => {
@@ -496,7 +454,7 @@ impl Survey<'_> {
                 Finding::new(Code::AofMultiOpen, multi.offset..end, "EXEC", found)
             }
         };
-        self.gap(multi.offset..end, why);
+        self.found.leave_out(multi.offset..end, why);
         Ok(())
     }
 
@@ -510,15 +468,9 @@ impl Survey<'_> {
         }
     }
 
-    /// Leaves bytes out. Gaps inside them are one with it, and so is one that it goes on from.
-    fn gap(&mut self, mut span: Range<u64>, why: Finding) {
-        let gaps = &mut self.found.gaps;
-        let mut first = why;
-        while let Some(last) = gaps.pop_if(|last| last.span.end >= span.start) {
-            span.start = span.start.min(last.span.start);
-            first = last.why;
-        }
-        gaps.push(Gap { span, why: first });
+    /// Keys of commands in some bytes are affected by their loss.
+    fn lose(&mut self, span: Range<u64>) -> io::Result<()> {
+        self.affected.lose(&mut self.window, &mut self.resync, span, self.state.db)
     }
 
     /// The commands before a gap are suspect.
@@ -540,41 +492,4 @@ impl Survey<'_> {
         let args = readable(self.window.at(at, HEAD)?);
         Ok(told(at, db, &args, doubt))
     }
-
-    /// Keys of commands that can be read in some bytes are affected by their loss.
-    fn lose_keys(&mut self, span: Range<u64>) -> io::Result<()> {
-        let (mut at, mut db) = (span.start, self.state.db);
-        while at < span.end {
-            let bytes = self.window.at(at, HEAD)?;
-            let left = usize::try_from(span.end - at).unwrap_or(usize::MAX).min(HEAD);
-            let bytes = bytes.get(..left).unwrap_or(bytes);
-            let args = readable(bytes);
-            if let [name, first, ..] = args.as_slice() {
-                if name.eq_ignore_ascii_case(b"select") {
-                    db = std::str::from_utf8(first).ok().and_then(|n| n.parse().ok()).unwrap_or(db);
-                } else if !matches!(look(&args), Known::No) {
-                    self.affected.add(db, &args);
-                }
-            }
-            if !self.resync.charge(4 * args.len() as u64 + 1) {
-                self.affected.all();
-                return Ok(());
-            }
-            let skipped = step(bytes, self.subject.limits.string).map_or(1, |step| step.len);
-            let rest = bytes.get(skipped..).unwrap_or_default();
-            let next = star(rest).unwrap_or(rest.len());
-            at += (skipped + next).max(1) as u64;
-        }
-        Ok(())
-    }
-}
-
-fn told(offset: u64, db: u64, args: &[&[u8]], doubt: Doubt) -> Suspect {
-    let key = match look(args) {
-        Known::Yes(row) => row.key_positions(args).first().copied(),
-        _ => None,
-    };
-    let word = |at: usize| args.get(at).map(|arg| arg.to_vec());
-    let name = word(0).unwrap_or_default();
-    Suspect { offset, db, name, key: word(key.unwrap_or(1)), doubt }
 }

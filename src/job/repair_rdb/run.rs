@@ -95,7 +95,11 @@ fn write<'a>(
     }
 }
 
-fn rebuilt(
+/// Writes what can be read of an RDB as a new one, at the start of a file.
+///
+/// # Errors
+/// When the old file cannot be read or the new one not written.
+pub fn rebuilt(
     to: &mut Replacement<'_>,
     from: &Arc<dyn File>,
     path: &Path,
@@ -144,19 +148,18 @@ fn wrong(report: &Report) -> Option<String> {
 
 /// What is lost, each piece as a file.
 fn lost(from: &Arc<dyn File>, plan: &Plan) -> Vec<LostBytes> {
-    let spans: Vec<_> = match &plan.action {
+    let spans = match &plan.action {
         Action::Nothing | Action::Heal(_) => Vec::new(),
         Action::CutBehind(end) => vec![(*end..plan.seen.size, "behind")],
-        Action::Rebuild(rebuild) => {
-            let census = &rebuild.census;
-            let gaps = census.gaps.iter().map(|gap| (gap.span.clone(), "gap"));
-            let records = census.lost.iter().map(|lost| (lost.span.clone(), "record"));
-            gaps.chain(records).collect()
-        }
+        Action::Rebuild(rebuild) => lost_spans(rebuild),
     };
-    let one = |(span, kind): (Range<u64>, &str)| {
-        let name = format!("{}-{}.{kind}", span.start, span.end - span.start);
-        LostBytes { name, from: from.clone(), path: plan.path.clone(), span }
-    };
-    spans.into_iter().filter(|(span, _)| !span.is_empty()).map(one).collect()
+    LostBytes::all(from, &plan.path, "", spans)
+}
+
+/// What is lost of an RDB, and what each piece is.
+pub fn lost_spans(rebuild: &Rebuild) -> Vec<(Range<u64>, &'static str)> {
+    let census = &rebuild.census;
+    let gaps = census.gaps.iter().map(|gap| (gap.span.clone(), "gap"));
+    let records = census.lost.iter().map(|lost| (lost.span.clone(), "record"));
+    gaps.chain(records).collect()
 }
