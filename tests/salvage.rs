@@ -17,6 +17,10 @@ mod resp;
 #[path = "support/servers.rs"]
 mod servers;
 
+#[path = "salvage/aof_hostile.rs"]
+mod aof_hostile;
+#[path = "salvage/aof_incidents.rs"]
+mod aof_incidents;
 #[path = "salvage/aof_lab.rs"]
 mod aof_lab;
 #[path = "salvage/aof_yields.rs"]

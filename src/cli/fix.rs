@@ -38,8 +38,9 @@ pub(crate) struct FixArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// How far to go. strict: only change what a checksum proves. tail: also cut a damaged end off. salvage:
-    /// also leave out what is damaged in the middle of an RDB, and keep the rest, which is suspect then.
+    /// How far to go. strict: only change what a checksum proves. tail: also change one byte of an AOF where
+    /// only that makes commands of what is none, and cut a damaged end off. salvage: also leave out what
+    /// is damaged in the middle, and keep the rest, which is suspect then.
     #[arg(long, value_name = "POLICY", default_value = "tail", value_parser = policy,
           hide_possible_values = true)]
     recovery: Recovery,
@@ -48,7 +49,8 @@ pub(crate) struct FixArgs {
     #[arg(long, conflicts_with_all = ["recovery", "until"])]
     salvage: bool,
 
-    /// Save the bytes of an RDB that are lost in this new folder, each piece as OFFSET-LENGTH.
+    /// Save the bytes that are lost in this new folder, each piece as OFFSET-LENGTH, behind the name of its
+    /// file if there are several.
     #[arg(long, value_name = "DIR")]
     pub(super) lost: Option<PathBuf>,
 
@@ -220,6 +222,10 @@ impl FixArgs {
         if self.lost.is_some() && sets.len() > 1 {
             let why = format!("{} has {} AOFs; name one for --lost", path.display(), sets.len());
             anyhow::bail!(Error::Usage(why));
+        }
+        if options.depth == Some(Depth::Salvage) && options.until.is_some() {
+            let why = "--until goes back to a sound moment: it does not go with --recovery salvage";
+            anyhow::bail!(Error::Usage(why.to_owned()));
         }
         let mut exit = Exit::Clean;
         for set in &sets {

@@ -22,6 +22,7 @@ mod look;
 pub mod loss;
 mod mend;
 pub mod plan;
+pub mod prospect;
 mod resync;
 pub mod run;
 pub mod salvage;

@@ -3,6 +3,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod aof_advice;
+pub(crate) mod aof_prospect;
 pub(crate) mod check;
 pub(crate) mod check_aof;
 pub(crate) mod check_aof_json;

@@ -154,6 +154,7 @@ fn one_byte_of_the_framing() {
                 );
                 none += 1;
             } else {
+                println!("{what} trial {trial} at {at}: {:?}", part(&plan).several);
                 several += 1;
             }
         }

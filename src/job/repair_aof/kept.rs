@@ -154,6 +154,21 @@ impl Kept {
         }
     }
 
+    /// What was kept last, of these bytes, is written as servers write it.
+    pub(super) fn rewrite(&mut self, span: &Range<u64>, args: &[&[u8]]) {
+        let Some(Piece::Copy(last)) = self.pieces.last_mut() else { return };
+        if last.end != span.end || args.is_empty() {
+            return;
+        }
+        last.end = span.start;
+        if last.is_empty() {
+            self.pieces.pop();
+        }
+        let mut bytes = Vec::new();
+        write_command(args.iter().copied(), &mut bytes);
+        self.pieces.push(Piece::New(bytes));
+    }
+
     /// A SELECT.
     pub(super) fn select(&mut self, spans: &[Range<u64>], db: u64) {
         self.count(spans);

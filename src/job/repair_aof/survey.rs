@@ -242,7 +242,12 @@ impl Survey<'_> {
             return Ok(Next::Go);
         }
         let Means::Command(step) = item.means else { return Ok(Next::Go) };
-        self.command(step, command.db, command.args, &[span], item.state, here)
+        let next =
+            self.command(step, command.db, command.args, &[span.clone()], item.state, here)?;
+        if is_odd {
+            self.found.kept.rewrite(&span, command.args);
+        }
+        Ok(next)
     }
 
     /// Takes a known command that lies in these bytes.
