@@ -857,6 +857,7 @@ fn a_plan_says_what_becomes_of_each_part() {
         .map(|planned| match &planned.fate {
             Fate::Stays => "stays",
             Fate::IsHealed => "healed",
+            Fate::IsSalvaged => "salvaged",
             Fate::IsCut(_) => "cut",
             Fate::IsDropped(..) => "dropped",
         })

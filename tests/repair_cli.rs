@@ -139,12 +139,12 @@ fn an_rdb_is_healed_in_place() {
 fn an_aof_is_mended_in_place() {
     let (dir, path) = copy_of("damaged/aof-ok.aof");
     let whole = fs::read(&path).unwrap();
-    let at = whole.windows(4).position(|at| at == b"HSET").unwrap() + 1;
+    let at = whole.windows(4).position(|at| at == b"INCR").unwrap() + 2;
     let mut damaged = whole.clone();
     damaged[at] = b'Q';
     fs::write(&path, &damaged).unwrap();
     let said = run(&["check"], &path).stdout.replace("\n  ", " ");
-    let change = format!("change {at:#x} ({at}) from 51 to 53, in HSET ");
+    let change = format!("change {at:#x} ({at}) from 51 to 43, in INCR ");
     assert!(said.contains(&format!("repair: {change}")), "{said}");
     assert!(said.contains("nothing would be lost: rdbtool repair does it"), "{said}");
     let json = &run(&["check", "--json"], &path).json()[0]["repair"];

@@ -128,13 +128,7 @@ enum Ended {
     /// It goes on here, with what is known now.
     Again(u64),
     /// Something is wrong.
-    At(Outcome, Damage),
-}
-
-/// What becomes of a record.
-enum Next {
-    Go,
-    End(Ended),
+    At(Box<(Outcome, Damage)>),
 }
 
 struct Survey<'a> {
@@ -166,7 +160,7 @@ impl Survey<'_> {
                     self.end_open(self.subject.size)?;
                     return Ok(self.found);
                 }
-                Ended::At(outcome, damage) => match self.damage(&outcome, damage)? {
+                Ended::At(stopped) => match self.damage(&stopped.0, stopped.1)? {
                     Some(next) => pos = next,
                     None => return Ok(self.found),
                 },
@@ -187,11 +181,10 @@ impl Survey<'_> {
             let mut state = chunk.start;
             while let Some(item) = reader.next_record() {
                 let after = *item.state;
-                let next = self.record(&item, state)?;
-                state = after;
-                if let Next::End(ended) = next {
-                    return Ok(ended);
+                if let Some(at) = self.record(&item, state)? {
+                    return Ok(Ended::Again(at));
                 }
+                state = after;
             }
             spare = chunk.recycle();
         }
@@ -199,12 +192,12 @@ impl Survey<'_> {
         self.state = outcome.state;
         Ok(match outcome.damage.take() {
             None => Ended::Whole,
-            Some(damage) => Ended::At(outcome, damage),
+            Some(damage) => Ended::At(Box::new((outcome, damage))),
         })
     }
 
-    /// Takes a record, `state` being what is known before it.
-    fn record(&mut self, item: &Item<'_>, state: State) -> io::Result<Next> {
+    /// Takes a record, `state` being what is known before it. Where to go on, if not behind it.
+    fn record(&mut self, item: &Item<'_>, state: State) -> io::Result<Option<u64>> {
         let span = item.record.span.clone();
         let here = Before {
             mark: self.found.kept.mark(span.start),
@@ -216,7 +209,7 @@ impl Survey<'_> {
         let Event::Command(command) = &item.record.event else {
             self.found.kept.copy(span);
             self.previous = Some(here);
-            return Ok(Next::Go);
+            return Ok(None);
         };
         let known = look(command.args);
         let is_known = matches!(known, Known::Yes(_) | Known::Module);
@@ -225,7 +218,7 @@ impl Survey<'_> {
         let is_new = !is_known && self.unknown.len() < VAIN_MAX && !self.unknown.contains(name);
         if is_odd || is_new {
             if let Some(at) = self.mend(here, false)? {
-                return Ok(Next::End(Ended::Again(at)));
+                return Ok(Some(at));
             }
             self.vain += usize::from(is_odd);
             if !is_known {
@@ -234,16 +227,22 @@ impl Survey<'_> {
         }
         if self.depth == Depth::Mend {
             self.previous = Some(here);
-            return Ok(Next::Go);
+            return Ok(None);
         }
         if !is_known {
             self.affected.add(command.db, command.args);
             self.found.leave_out(span.clone(), unknown(command.args, known, span));
-            return Ok(Next::Go);
+            return Ok(None);
         }
-        let Means::Command(step) = item.means else { return Ok(Next::Go) };
-        let next =
-            self.command(step, command.db, command.args, &[span.clone()], item.state, here)?;
+        let Means::Command(step) = item.means else { return Ok(None) };
+        let next = self.command(
+            step,
+            command.db,
+            command.args,
+            std::slice::from_ref(&span),
+            item.state,
+            here,
+        )?;
         if is_odd {
             self.found.kept.rewrite(&span, command.args);
         }
@@ -259,7 +258,7 @@ impl Survey<'_> {
         spans: &[Range<u64>],
         after: &State,
         here: Before,
-    ) -> io::Result<Next> {
+    ) -> io::Result<Option<u64>> {
         let at = here.mark.at;
         let end = spans.last().map_or(at, |span| span.end);
         let torn = after.multi.filter(|multi| multi.torn_at == Some(at));
@@ -267,7 +266,7 @@ impl Survey<'_> {
         if let Some(multi) = torn.or(nested) {
             self.state = State { multi: None, selected: false, ..here.state };
             self.tear(multi, at, "the writes of another run")?;
-            return Ok(Next::End(Ended::Again(at)));
+            return Ok(Some(at));
         }
         match step {
             Step::ExecAlone => {
@@ -280,13 +279,13 @@ impl Survey<'_> {
                     self.lose(start..at)?;
                 }
                 why.into_iter().for_each(|why| self.found.leave_out(start..end, why));
-                return Ok(Next::Go);
+                return Ok(None);
             }
             Step::SelectInvalid => {
                 let why = misplaced(step, args, after, DATABASES, at..end);
                 why.into_iter().for_each(|why| self.found.leave_out(at..end, why));
                 self.found.kept.assume(db, end);
-                return Ok(Next::Go);
+                return Ok(None);
             }
             Step::Multi => {
                 self.transaction = Some(here.mark);
@@ -306,7 +305,7 @@ impl Survey<'_> {
             self.found.kept.suspect(|| told(at, db, args, doubt));
         }
         self.previous = Some(here);
-        Ok(Next::Go)
+        Ok(None)
     }
 
     /// Changes one byte if there is only one that mends what is wrong behind `here`. Where to go on then.
@@ -437,13 +436,10 @@ impl Survey<'_> {
         let spans = [at..block.start, block.end..end];
         self.beside = self.beside.max(1);
         let next = self.command(step, here.state.db, &whole.args, &spans, &state, here)?;
-        Ok(Some(match next {
-            Next::End(Ended::Again(at)) => at,
-            Next::Go | Next::End(_) => {
-                self.state = state;
-                end
-            }
-        }))
+        Ok(Some(next.unwrap_or_else(|| {
+            self.state = state;
+            end
+        })))
     }
 
     /// A transaction that ends at `end` without an EXEC goes.
