@@ -2,7 +2,7 @@
 //! what is none, and salvage of what cannot be healed. Damage is made with seeds, so what is true is known.
 //!
 //! By default a sample of the trials is run; `RDBTOOL_FULL=1 cargo test --test salvage -- --nocapture` runs
-//! all of them and prints the yields, beside those of other tools.
+//! all of them and prints the yields, beside those of other tools; `RDBTOOL_KIND='1 byte'` only those of one kind.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
 

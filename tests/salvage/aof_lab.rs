@@ -64,7 +64,9 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
     let (mut rest, mut db, mut all) = (bytes, 0, Vec::new());
     while !rest.is_empty() {
         let at = bytes.len() - rest.len();
-        let (args, behind) = slow_record(rest).unwrap_or_else(|| panic!("no record at {at}"));
+        let (args, behind) = slow_record(rest).unwrap_or_else(|| {
+            panic!("no record at {at}: {}", rest[..rest.len().min(200)].escape_ascii())
+        });
         rest = behind;
         match args.as_slice() {
             [] => {}

@@ -44,6 +44,9 @@ fn judge(truth: &BTreeMap<Key, Vec<u8>>, damaged: &[u8]) -> Yield {
                 seen.phantoms += 1;
                 let named = is_rebuilt.then(|| &census(&plan).suspect.named);
                 let labelled = named.is_some_and(|named| named.iter().any(|k| k.key == key.1));
+                if !labelled {
+                    println!("unmarked: db {} {}", key.0, key.1.escape_ascii());
+                }
                 seen.unlabelled += u64::from(!labelled);
             }
         }
@@ -85,6 +88,9 @@ fn what_is_had_back() {
         "damage", "kept %", "phantoms", "unmarked", "suspect", "redis-check-rdb %"
     );
     for (number, (kind, least)) in KINDS.iter().zip(LEAST).enumerate() {
+        if std::env::var("RDBTOOL_KIND").is_ok_and(|only| only != kind.name) {
+            continue;
+        }
         let (mut sum, mut others, mut asked) = (Yield::default(), 0, 0u64);
         for trial in 0..trials {
             let mut random = Random::with_seed(number as u64 * 100_000 + trial);

@@ -84,6 +84,12 @@ pub(super) fn star(bytes: &[u8]) -> Option<usize> {
     found.or_else(|| (bytes.last() == Some(&b'*')).then(|| bytes.len() - 1))
 }
 
+/// Whether a line ends here where a record should begin, and something goes on behind it: so does a value that
+/// holds commands.
+pub(super) fn ends_a_value(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'\r', b'\n'] | [b'\r', b'\n', b'*' | b'$' | b'#', ..])
+}
+
 /// Whether a record may begin here: two lines with numbers and the name of a command.
 pub(super) fn begins_well(bytes: &[u8]) -> bool {
     let name = || {

@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::chain::{LINE, loose_line, step};
+use super::chain::{LINE, No, ends_a_value, loose_line, step};
 use super::resync::Resync;
 use crate::aof::marks::Place;
 use crate::encoding::resp::{Forms, Framer};
@@ -24,7 +24,10 @@ use crate::job::window::{WINDOW_MAX, Window};
 use crate::limits::Limits;
 
 /// What framing is made of.
-const FRAMING: &[u8] = b"*$#\r\n0123456789";
+const FRAMING: &[u8] = b"*$\r\n0123456789";
+
+/// What an annotation that servers write begins with.
+const STAMP: &[u8] = b"#TS:";
 
 /// Lines of a record before the fault that are tried, beside its first.
 const LINES: usize = 6;
@@ -33,7 +36,7 @@ const LINES: usize = 6;
 const ANNOTATION: usize = 80;
 
 /// Bytes behind the next sound stretch that are looked at, and largest record before the fault.
-const BEHIND: u64 = 64 << 10;
+const BEHIND: u64 = 256 << 10;
 const PREVIOUS_MAX: u64 = 1 << 20;
 
 /// Commands behind the start of what looks sound, if it is not met.
@@ -84,32 +87,20 @@ pub(super) fn mends(
         limits,
     };
     let record = pos(fault.record);
-    let mut places: Vec<(usize, usize, Vec<u8>)> = Vec::new();
-    for start in previous.map(|_| 0).into_iter().chain([record]) {
-        let all = framing(&search.bytes, start);
-        let new = all.into_iter().filter(|at| !places.iter().any(|(_, old, _)| old == at));
-        let new: Vec<_> = new.map(|at| (start, at, FRAMING.to_vec())).collect();
-        places.extend(new);
+    let mut places: Vec<(usize, Vec<u8>)> =
+        framing(&search.bytes, record).into_iter().map(|at| (at, FRAMING.to_vec())).collect();
+    if search.bytes.get(record + 1..record + STAMP.len()) == STAMP.get(1..) {
+        places.push((record, vec![STAMP[0]]));
     }
-    places.extend(names(&search.bytes, record, limits).into_iter().map(|(at, b)| (record, at, b)));
-    let mut found = Vec::new();
-    for (start, at, new) in places {
-        for byte in new {
-            let Some(old) = search.bytes.get(at).copied().filter(|old| *old != byte) else {
-                continue;
-            };
-            search.put(at, byte);
-            let (is_mended, cost) = search.leads_on(start, at);
-            search.put(at, old);
-            if is_mended && found.len() < TOLD {
-                found.push(Patch { offset: base + at as u64, old: vec![old], new: vec![byte] });
-            }
-            if !resync.charge(cost) {
-                return Ok(Vec::new());
-            }
-        }
+    places.extend(names(&search.bytes, record, limits));
+    let mut found = search.run(record, places, resync);
+    // The record before is sound as it is: to change it is for when nothing else helps.
+    if found.is_empty() && previous.is_some() {
+        let before = framing(&search.bytes, 0).into_iter().filter(|at| *at < record);
+        found = search.run(0, before.map(|at| (at, FRAMING.to_vec())).collect(), resync);
     }
-    Ok(found)
+    let patch = |(at, old, new)| Patch { offset: base + at as u64, old: vec![old], new: vec![new] };
+    Ok(found.into_iter().map(patch).collect())
 }
 
 /// Bytes in which something is tried.
@@ -123,32 +114,65 @@ struct Search {
 }
 
 impl Search {
+    /// The changes that lead on from `start`: where, from what, to what. Nothing if there was too much work.
+    fn run(
+        &mut self,
+        start: usize,
+        places: Vec<(usize, Vec<u8>)>,
+        resync: &mut Resync,
+    ) -> Vec<(usize, u8, u8)> {
+        let mut found = Vec::new();
+        for (at, letters) in places {
+            for new in letters {
+                let Some(old) = self.bytes.get(at).copied().filter(|old| *old != new) else {
+                    continue;
+                };
+                self.put(at, new);
+                let (is_mended, cost) = self.leads_on(start, at);
+                self.put(at, old);
+                if is_mended && found.len() < TOLD {
+                    found.push((at, old, new));
+                }
+                if !resync.charge(cost) {
+                    return Vec::new();
+                }
+            }
+        }
+        found
+    }
+
     fn put(&mut self, at: usize, byte: u8) {
         if let Some(place) = self.bytes.get_mut(at) {
             *place = byte;
         }
     }
 
-    /// Whether commands lead from a place over the changed byte to what is sound. And the work that it was.
+    /// Whether commands lead from a place over the changed byte to what is sound, and go on there. And the work
+    /// that it was.
     fn leads_on(&self, start: usize, changed: usize) -> (bool, u64) {
         let (mut pos, mut behind, mut over, mut cost) = (start, 0, 0, 8);
+        let mut is_met = false;
         loop {
+            let bytes = self.bytes.get(pos..).unwrap_or_default();
             if pos > changed {
                 // What a cut leaves may look whole with one argument less.
-                let is_ended = self.is_all && pos == self.bytes.len();
-                if is_ended {
+                if bytes.is_empty() && self.is_all {
                     return (!self.is_cut || behind > 1, cost);
                 }
-                if self.next == Some(pos) || over > OVER {
-                    return (true, cost);
-                }
+                is_met |= self.next == Some(pos) || over > OVER;
                 behind += 1;
                 over += usize::from(self.next.is_some_and(|next| pos > next));
             }
-            let bytes = self.bytes.get(pos..).unwrap_or_default();
-            let Ok(step) = step(bytes, self.limits.string) else { return (false, cost) };
-            pos += step.len;
-            cost += 4 * step.args.len() as u64;
+            match step(bytes, self.limits.string) {
+                Ok(step) => {
+                    pos += step.len;
+                    cost += 4 * step.args.len() as u64;
+                }
+                Err(why) => {
+                    let is_out_of_sight = why == No::Short && !self.is_all;
+                    return (is_met && (is_out_of_sight || !ends_a_value(bytes)), cost);
+                }
+            }
         }
     }
 }

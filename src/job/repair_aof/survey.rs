@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::affected::Affected;
-use super::chain::{HEAD, readable, step};
+use super::chain::{HEAD, ends_a_value, readable, step};
 use super::found::{Found, Mend, Several, told};
 use super::kept::{BESIDE, Doubt, Mark, Suspect};
 use super::mend::{Fault, mends};
@@ -206,6 +206,13 @@ impl Survey<'_> {
             transaction: self.transaction,
             beside: self.beside,
         };
+        let is_odd = !item.odd.is_empty() && self.vain < VAIN_MAX;
+        if is_odd {
+            if let Some(at) = self.mend(here, false)? {
+                return Ok(Some(at));
+            }
+            self.vain += 1;
+        }
         let Event::Command(command) = &item.record.event else {
             self.found.kept.copy(span);
             self.previous = Some(here);
@@ -214,16 +221,12 @@ impl Survey<'_> {
         let known = look(command.args);
         let is_known = matches!(known, Known::Yes(_) | Known::Module);
         let name = command.args.first().copied().unwrap_or_default();
-        let is_odd = !item.odd.is_empty() && self.vain < VAIN_MAX;
         let is_new = !is_known && self.unknown.len() < VAIN_MAX && !self.unknown.contains(name);
-        if is_odd || is_new {
+        if is_new && !is_odd {
             if let Some(at) = self.mend(here, false)? {
                 return Ok(Some(at));
             }
-            self.vain += usize::from(is_odd);
-            if !is_known {
-                self.unknown.insert(name.to_vec());
-            }
+            self.unknown.insert(name.to_vec());
         }
         if self.depth == Depth::Mend {
             self.previous = Some(here);
@@ -362,7 +365,17 @@ impl Survey<'_> {
             Kind::NulTail(nuls) => nuls.end - nuls.start == 1,
             Kind::NulHole(_) | Kind::DupBlock(_) => false,
         };
-        if is_mendable && let Some(at) = self.mend(here, is_cut)? {
+        let stretch = self.stretch.take();
+        let no_stretch = match stretch.filter(|stretch| at > stretch.mark.at) {
+            Some(stretch) if stretch.is_claimed => Some(stretch),
+            Some(stretch) if ends_a_value(self.window.at(at, 3)?) => Some(stretch),
+            _ => None,
+        };
+        if is_mendable
+            && no_stretch.is_none()
+            && let Some(at) = self.mend(here, is_cut)?
+        {
+            self.stretch = stretch;
             return Ok(Some(at));
         }
         if self.depth == Depth::Mend {
@@ -375,10 +388,7 @@ impl Survey<'_> {
         }
         let mut start = at;
         let mut is_claimed = is_cut;
-        if let Some(stretch) = self.stretch.take()
-            && at > stretch.mark.at
-            && (stretch.is_claimed || self.ends_a_value(at)?)
-        {
+        if let Some(stretch) = no_stretch {
             self.found.kept.back(&stretch.mark);
             start = stretch.mark.at;
             is_claimed |= stretch.is_claimed;
@@ -407,12 +417,6 @@ impl Survey<'_> {
         self.found.kept.assume(db, next);
         self.beside = BESIDE;
         Ok(Some(next))
-    }
-
-    /// Whether a line ends here, and behind it something goes on: so does a value that holds commands.
-    fn ends_a_value(&mut self, at: u64) -> io::Result<bool> {
-        let behind = self.window.at(at, 3)?;
-        Ok(matches!(behind, [b'\r', b'\n'] | [b'\r', b'\n', b'*' | b'$' | b'#', ..]))
     }
 
     /// The record that a block was put into a second time, without that block. Where the next begins.
