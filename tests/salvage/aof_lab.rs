@@ -14,7 +14,7 @@ use rdbtool::job::repair_aof::survey::Depth;
 use rdbtool::job::repair_aof::{Options, Set, plan};
 use rdbtool::persist::sim::MemFs;
 
-use crate::resp::{command, slow_record};
+use crate::resp::command;
 
 pub(crate) const AOF: &str = "/data/appendonly.aof";
 
@@ -56,6 +56,30 @@ pub(crate) fn salvage(plan: &Plan) -> &Salvage {
     part(plan).salvage.as_ref().unwrap()
 }
 
+/// The record at the start as servers read it: nobody looks at the two bytes behind an argument.
+fn record(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, &[u8])> {
+    let line = |mark: u8, at: &[u8]| {
+        let end = at.iter().position(|byte| *byte == b'\n')?;
+        let digits = at.get(1..end)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number = std::str::from_utf8(&at[1..=digits]).ok()?.parse::<usize>().ok();
+        (at[0] == mark).then_some((number, end + 1))
+    };
+    if bytes.first() == Some(&b'#') {
+        let (_, len) = line(b'#', bytes)?;
+        return Some((Vec::new(), &bytes[len..]));
+    }
+    let (argc, len) = line(b'*', bytes)?;
+    let mut rest = &bytes[len..];
+    let mut args = Vec::new();
+    for _ in 0..argc? {
+        let (len, start) = line(b'$', rest)?;
+        let end = start + len?;
+        args.push(rest.get(start..end)?.to_vec());
+        rest = rest.get(end + 2..)?;
+    }
+    (!args.is_empty()).then_some((args, rest))
+}
+
 /// Words of a command, and the database that it is run on.
 pub(crate) type Told = (u64, Vec<Vec<u8>>);
 
@@ -64,7 +88,7 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
     let (mut rest, mut db, mut all) = (bytes, 0, Vec::new());
     while !rest.is_empty() {
         let at = bytes.len() - rest.len();
-        let (args, behind) = slow_record(rest).unwrap_or_else(|| {
+        let (args, behind) = record(rest).unwrap_or_else(|| {
             panic!("no record at {at}: {}", rest[..rest.len().min(200)].escape_ascii())
         });
         rest = behind;

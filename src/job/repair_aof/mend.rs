@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 
 use super::chain::{LINE, No, ends_a_value, loose_line, step};
 use super::resync::Resync;
@@ -46,7 +47,7 @@ const OVER: usize = 4;
 const TOLD: usize = 8;
 
 /// Where something is wrong.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Fault {
     /// Start of the record before.
     pub(super) previous: Option<u64>,
@@ -56,6 +57,8 @@ pub(super) struct Fault {
     pub(super) is_cut: bool,
     /// Where commands begin again.
     pub(super) next: Option<u64>,
+    /// The bytes that are wrong, if that is known.
+    pub(super) odd: Option<Range<u64>>,
 }
 
 /// The changes of one byte that mend it.
@@ -93,9 +96,12 @@ pub(super) fn mends(
         places.push((record, vec![STAMP[0]]));
     }
     places.extend(names(&search.bytes, record, limits));
+    if let Some(odd) = &fault.odd {
+        places.retain(|(at, _)| odd.contains(&(base + *at as u64)));
+    }
     let mut found = search.run(record, places, resync);
     // The record before is sound as it is: to change it is for when nothing else helps.
-    if found.is_empty() && previous.is_some() {
+    if found.is_empty() && previous.is_some() && fault.odd.is_none() {
         let before = framing(&search.bytes, 0).into_iter().filter(|at| *at < record);
         found = search.run(0, before.map(|at| (at, FRAMING.to_vec())).collect(), resync);
     }

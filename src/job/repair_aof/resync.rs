@@ -44,12 +44,14 @@ const PROBE: usize = 64;
 pub(super) struct Resync {
     budget: u64,
     limits: Limits,
+    /// A copy of a block was stepped over on the way to what was found last.
+    pub(super) is_over_block: bool,
 }
 
 impl Resync {
     /// A search in a file of so many bytes.
     pub(super) fn new(size: u64, limits: Limits) -> Resync {
-        Resync { budget: size.saturating_mul(BUDGET).max(BUDGET_MIN), limits }
+        Resync { budget: size.saturating_mul(BUDGET).max(BUDGET_MIN), limits, is_over_block: false }
     }
 
     /// Takes note of work. False if there was too much of it.
@@ -69,6 +71,7 @@ impl Resync {
         from: u64,
     ) -> io::Result<Option<u64>> {
         let mut at = from;
+        self.is_over_block = false;
         while at < window.size() {
             let bytes = window.at(at, HEAD)?;
             let Some(pos) = star(bytes) else {
@@ -81,7 +84,10 @@ impl Resync {
             }
             if begins_well(window.at(at, HEAD)?) && self.is_chain(window, at)? {
                 match block_end(window, fault, at)? {
-                    Some(end) => at = end,
+                    Some(end) => {
+                        at = end;
+                        self.is_over_block = true;
+                    }
                     None => return Ok(Some(at)),
                 }
                 continue;

@@ -208,7 +208,10 @@ impl Survey<'_> {
         };
         let is_odd = !item.odd.is_empty() && self.vain < VAIN_MAX;
         if is_odd {
-            if let Some(at) = self.mend(here, false)? {
+            let first = item.odd.iter().map(|odd| odd.pos).min().unwrap_or(0).saturating_sub(1);
+            let last = item.odd.iter().map(|odd| odd.pos + odd.len).max().unwrap_or(0);
+            let odd = span.start + first as u64..span.start + last as u64;
+            if let Some(at) = self.mend(here, false, Some(odd))? {
                 return Ok(Some(at));
             }
             self.vain += 1;
@@ -223,7 +226,7 @@ impl Survey<'_> {
         let name = command.args.first().copied().unwrap_or_default();
         let is_new = !is_known && self.unknown.len() < VAIN_MAX && !self.unknown.contains(name);
         if is_new && !is_odd {
-            if let Some(at) = self.mend(here, false)? {
+            if let Some(at) = self.mend(here, false, None)? {
                 return Ok(Some(at));
             }
             self.unknown.insert(name.to_vec());
@@ -312,14 +315,23 @@ impl Survey<'_> {
     }
 
     /// Changes one byte if there is only one that mends what is wrong behind `here`. Where to go on then.
-    fn mend(&mut self, here: Before, is_cut: bool) -> io::Result<Option<u64>> {
+    fn mend(
+        &mut self,
+        here: Before,
+        is_cut: bool,
+        odd: Option<Range<u64>>,
+    ) -> io::Result<Option<u64>> {
         if self.found.mends.len() >= MENDS_MAX {
             return Ok(None);
         }
         let record = here.mark.at;
         let next = self.resync.find(&mut self.window, record, record + 1)?;
+        if self.resync.is_over_block {
+            return Ok(None);
+        }
         let previous = self.previous.filter(|before| before.mark.at < record);
-        let fault = Fault { previous: previous.map(|before| before.mark.at), record, is_cut, next };
+        let start = previous.map(|before| before.mark.at);
+        let fault = Fault { previous: start, record, is_cut, next, odd };
         let limits = self.subject.limits;
         let mut changes = mends(&mut self.window, fault, &mut self.resync, limits)?;
         let Some(patch) = changes.pop() else { return Ok(None) };
@@ -373,7 +385,7 @@ impl Survey<'_> {
         };
         if is_mendable
             && no_stretch.is_none()
-            && let Some(at) = self.mend(here, is_cut)?
+            && let Some(at) = self.mend(here, is_cut, None)?
         {
             self.stretch = stretch;
             return Ok(Some(at));
