@@ -28,7 +28,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("text", &["value", "rdb", "record", "element", "encoding", "finding", "limits"]),
     ("input", &["rdb", "error"]),
     ("persist", &["encoding", "error"]),
-    ("aof", &["record", "element", "encoding", "loss", "fill", "finding", "limits", "error"]),
+    (
+        "aof",
+        &["persist", "record", "element", "encoding", "loss", "fill", "finding", "limits", "error"],
+    ),
     (
         "rdb",
         &["record", "loss", "element", "encoding", "fill", "repeats", "finding", "limits", "error"],
