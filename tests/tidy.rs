@@ -25,6 +25,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
         ],
     ),
+    (
+        "store",
+        &[
+            "job", "input", "engine", "persist", "aof", "value", "rdb", "element", "encoding",
+            "finding", "limits", "loss", "error", "glob",
+        ],
+    ),
     ("text", &["value", "rdb", "record", "element", "encoding", "finding", "limits"]),
     ("input", &["rdb", "error"]),
     ("persist", &["encoding", "error"]),
