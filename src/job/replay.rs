@@ -242,8 +242,11 @@ impl<'o> Run<'o> {
         // To stop exactly at the first failure, commands must run in their order.
         let shards = if options.strict { 1 } else { options.jobs };
         let config = Config { payloads: PAYLOADS, ..options.engine.clone() };
+        let mut store = Shards::new(&config, shards);
+        // A server's clock runs while it loads: what counts from now, counts from its start.
+        store.each_mut().for_each(|engine| engine.set_clock(options.now_ms));
         let report = Report {
-            store: Shards::new(&config, shards),
+            store,
             parts: Vec::new(),
             findings: Vec::new(),
             dropped: 0,
@@ -387,10 +390,8 @@ impl<'o> Run<'o> {
             true => Expired::Drop,
             false => Expired::Keep,
         });
-        let now_ms = self.options.now_ms;
-        for engine in self.report.store.each_mut() {
-            engine.set_clock(now_ms);
-            if expired == Expired::Drop {
+        if expired == Expired::Drop {
+            for engine in self.report.store.each_mut() {
                 engine.set_mode(Mode::Serving);
                 self.report.expired += engine.remove_expired() as u64;
             }
