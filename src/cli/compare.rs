@@ -63,6 +63,7 @@ impl CompareArgs {
             ttl: ignores(What::Ttl),
             access: ignores(What::Access),
             groups: ignores(What::Groups),
+            gone: false,
             functions: ignores(What::Functions),
         };
         Options { ignore, filter: self.filter.filter(), now_ms: self.now.ms() }

@@ -31,6 +31,8 @@ pub struct Ignore {
     pub access: bool,
     /// Ids, groups and producers of streams, cursors of arrays.
     pub groups: bool,
+    /// Pending entries that the stream no longer holds.
+    pub gone: bool,
     /// Function libraries.
     pub functions: bool,
 }
@@ -301,10 +303,11 @@ impl Unlike {
     fn new(a: &KeyRef<'_>, b: &KeyRef<'_>, ignore: Ignore) -> Unlike {
         let types = a.value.type_name() != b.value.type_name();
         let both = !types;
+        let with_gone = !ignore.gone;
         Unlike {
             types,
             value: both && !same_value(a.value, b.value, ignore),
-            state: both && !ignore.groups && state(a.value) != state(b.value),
+            state: both && !ignore.groups && state(a.value, with_gone) != state(b.value, with_gone),
             ttl: both && !ignore.ttl && a.expire_at_ms != b.expire_at_ms,
             access: both && !ignore.access && a.access != b.access,
         }
@@ -325,7 +328,7 @@ impl Unlike {
             why.push(value(a.value, b.value, ignore, edits));
         }
         if self.state {
-            why.push(Why::State(states(a.value, b.value, edits)));
+            why.push(Why::State(states(a.value, b.value, !ignore.gone, edits)));
         }
         if self.ttl {
             why.push(Why::Ttl(a.expire_at_ms, b.expire_at_ms));

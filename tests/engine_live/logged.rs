@@ -228,7 +228,7 @@ impl Logging {
             let told = String::from_utf8(command.output().unwrap().stdout).unwrap();
             panic!("{} preamble {}: {told}", self.release, self.preamble);
         }
-        assert!(report.same > 20, "{report:?}");
+        assert!(report.counts.same > 20, "{report:?}");
     }
 
     /// Cut at an offset where the server told its digest, or at a time, it is what the server had then.

@@ -87,9 +87,9 @@ fn vectors(value: &Value) -> Vec<Row> {
     set.iter().map(row).collect()
 }
 
-/// What two values keep beside their elements.
-pub fn states(a: &Value, b: &Value, most: usize) -> Edits {
-    named(state(a), state(b), name_width, Ord::cmp, most)
+/// What two values keep beside their elements, with or without pending entries that are gone.
+pub fn states(a: &Value, b: &Value, with_gone: bool, most: usize) -> Edits {
+    named(state(a, with_gone), state(b, with_gone), name_width, Ord::cmp, most)
 }
 
 /// Rows that have a name in their first `width` texts.
