@@ -37,10 +37,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::affected::Affected;
+use self::found::Depth;
 use self::look::look;
 use self::loss::{Counting, Loss};
 use self::plan::{Consent, Part, Plan, Refusal, Role};
-use self::survey::Depth;
 use super::check_aof;
 use crate::aof::manifest::{self, Entry, Kind, Manifest};
 use crate::error::{Error, Result};

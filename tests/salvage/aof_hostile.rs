@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdbtool::job::repair_aof::survey::Depth;
+use rdbtool::job::repair_aof::found::Depth;
 
 use crate::aof_lab::{part, planned};
 use crate::lab::is_full;

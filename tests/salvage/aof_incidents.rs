@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use rdbtool::finding::Code;
+use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::kept::Doubt;
 use rdbtool::job::repair_aof::plan::Fate;
 use rdbtool::job::repair_aof::run::{Writing, run};
-use rdbtool::job::repair_aof::survey::Depth;
 use rdbtool::job::repair_aof::{Set, plan};
 use rdbtool::persist::sim::MemFs;
 

@@ -7,10 +7,10 @@ use std::path::Path;
 use rdbtool::job::check;
 use rdbtool::job::check_aof;
 use rdbtool::job::pieces::Piece;
+use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::plan::{Consent, Fate, Part, Plan};
 use rdbtool::job::repair_aof::run::{Done, Writing, run};
 use rdbtool::job::repair_aof::salvage::Salvage;
-use rdbtool::job::repair_aof::survey::Depth;
 use rdbtool::job::repair_aof::{Options, Set, plan};
 use rdbtool::persist::sim::MemFs;
 

@@ -4,8 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::plan::Fate;
-use rdbtool::job::repair_aof::survey::Depth;
 
 use crate::aof_lab::{Yield, commands, judge, log, part, planned, repair};
 use crate::damage::KINDS;

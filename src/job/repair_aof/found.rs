@@ -1,11 +1,39 @@
 //! What a survey of the commands of a part finds.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::kept::{Doubt, Kept, Suspect};
 use crate::finding::Finding;
 use crate::job::commands::{Known, look};
 use crate::job::heal::Patch;
+use crate::limits::Limits;
+use crate::persist::fs::File;
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Up to what cannot be mended.
+    Mend,
+    /// To the end.
+    Salvage,
+}
+
+/// The commands of a part.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The file.
+    pub file: &'a Arc<dyn File>,
+    /// Its path, for messages.
+    pub path: &'a Path,
+    /// Bytes of it.
+    pub size: u64,
+    /// Where its commands begin.
+    pub start: u64,
+    /// Bounds.
+    pub limits: Limits,
+}
 
 /// Bytes that are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]

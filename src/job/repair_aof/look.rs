@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::affected::Affected;
-use super::found::Gap;
+use super::found::{Depth, Gap, Subject};
 use super::loss::Loss;
 use super::plan::{CutAt, Part, Reason, Role};
 use super::resync::commands_behind;
 use super::salvage::Salvage;
-use super::survey::{Depth, Subject, survey};
+use super::survey::survey;
 use super::until::{Later, first_later};
 use super::{Options, ends_knowing, ends_reading, is_cut_on_request, is_limit, lost, source};
 use crate::error::{Error, Result};

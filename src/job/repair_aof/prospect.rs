@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::found::Depth;
 use super::plan::{Consent, Plan};
-use super::survey::Depth;
 use super::{Options, Set, plan};
 use crate::job::check::Verdict;
 use crate::job::repair_rdb::prospect::LOOKED_MAX;

@@ -15,12 +15,11 @@
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::affected::Affected;
 use super::chain::{HEAD, ends_a_value, readable, step};
-use super::found::{Found, Mend, Several, told};
+use super::found::{Depth, Found, Mend, Several, Subject, told};
 use super::kept::{BESIDE, Doubt, Mark, Suspect};
 use super::mend::{Fault, mends};
 use super::resync::Resync;
@@ -34,7 +33,7 @@ use crate::finding::{Code, Finding};
 use crate::job::commands::{Known, look, misplaced, torn_multi, unknown};
 use crate::job::heal::Patch;
 use crate::job::window::Window;
-use crate::limits::{DATABASES, Limits};
+use crate::limits::DATABASES;
 use crate::persist::fs::{File, FileReader};
 use crate::persist::overlay::Overlay;
 use crate::record::Event;
@@ -51,30 +50,6 @@ const VAIN_MAX: usize = 64;
 
 /// Bytes of a chunk: a run may be short.
 const CHUNK: usize = 256 << 10;
-
-/// How far to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Up to what cannot be mended.
-    Mend,
-    /// To the end.
-    Salvage,
-}
-
-/// The commands of a part.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// The file.
-    pub file: &'a Arc<dyn File>,
-    /// Its path, for messages.
-    pub path: &'a Path,
-    /// Bytes of it.
-    pub size: u64,
-    /// Where its commands begin.
-    pub start: u64,
-    /// Bounds.
-    pub limits: Limits,
-}
 
 /// Looks at them. `affected` knows of what was lost before them.
 ///

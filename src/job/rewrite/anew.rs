@@ -14,10 +14,10 @@ use crate::engine::shards::Shards;
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, open};
+use crate::job::compare::{Difference, Ignore, verify};
 use crate::job::convert::write::Make;
 use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
 use crate::job::replay::{self, Expired, replay};
-use crate::job::verify::{Difference, Ignore, verify};
 use crate::loss::Loss;
 use crate::persist::fs::Stat;
 use crate::value::digest::{Digest, Style};
@@ -125,6 +125,7 @@ impl<'o> Anew<'o> {
         let ignore = Ignore {
             access: report.losses.contains_key(&Loss::Access),
             functions: report.losses.contains_key(&Loss::Function),
+            gone: report.losses.contains_key(&Loss::PendingGone),
             // Before 7.0 streams had no counters; we count all the same, from what there is.
             groups: !self.convert.target.release.has_redis(7, 0),
             ..Ignore::default()
