@@ -54,7 +54,7 @@
 //!
 //! Arrows point one way, and `tests/tidy.rs` keeps them so:
 //! `cli → report → job → {input, persist, text} → rdb → {record, element} → encoding → {finding, error, limits}`. The store that replays
-//! files, [`engine`] over [`value`]s, knows no file format. Only [`persist`] creates, renames, cuts or removes files: a crash at
+//! files, [`engine`] over [`value`]s, knows no file format; [`store`] gives it files of its own. Only [`persist`] creates, renames, cuts or removes files: a crash at
 //! any moment leaves the old file or the new one.
 //!
 //! # What comes from elsewhere
@@ -69,6 +69,7 @@
 //! | sha1, twox-hash | the digests of DEBUG DIGEST and DIGEST |
 //! | mlua | scripts of old logs: Lua 5.1, built from source |
 //! | fastrand | commands that choose at random |
+//! | imara-diff | the edits between two lists, in bounded time |
 //! | hdrhistogram | medians and percentiles in constant memory |
 //! | flate2, zstd | gzip and zstd inputs |
 //! | tempfile | space for key hashes beyond memory |
@@ -98,5 +99,6 @@ pub mod rdb;
 pub mod record;
 pub mod repeats;
 mod report;
+pub mod store;
 pub mod text;
 pub mod value;

@@ -1,6 +1,7 @@
 //! What a connection carries from command to command: its database, an open MULTI, watched keys. The
 //! loader of an AOF is such a connection, a new one for each file.
 
+use super::command::{flag, resolve};
 use super::reply::Resp;
 
 /// One connection's state.
@@ -37,6 +38,13 @@ impl Session {
     /// Is a transaction open, so that commands are only queued?
     pub fn in_multi(&self) -> bool {
         matches!(self.multi, Multi::Queuing(_))
+    }
+
+    /// Has a command been queued that may change data?
+    pub fn queues_writes(&self) -> bool {
+        let Multi::Queuing(queue) = &self.multi else { return false };
+        let writes = |argv: Vec<&[u8]>| resolve(&argv).is_ok_and(|command| command.is(flag::WRITE));
+        queue.iter().any(writes)
     }
 }
 

@@ -19,6 +19,7 @@ pub use self::tally::Ran;
 use super::check_aof::ending;
 pub use super::load::Beside;
 use super::log::Place;
+use super::parts::open_part;
 use super::payload::PAYLOADS;
 use super::rdb_facts::Facts;
 use super::rdb_file::{Extent, Rest};
@@ -34,7 +35,7 @@ use crate::engine::shards::Shards;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
-use crate::input::source::{Input, Source, opened};
+use crate::input::source::{Input, Source};
 use crate::limits::{CHUNK, Limits};
 use crate::rdb::skim::Outcome as RdbOutcome;
 pub use crate::value::digest::Style;
@@ -59,6 +60,8 @@ pub struct Options {
     pub strict: bool,
     /// Bytes of a chunk of commands.
     pub chunk: usize,
+    /// What of commands that are not as servers write them is read all the same.
+    pub forms: Forms,
 }
 
 impl Default for Options {
@@ -72,6 +75,7 @@ impl Default for Options {
             until: None,
             strict: false,
             chunk: CHUNK,
+            forms: Forms::Tolerant,
         }
     }
 }
@@ -150,7 +154,17 @@ impl Report {
 
     /// Whether there is anything worse than a note.
     pub fn is_clean(&self) -> bool {
-        let bad = |finding: &Finding| finding.severity() > Severity::Note;
+        self.is_whole_but_for(|_| false)
+    }
+
+    /// Whether all of it was replayed, and soundly, though perhaps no checksum vouches for its bytes.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole_but_for(Code::is_of_no_checksum)
+    }
+
+    fn is_whole_but_for(&self, harmless: fn(Code) -> bool) -> bool {
+        let bad =
+            |finding: &Finding| finding.severity() > Severity::Note && !harmless(finding.code);
         let inside = self.parts.iter().flat_map(|part| &part.findings);
         let early = matches!(self.stop, Some(Stop::Strict(_) | Stop::Damage(_)));
         !early && self.left_out == 0 && !inside.chain(&self.findings).any(bad)
@@ -193,10 +207,8 @@ pub fn replay_set(
     for (at, part) in parts.iter().enumerate() {
         // What else it may be is a finding of the set.
         let Some(Node::File(size)) = part.node else { break };
-        let input = Input::File(set.folder.path.join(part.name()));
-        let file = set.folder.file(part.name()).map_err(|e| Error::io(input.path(), "open", e))?;
         let watch = watch.clone();
-        let source = opened(&input, file, move |read| watch(before + read))?;
+        let (source, input) = open_part(&set, part, move |read| watch(before + read))?;
         before += size;
         run.part(source, &input, at + 1 == parts.len())?;
         if run.report.stop.is_some() {
@@ -205,6 +217,27 @@ pub fn replay_set(
     }
     run.report.findings.extend(set.manifest_findings);
     run.report.findings.extend(set.findings);
+    run.end(folder, false)
+}
+
+/// Replays the files of an AOF that `open` opens, in their order, one after the other as far as they are
+/// sound. `folder` is where they lie.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_parts(
+    folder: &Path,
+    files: &[PathBuf],
+    options: &Options,
+    mut open: impl FnMut(&Path) -> Result<Source>,
+) -> Result<Report> {
+    let mut run = Run::new(options);
+    for (at, path) in files.iter().enumerate() {
+        run.part(open(path)?, &Input::File(path.clone()), at + 1 == files.len())?;
+        if run.report.stop.is_some() {
+            break;
+        }
+    }
     run.end(folder, false)
 }
 
@@ -295,7 +328,7 @@ impl<'o> Run<'o> {
         };
         let failed = |err| Error::io(input.path(), "read", err);
         let mut chunks =
-            Chunks::new(reader, start, State::default(), Forms::Tolerant, options.limits)
+            Chunks::new(reader, start, State::default(), options.forms, options.limits)
                 .with_chunk(options.chunk);
         let store = &mut self.report.store;
         let limit = options.limits.findings;

@@ -123,7 +123,9 @@ mod tests {
                 1 => List::of(items.iter().map(|item| item.0.as_bytes()), limits).into(),
                 2 => {
                     let mut set = Set::default();
-                    items.iter().for_each(|item| drop(set.insert(item.0.as_bytes(), limits)));
+                    for item in &items {
+                        set.insert(item.0.as_bytes(), limits);
+                    }
                     set.into()
                 }
                 3 => {
