@@ -74,6 +74,7 @@
 //! | tempfile | space for key hashes beyond memory |
 //! | rustix | names looked up in an open folder, renames that replace nothing, pipes that nobody reads: what std has not |
 //! | signal-hook | temporary files that go when a signal ends the run |
+//! | mio | sockets of `serve`: one thread waits for all of them |
 //! | clap, clap_complete, clap_mangen, roff | arguments, completions, manual pages |
 //! | anyhow | errors on their way out of a verb |
 //! | serde, serde_json, base64 | JSON reports; reading JSON Lines |
@@ -98,5 +99,7 @@ pub mod rdb;
 pub mod record;
 pub mod repeats;
 mod report;
+pub mod serve;
+pub mod store;
 pub mod text;
 pub mod value;

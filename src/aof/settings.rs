@@ -100,7 +100,7 @@ fn yes(value: &[u8]) -> Option<bool> {
 }
 
 /// A number of bytes: `k` is 1000, `kb` 1024.
-fn memory(value: &[u8]) -> Option<u64> {
+pub fn memory(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.to_ascii_lowercase();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -70,6 +70,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["convert"] => Some(&super::convert::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
         ["replay"] => Some(&super::replay::PAGE),
+        ["serve"] => Some(&super::serve::PAGE),
         ["digest"] => Some(&super::digest::PAGE),
         ["verify"] => Some(&super::verify::PAGE),
         ["repair"] => Some(&super::repair::PAGE),

@@ -25,6 +25,7 @@ mod redis_check_rdb;
 mod repair;
 mod replay;
 mod rewrite;
+mod serve;
 mod session;
 mod start;
 mod verify;
@@ -91,6 +92,7 @@ verbs! {
     Verify verify::VerifyArgs;
     Rewrite rewrite::RewriteArgs;
     Convert convert::ConvertArgs;
+    Serve serve::ServeArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;

@@ -92,7 +92,7 @@ enum What {
 impl VerifyArgs {
     /// Compares.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
-        let options = self.load.options(&self.now, &self.limits, &self.common);
+        let options = self.load.options(&self.now, &self.limits, self.common.jobs());
         let ignores = |what| self.ignore.contains(&what);
         let ignore = Ignore {
             ttl: ignores(What::Ttl),

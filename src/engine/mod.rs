@@ -188,7 +188,7 @@ impl Engine {
         match resolve(argv) {
             Ok(command) => self.dispatch(session, command, argv),
             Err(failure) => {
-                session.spoiled |= session.in_multi();
+                session.spoil();
                 Reply::Error(failure)
             }
         }

@@ -38,6 +38,19 @@ impl Session {
     pub fn in_multi(&self) -> bool {
         matches!(self.multi, Multi::Queuing(_))
     }
+
+    /// How many commands an open transaction has.
+    pub fn queued(&self) -> Option<usize> {
+        match &self.multi {
+            Multi::Queuing(queue) => Some(queue.commands.len()),
+            Multi::No | Multi::Running => None,
+        }
+    }
+
+    /// A command could not be queued, if a transaction is open: its EXEC will refuse.
+    pub fn spoil(&mut self) {
+        self.spoiled |= self.in_multi();
+    }
 }
 
 /// Where a connection is with respect to MULTI.
