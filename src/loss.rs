@@ -54,7 +54,7 @@ impl Loss {
     /// Whether the server itself loses it whenever it rewrites its AOF as commands: nothing that an
     /// operator would be asked about. It is told, and holds nothing up.
     pub fn is_usual_in_commands(self) -> bool {
-        matches!(self, Loss::ConsumerTimes | Loss::Access)
+        matches!(self, Loss::ConsumerTimes | Loss::PendingGone | Loss::Access)
     }
 }
 

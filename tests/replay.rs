@@ -24,6 +24,7 @@ use rdbtool::input::detect::FileKind;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::look;
 use rdbtool::job::replay::{Options, Report, Stop, replay};
+use rdbtool::value::Value;
 
 /// An AOF of commands, words between blanks.
 fn aof(commands: &[&str]) -> Vec<u8> {
@@ -336,6 +337,29 @@ fn what_has_expired() {
     assert_eq!(keys(&[]), 2, "an AOF keeps it, as servers do");
     assert_eq!(keys(&["--expired", "drop"]), 1);
     assert_eq!(keys(&["--expired", "drop", "--now", "0"]), 2);
+}
+
+/// What commands count from now counts from the clock that the replay was given, as a server's runs on
+/// while it loads; and a delivery in the past stays where it was.
+#[test]
+fn the_clock_runs_while_commands_do() {
+    let now_ms = 1_700_000_000_000;
+    let bytes = aof(&[
+        "SET a 1",
+        "EXPIRE a 100",
+        "XADD s 1-1 f v",
+        "XADD s 2-1 f v",
+        "XGROUP CREATE s g 0",
+        "XCLAIM s g c 0 1-1 TIME 1600000000000 RETRYCOUNT 3 FORCE JUSTID",
+        "XCLAIM s g c 0 2-1 TIME 1800000000000 RETRYCOUNT 1 FORCE JUSTID",
+    ]);
+    let mut report = run(&bytes, &Options { now_ms, ..Options::default() });
+    let store = report.store.look();
+    assert_eq!(store.get(0, b"a").unwrap().expire_at_ms, Some(now_ms + 100_000));
+    let Value::Stream(stream) = store.get(0, b"s").unwrap().value else { panic!("not a stream") };
+    let (_, group) = stream.groups.iter().next().unwrap();
+    let delivered = group.pending().map(|(_, entry)| entry.delivered_at_ms).collect::<Vec<_>>();
+    assert_eq!(delivered, [1_600_000_000_000, now_ms], "the future is cut to now");
 }
 
 #[test]

@@ -25,10 +25,20 @@ const ARROWS: &[(&str, &[&str])] = &[
             "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
         ],
     ),
+    (
+        "store",
+        &[
+            "job", "input", "engine", "persist", "aof", "value", "rdb", "element", "encoding",
+            "finding", "limits", "loss", "error", "glob",
+        ],
+    ),
     ("text", &["value", "rdb", "record", "element", "encoding", "finding", "limits"]),
     ("input", &["rdb", "error"]),
     ("persist", &["encoding", "error"]),
-    ("aof", &["record", "element", "encoding", "loss", "fill", "finding", "limits", "error"]),
+    (
+        "aof",
+        &["persist", "record", "element", "encoding", "loss", "fill", "finding", "limits", "error"],
+    ),
     (
         "rdb",
         &["record", "loss", "element", "encoding", "fill", "repeats", "finding", "limits", "error"],

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, openat};
+use crate::persist::fs::{Access, Dir, FileReader, Fs, Kind, Stat};
+use crate::persist::real::RealFs;
 
 /// What a name in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +35,12 @@ impl Node {
         }
     }
 
-    fn of(meta: &fs::Metadata) -> Node {
-        let kind = meta.file_type();
-        match () {
-            () if kind.is_file() => Node::File(meta.len()),
-            () if kind.is_dir() => Node::Folder,
-            () if kind.is_symlink() => Node::Link,
-            () => Node::Other,
+    fn of(stat: &Stat) -> Node {
+        match stat.kind {
+            Kind::File => Node::File(stat.size),
+            Kind::Dir => Node::Folder,
+            Kind::Symlink => Node::Link,
+            Kind::Other => Node::Other,
         }
     }
 }
@@ -51,27 +50,44 @@ impl Node {
 pub struct Folder {
     /// Where it is.
     pub path: PathBuf,
-    handle: OwnedFd,
+    dir: Arc<dyn Dir>,
     nodes: BTreeMap<OsString, Node>,
 }
 
 impl Folder {
-    /// Opens and lists a folder.
+    /// Opens and lists a folder of this machine.
     ///
     /// # Errors
     /// When it is none, or cannot be listed.
     pub fn open(path: &Path) -> io::Result<Folder> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(path, flags, Mode::empty())?;
+        Folder::open_in(&RealFs, path)
+    }
+
+    /// The same in any file system.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_in(fs: &dyn Fs, path: &Path) -> io::Result<Folder> {
+        Folder::of(fs.open_dir(path)?)
+    }
+
+    /// A folder in this one.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn folder(&self, name: &OsStr) -> io::Result<Folder> {
+        Folder::of(self.dir.open_dir(name)?)
+    }
+
+    fn of(dir: Arc<dyn Dir>) -> io::Result<Folder> {
         let mut nodes = BTreeMap::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
+        for name in dir.list()? {
             // What is gone by now was being replaced.
-            if let Ok(meta) = entry.metadata() {
-                nodes.insert(entry.file_name(), Node::of(&meta));
+            if let Ok(stat) = dir.stat(&name) {
+                nodes.insert(name, Node::of(&stat));
             }
         }
-        Ok(Folder { path: path.to_path_buf(), handle, nodes })
+        Ok(Folder { path: dir.path().to_owned(), dir, nodes })
     }
 
     /// What a name is; `None` where there is none.
@@ -84,15 +100,14 @@ impl Folder {
         self.nodes.iter().map(|(name, node)| (name.as_os_str(), *node))
     }
 
-    /// Opens a regular file directly in the folder.
+    /// Opens a regular file directly in the folder: its bytes, and how many they are.
     ///
     /// # Errors
     /// When it cannot be opened, or is anything else.
-    pub fn file(&self, name: &OsStr) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(&self.handle, name, flags, Mode::empty())?);
-        match Node::of(&file.metadata()?) {
-            Node::File(_) => Ok(file),
+    pub fn file(&self, name: &OsStr) -> io::Result<(FileReader, u64)> {
+        let file = self.dir.open(name, Access::Read)?;
+        match Node::of(&file.stat()?) {
+            Node::File(size) => Ok((FileReader::new(file, 0, u64::MAX), size)),
             other => Err(io::Error::new(io::ErrorKind::InvalidInput, other.as_str())),
         }
     }

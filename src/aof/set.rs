@@ -174,7 +174,7 @@ impl Set {
 
     fn read_manifest(&mut self, name: &OsStr) -> io::Result<()> {
         let mut text = Vec::new();
-        self.folder.file(name)?.take(MANIFEST + 1).read_to_end(&mut text)?;
+        self.folder.file(name)?.0.take(MANIFEST + 1).read_to_end(&mut text)?;
         if text.len() as u64 > MANIFEST {
             let found = "a longer one";
             let finding = Finding::new(Code::ManifestLine, 0..0, "at most 1 MiB", found);

@@ -73,8 +73,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Sets one; `None` when the value is not one of its values.
-    fn set(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
+    /// Sets one, by its name in lower case; `None` when the value is not one of its values.
+    pub fn set(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
             b"appendonly" => self.append_only = yes(value)?,
             b"dir" => self.dir = Some(os(value)?.into()),
@@ -91,7 +91,7 @@ impl Settings {
     }
 }
 
-fn yes(value: &[u8]) -> Option<bool> {
+pub(crate) fn yes(value: &[u8]) -> Option<bool> {
     match value.to_ascii_lowercase().as_slice() {
         b"yes" => Some(true),
         b"no" => Some(false),
@@ -100,7 +100,7 @@ fn yes(value: &[u8]) -> Option<bool> {
 }
 
 /// A number of bytes: `k` is 1000, `kb` 1024.
-pub fn memory(value: &[u8]) -> Option<u64> {
+pub(crate) fn memory(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.to_ascii_lowercase();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

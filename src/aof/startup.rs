@@ -10,7 +10,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::folder::{Folder, Node};
 use super::set::Set;
@@ -74,10 +74,9 @@ impl What {
 ///
 /// # Errors
 /// When a folder or manifest cannot be read.
-pub fn plan(dir: &Path, settings: &Settings, multi_part: bool) -> io::Result<Plan> {
-    let data = Folder::open(dir)?;
+pub fn plan(data: &Folder, settings: &Settings, multi_part: bool) -> io::Result<Plan> {
     let parts = match data.node(&settings.append_dir_name) {
-        Some(Node::Folder) => Some(Folder::open(&dir.join(&settings.append_dir_name))?),
+        Some(Node::Folder) => Some(data.folder(&settings.append_dir_name)?),
         _ => None,
     };
     let had_folder = parts.is_some();
@@ -91,7 +90,7 @@ pub fn plan(dir: &Path, settings: &Settings, multi_part: bool) -> io::Result<Pla
         findings: Vec::new(),
         set,
     };
-    let server = Server { data: &data, settings, had_folder };
+    let server = Server { data, settings, had_folder };
     match (settings.append_only, multi_part) {
         (false, _) => server.without_aof(&mut plan),
         (true, true) => server.multi_part(&mut plan),

@@ -350,8 +350,10 @@ impl ConvertArgs {
     }
 
     fn options(&self, target: Target) -> Result<Options, Error> {
+        let limits = self.limits.limits();
         Ok(Options {
-            limits: self.limits.limits(),
+            limits,
+            losses: limits.findings,
             jobs: self.common.jobs(),
             form: self.form(target)?,
             target,

@@ -98,6 +98,7 @@ impl VerifyArgs {
             ttl: ignores(What::Ttl),
             access: ignores(What::Access),
             groups: ignores(What::Groups),
+            gone: false,
             functions: ignores(What::Functions),
         };
         let paths = [self.a.clone(), self.b.clone()];

@@ -14,6 +14,7 @@ use hashbrown::hash_table::HashTable;
 use super::cmd;
 use super::ctx::Ctx;
 use super::failure::{Failure, Outcome};
+use super::release::{Family, Release};
 
 /// Flags of a command.
 pub mod flag {
@@ -144,6 +145,17 @@ pub const fn container(
 /// A container's own code: never run, since looking one up gives a subcommand or an error.
 fn no_code(_: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     Err(Failure::unknown_command(argv))
+}
+
+impl Since {
+    /// Has this release it?
+    pub fn is_in(self, release: Release) -> bool {
+        let first = match release.family {
+            Family::Redis => self.redis,
+            Family::Valkey => self.valkey,
+        };
+        first.is_some_and(|first| release.version >= first)
+    }
 }
 
 impl Command {

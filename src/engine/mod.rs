@@ -153,6 +153,11 @@ impl Engine {
         &self.config
     }
 
+    /// Sets the bound of the memory that the data may take.
+    pub fn set_max_memory(&mut self, bytes: Option<usize>) {
+        self.config.max_memory = bytes;
+    }
+
     /// From now on it loads, or serves.
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
@@ -212,6 +217,12 @@ impl Engine {
             }
         }
         self.call(session, command, argv)
+    }
+
+    /// Does not run a command. A transaction that was to have it will not run either.
+    pub fn refuse(&mut self, session: &mut Session, failure: Failure) -> Reply {
+        session.spoil();
+        Reply::Error(failure)
     }
 
     /// Runs a command now.

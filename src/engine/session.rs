@@ -1,6 +1,7 @@
 //! What a connection carries from command to command: its database, an open MULTI, watched keys. The
 //! loader of an AOF is such a connection, a new one for each file.
 
+use super::command::{flag, resolve};
 use super::reply::Resp;
 
 /// One connection's state.
@@ -50,6 +51,13 @@ impl Session {
     /// A command could not be queued, if a transaction is open: its EXEC will refuse.
     pub fn spoil(&mut self) {
         self.spoiled |= self.in_multi();
+    }
+
+    /// Has a command been queued that may change data?
+    pub fn queues_writes(&self) -> bool {
+        let Multi::Queuing(queue) = &self.multi else { return false };
+        let writes = |argv: Vec<&[u8]>| resolve(&argv).is_ok_and(|command| command.is(flag::WRITE));
+        queue.iter().any(writes)
     }
 }
 

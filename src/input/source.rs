@@ -90,7 +90,11 @@ pub fn opened(input: &Input, file: File, watch: impl Fn(u64) + Send + 'static) -
     read(input, Box::new(file), size, watch)
 }
 
-fn read(
+/// The same for any stream; `size` are its bytes, if it is a file's.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(
     input: &Input,
     raw: Box<dyn Read + Send>,
     size: Option<u64>,

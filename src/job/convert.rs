@@ -75,6 +75,11 @@ impl Form {
     pub fn is_text(self) -> bool {
         matches!(self, Form::JsonLines | Form::Json | Form::Csv)
     }
+
+    /// Whether a loss is told and needs no consent: a server's own rewrite to this form has it.
+    pub fn is_usual(self, loss: Loss) -> bool {
+        self != Form::Rdb && !self.is_text() && loss.is_usual_in_commands()
+    }
 }
 
 /// How to convert.
@@ -100,6 +105,8 @@ pub struct Options {
     pub shift_ttl_ms: i64,
     /// Unix time in ms.
     pub now_ms: i64,
+    /// Losses that are told one by one, besides usual ones up to the limit of findings.
+    pub losses: usize,
     /// What of several inputs counts that have a key in common; `None`: that is damage.
     pub winner: Option<Winner>,
     /// Take what a file holds that is cut short.
@@ -117,6 +124,7 @@ impl Options {
     pub fn new(form: Form, target: Target) -> Options {
         Options {
             limits: Limits::default(),
+            losses: Limits::default().findings,
             jobs: 1,
             form,
             target,
@@ -232,7 +240,7 @@ pub struct Report {
     pub counts: Counts,
     /// Databases written to.
     pub databases: BTreeSet<u64>,
-    /// What the target cannot hold, in the order of the file, up to the limit of findings.
+    /// What the target cannot hold, in the order of the file, up to [`Options::losses`].
     pub lost: Vec<Lost>,
     /// How much there is of each.
     pub losses: BTreeMap<Loss, u64>,

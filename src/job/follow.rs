@@ -3,12 +3,14 @@
 //! three are noticed, told, and read on from.
 
 use std::cell::Cell;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
+
+use rustix::fs::OFlags;
 
 use super::log::{Line, Logger, Options, Seen};
 use super::parts::open_set;
@@ -101,7 +103,9 @@ fn last_part<E: FnMut(Line<'_>) -> ControlFlow<()>>(
     if logger.tell(Line::File(&path)).is_break() {
         return Ok(Why::Stopped);
     }
-    let file = set.folder.file(part.name()).map_err(|err| Error::io(&path, "open", err))?;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&path);
+    let file = file.map_err(|err| Error::io(&path, "open", err))?;
     let place = SetPath { folder: set.folder.path.clone(), stem: set.stem.clone() };
     let seq = part.entry.seq;
     // A manifest that cannot be read just now is on its way to its place.

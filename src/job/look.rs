@@ -112,7 +112,7 @@ pub fn get(look: &Look<'_>, key: &[u8], style: Style) -> Vec<(KeyInfo, Vec<Row>)
     found
         .map(|(db, key)| {
             let mut rows = rows(key.value);
-            rows.extend(state(key.value));
+            rows.extend(state(key.value, true));
             (KeyInfo::new(db, &key, style), rows)
         })
         .collect()
@@ -185,10 +185,10 @@ fn entries(stream: &Stream) -> Vec<Row> {
 }
 
 /// What a value keeps beside its elements, and a digest does not take in: the ids, groups and producers
-/// of a stream, the cursor of an array.
-pub fn state(value: &Value) -> Vec<Row> {
+/// of a stream, with or without pending entries that it no longer holds; the cursor of an array.
+pub fn state(value: &Value, with_gone: bool) -> Vec<Row> {
     match value {
-        Value::Stream(stream) => stream_state(stream),
+        Value::Stream(stream) => stream_state(stream, with_gone),
         Value::Array(array) => {
             let next = array.insert_index.map(|at| vec![b"insert-index".to_vec(), number(at)]);
             next.into_iter().collect()
@@ -197,7 +197,7 @@ pub fn state(value: &Value) -> Vec<Row> {
     }
 }
 
-fn stream_state(stream: &Stream) -> Vec<Row> {
+fn stream_state(stream: &Stream, with_gone: bool) -> Vec<Row> {
     let Stream { log, groups, idmp } = stream;
     let word = |word: &str| word.as_bytes().to_vec();
     let mut rows = vec![
@@ -211,7 +211,8 @@ fn stream_state(stream: &Stream) -> Vec<Row> {
         for (_, consumer) in group.consumers() {
             rows.push(vec![word("consumer"), name.to_vec(), consumer.name().to_vec()]);
         }
-        for (id, pending) in group.pending() {
+        let told = group.pending().filter(|(id, _)| with_gone || log.contains(*id));
+        for (id, pending) in told {
             let owner = group.owner(pending).map(|owner| owner.name().to_vec());
             let (times, at) = (number(pending.deliveries), number(pending.delivered_at_ms));
             let owner = owner.unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::aof::folder::Folder;
 use crate::aof::set::{Part, Set};
 use crate::error::{Error, Result};
 use crate::finding::Severity;
-use crate::input::source::{Input, Source, opened};
+use crate::input::source::{Input, Source, read};
 
 /// Finds the files of a multi-part AOF.
 ///
@@ -39,6 +39,7 @@ pub fn open_part(
     watch: impl Fn(u64) + Send + 'static,
 ) -> Result<(Source, Input)> {
     let input = Input::File(set.folder.path.join(part.name()));
-    let file = set.folder.file(part.name()).map_err(|err| Error::io(input.path(), "open", err))?;
-    Ok((opened(&input, file, watch)?, input))
+    let opened = set.folder.file(part.name());
+    let (file, size) = opened.map_err(|err| Error::io(input.path(), "open", err))?;
+    Ok((read(&input, Box::new(file), Some(size), watch)?, input))
 }

@@ -19,6 +19,7 @@ pub use self::tally::Ran;
 use super::check_aof::ending;
 pub use super::load::Beside;
 use super::log::Place;
+use super::parts::open_part;
 use super::payload::PAYLOADS;
 use super::rdb_facts::Facts;
 use super::rdb_file::{Extent, Rest};
@@ -35,7 +36,7 @@ use crate::engine::shards::Shards;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, Severity};
 use crate::input::detect::FileKind;
-use crate::input::source::{Input, Source, opened};
+use crate::input::source::{Input, Source};
 use crate::limits::{CHUNK, Limits};
 use crate::rdb::skim::Outcome as RdbOutcome;
 pub use crate::value::digest::Style;
@@ -60,6 +61,8 @@ pub struct Options {
     pub strict: bool,
     /// Bytes of a chunk of commands.
     pub chunk: usize,
+    /// What of commands that are not as servers write them is read all the same.
+    pub forms: Forms,
 }
 
 impl Default for Options {
@@ -73,6 +76,7 @@ impl Default for Options {
             until: None,
             strict: false,
             chunk: CHUNK,
+            forms: Forms::Tolerant,
         }
     }
 }
@@ -194,10 +198,8 @@ pub fn replay_set(
     for (at, part) in parts.iter().enumerate() {
         // What else it may be is a finding of the set.
         let Some(Node::File(size)) = part.node else { break };
-        let input = Input::File(set.folder.path.join(part.name()));
-        let file = set.folder.file(part.name()).map_err(|e| Error::io(input.path(), "open", e))?;
         let watch = watch.clone();
-        let source = opened(&input, file, move |read| watch(before + read))?;
+        let (source, input) = open_part(&set, part, move |read| watch(before + read))?;
         before += size;
         run.part(source, &input, at + 1 == parts.len())?;
         if run.report.stop.is_some() {
@@ -206,6 +208,27 @@ pub fn replay_set(
     }
     run.report.findings.extend(set.manifest_findings);
     run.report.findings.extend(set.findings);
+    run.end(folder, false)
+}
+
+/// Replays the files of an AOF that `open` opens, in their order, one after the other as far as they are
+/// sound. `folder` is where they lie.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_parts(
+    folder: &Path,
+    files: &[PathBuf],
+    options: &Options,
+    mut open: impl FnMut(&Path) -> Result<Source>,
+) -> Result<Report> {
+    let mut run = Run::new(options);
+    for (at, path) in files.iter().enumerate() {
+        run.part(open(path)?, &Input::File(path.clone()), at + 1 == files.len())?;
+        if run.report.stop.is_some() {
+            break;
+        }
+    }
     run.end(folder, false)
 }
 
@@ -220,8 +243,11 @@ impl<'o> Run<'o> {
         // To stop exactly at the first failure, commands must run in their order.
         let shards = if options.strict { 1 } else { options.jobs };
         let config = Config { payloads: PAYLOADS, ..options.engine.clone() };
+        let mut store = Shards::new(&config, shards);
+        // A server's clock runs while it loads: what counts from now, counts from its start.
+        store.each_mut().for_each(|engine| engine.set_clock(options.now_ms));
         let report = Report {
-            store: Shards::new(&config, shards),
+            store,
             parts: Vec::new(),
             findings: Vec::new(),
             dropped: 0,
@@ -293,7 +319,7 @@ impl<'o> Run<'o> {
         };
         let failed = |err| Error::io(input.path(), "read", err);
         let mut chunks =
-            Chunks::new(reader, start, State::default(), Forms::Tolerant, options.limits)
+            Chunks::new(reader, start, State::default(), options.forms, options.limits)
                 .with_chunk(options.chunk);
         let store = &mut self.report.store;
         let limit = options.limits.findings;
@@ -365,10 +391,8 @@ impl<'o> Run<'o> {
             true => Expired::Drop,
             false => Expired::Keep,
         });
-        let now_ms = self.options.now_ms;
-        for engine in self.report.store.each_mut() {
-            engine.set_clock(now_ms);
-            if expired == Expired::Drop {
+        if expired == Expired::Drop {
+            for engine in self.report.store.each_mut() {
                 engine.set_mode(Mode::Serving);
                 self.report.expired += engine.remove_expired() as u64;
             }

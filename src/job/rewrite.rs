@@ -111,6 +111,8 @@ pub fn rewrite(
         target,
         form: form(options, target, is_rdb, has_rdb)?,
         tolerate_unknown: options.keep_unknown,
+        // The comparison must know every key that is not what it was.
+        losses: usize::MAX,
         engine: engine(options),
         ..options.convert.clone()
     };

@@ -58,11 +58,9 @@ pub fn startup(
     append_only: Option<bool>,
 ) -> Result<Startup> {
     let failed = |err| Error::io(folder, "read", err);
-    let mut settings = match settings {
-        Some(settings) => settings.clone(),
-        None => guess(&Folder::open(folder).map_err(failed)?),
-    };
+    let data = Folder::open(folder).map_err(failed)?;
+    let mut settings = settings.cloned().unwrap_or_else(|| guess(&data));
     settings.append_only = append_only.unwrap_or(settings.append_only);
-    let plan = plan(folder, &settings, true).map_err(failed)?;
+    let plan = plan(&data, &settings, true).map_err(failed)?;
     Ok(Startup { settings, plan })
 }

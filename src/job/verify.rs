@@ -16,6 +16,8 @@ pub struct Ignore {
     pub access: bool,
     /// Ids, groups and producers of streams, cursors of arrays.
     pub groups: bool,
+    /// Pending entries that the stream no longer holds.
+    pub gone: bool,
     /// Function libraries.
     pub functions: bool,
 }
@@ -200,7 +202,7 @@ fn compare(a: &KeyRef<'_>, b: &KeyRef<'_>, ignore: Ignore) -> Vec<Why> {
         why.extend(value(a.value, b.value, ignore));
     }
     if !ignore.groups {
-        let (a, b) = (state(a.value), state(b.value));
+        let (a, b) = (state(a.value, !ignore.gone), state(b.value, !ignore.gone));
         let (a, b) = unlike(a, b);
         if (&a, &b) != (&None, &None) {
             why.push(Why::State(a, b));

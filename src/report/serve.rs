@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::escape;
@@ -11,26 +11,33 @@ use super::size;
 use super::time::duration_ms;
 use crate::job::replay::Engine;
 
-/// A file that was loaded.
+/// Files that were loaded.
 #[derive(Debug)]
 pub(crate) struct Loaded<'a> {
-    pub(crate) path: &'a Path,
+    pub(crate) from: &'a [PathBuf],
     pub(crate) engine: &'a Engine,
     pub(crate) took: Duration,
+    /// What becomes of changes.
+    pub(crate) how: &'a str,
 }
 
-/// What is held, where it came from, and how long that took.
+/// What is held, where it came from, how long that took, and what becomes of changes.
 ///
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn loaded(out: &mut dyn Write, screen: &Screen, loaded: &Loaded<'_>) -> io::Result<()> {
     let Screen { strong, dim, .. } = screen;
+    let how = escape::sentence(loaded.how);
+    if loaded.from.is_empty() {
+        return writeln!(out, "nothing there yet {dim}({how}){dim:#}");
+    }
+    let names: Vec<String> = loaded.from.iter().map(|p| escape::path(p).to_string()).collect();
     let keys: usize = loaded.engine.keyspaces().map(|(_, space)| space.len()).sum();
     let dbs = loaded.engine.keyspaces().count();
     writeln!(
         out,
-        "{strong}{}{strong:#}: {} in {}, {} of memory, loaded in {} {dim}(read-only){dim:#}",
-        escape::path(loaded.path),
+        "{strong}{}{strong:#}: {} in {}, {} of memory, loaded in {} {dim}({how}){dim:#}",
+        names.join(", "),
         size::counted(keys as u64, "key"),
         size::counted(dbs as u64, "db"),
         size::bytes(loaded.engine.memory() as u64),

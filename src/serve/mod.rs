@@ -17,6 +17,7 @@
 mod blocked;
 mod client;
 mod clients;
+mod conf;
 mod own;
 mod request;
 mod run;
@@ -30,8 +31,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use mio::net::{TcpListener, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 
-pub use self::settings::Settings;
 use self::clients::Clients;
+pub use self::conf::Conf;
+pub use self::settings::Settings;
 use crate::persist::signals;
 use crate::store::{Fatal, Store};
 
@@ -106,7 +108,9 @@ pub struct Server {
     /// The time for the data, as of this turn.
     now_ms: i64,
     /// It ends after this turn.
-    ending: bool,
+    ended: bool,
+    /// Whoever wants to know what goes on.
+    log: fn(&str),
     clock: Clock,
 }
 
@@ -115,7 +119,7 @@ const SIGNAL: Token = Token(usize::MAX - 1);
 const FIRST_LISTENER: usize = usize::MAX / 2;
 
 impl Server {
-    /// Listens on every address.
+    /// Listens on every address. `log` is told what an operator should know while it serves.
     ///
     /// # Errors
     /// The address that cannot be listened on, and why.
@@ -124,6 +128,7 @@ impl Server {
         settings: Settings,
         addresses: &[SocketAddr],
         clock: Clock,
+        log: fn(&str),
     ) -> Result<Server, (SocketAddr, io::Error)> {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let poll = Poll::new().map_err(|err| (nowhere, err))?;
@@ -152,7 +157,8 @@ impl Server {
             up_ms: 0,
             ticked_ms: 0,
             now_ms: clock.now_ms(),
-            ending: false,
+            ended: false,
+            log,
             clock,
         })
     }

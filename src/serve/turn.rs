@@ -18,7 +18,7 @@ impl Server {
     pub fn run(mut self) -> End {
         loop {
             match self.turn() {
-                Ok(()) if self.ending => return self.end(),
+                Ok(()) if self.ended => return End::Asked,
                 Ok(()) => {}
                 Err(end) => return end,
             }
@@ -68,7 +68,7 @@ impl Server {
         let events = std::mem::replace(&mut self.events, mio::Events::with_capacity(0));
         for event in &events {
             match event.token() {
-                SIGNAL => self.ending = true,
+                SIGNAL => self.asked_to_end(),
                 Token(token) if token >= FIRST_LISTENER => self.accept(token - FIRST_LISTENER),
                 Token(at) => {
                     let Some(client) = self.clients.get_mut(at) else { continue };
@@ -219,11 +219,12 @@ impl Server {
         }
     }
 
-    /// The end that was asked for: what the store holds is saved as its settings say.
-    fn end(mut self) -> End {
-        match self.store.shutdown(None, self.now_ms) {
-            Ok(()) => End::Asked,
-            Err(fatal) => End::Fatal(fatal),
+    /// A signal asked for the end: what the store holds is saved as its settings say. If that fails it
+    /// goes on, as a server does; the next signal ends it all the same.
+    fn asked_to_end(&mut self) {
+        match self.store.shutdown(None) {
+            Ok(()) => self.ended = true,
+            Err(err) => (self.log)(&format!("cannot end, and goes on: {err}; another signal ends it at once")),
         }
     }
 }

@@ -237,7 +237,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
 
     /// Takes what a worker has made.
     fn take(&mut self, out: Out) {
-        self.report.add(&out, self.options.limits.findings);
+        self.report.add(&out, self.options);
         self.assembly.begin(out.said.as_deref());
         out.pieces.into_iter().for_each(|piece| self.put(piece));
         self.assembly.behind(out.behind);
@@ -263,17 +263,15 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let failed = |err| Error::io("the output", "write", err);
         let made = ended.map_err(failed)?;
         (report.size, report.crc, report.databases) = (made.size, made.crc, made.databases);
-        if options.form != Form::Rdb && !options.form.is_text() {
-            let usual = report.losses.keys().filter(|loss| loss.is_usual_in_commands());
-            report.usual = usual.copied().collect();
-        }
+        let usual = report.losses.keys().filter(|loss| options.form.is_usual(**loss));
+        report.usual = usual.copied().collect();
         Ok(report)
     }
 }
 
 impl Report {
     /// Adds what came out of the next chunk, but for its bytes.
-    fn add(&mut self, next: &Out, limit: usize) {
+    fn add(&mut self, next: &Out, options: &Options) {
         let Counts { keys, expires, encoded, behind, expired, filtered, lost, twice } = next.counts;
         let counts = &mut self.counts;
         counts.keys += keys;
@@ -284,9 +282,14 @@ impl Report {
         counts.filtered += filtered;
         counts.lost += lost;
         counts.twice += twice;
-        let room = limit.saturating_sub(self.lost.len());
-        self.lost.extend(next.lost.iter().take(room).cloned());
-        let room = limit.saturating_sub(self.damage.len());
+        for lost in &next.lost {
+            let usual = options.form.is_usual(lost.loss);
+            let limit = if usual { options.limits.findings } else { options.losses };
+            if self.lost.len() < limit {
+                self.lost.push(lost.clone());
+            }
+        }
+        let room = options.limits.findings.saturating_sub(self.damage.len());
         self.damage.extend(next.damage.iter().take(room).cloned());
         for (loss, count) in &next.losses {
             *self.losses.entry(*loss).or_default() += count;

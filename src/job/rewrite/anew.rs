@@ -125,6 +125,7 @@ impl<'o> Anew<'o> {
         let ignore = Ignore {
             access: report.losses.contains_key(&Loss::Access),
             functions: report.losses.contains_key(&Loss::Function),
+            gone: report.losses.contains_key(&Loss::PendingGone),
             // Before 7.0 streams had no counters; we count all the same, from what there is.
             groups: !self.convert.target.release.has_redis(7, 0),
             ..Ignore::default()

@@ -28,13 +28,12 @@ fn get(server: &Server, patterns: &[&[u8]]) -> Reply {
     let port = addresses.first().map_or(0, |address| address.port());
     let fixed = [("bind", hosts.join(" ").into_bytes()), ("port", port.to_string().into_bytes())];
     let own = server.settings.all().into_iter().chain(fixed);
-    let own = own.map(|(name, value)| (name.to_owned(), value));
-    let mut all: Vec<(String, Vec<u8>)> = own.chain(server.store.settings()).collect();
+    let mut all: Vec<(&str, Vec<u8>)> = own.chain(server.store.config_get(b"*")).collect();
     all.retain(|(name, _)| {
         patterns.iter().any(|pattern| glob::matches_nocase(pattern, name.as_bytes()))
     });
     all.sort();
-    let pair = |(name, value): (String, Vec<u8>)| (Reply::bulk(name), Reply::Bulk(value));
+    let pair = |(name, value): (&str, Vec<u8>)| (Reply::bulk(name), Reply::Bulk(value));
     Reply::Map(all.into_iter().map(pair).collect())
 }
 
@@ -63,6 +62,9 @@ fn set_one(server: &mut Server, name: &str, value: &[u8]) -> Result<(), Failure>
     match server.settings.set(name, value) {
         Ok(()) => Ok(()),
         Err(NotSet::Value) => refused("argument is none of its values"),
-        Err(NotSet::Unknown) => server.store.set(name, value),
+        Err(NotSet::Unknown) => server.store.config_set(name, value).unwrap_or_else(|| {
+            let text = "ERR Unknown option or number of arguments for CONFIG SET - '%s'";
+            Err(Failure::format(text, &[name.as_bytes()]))
+        }),
     }
 }

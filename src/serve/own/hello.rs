@@ -1,8 +1,9 @@
-//! Who a client is, what it speaks, and how it goes: AUTH, HELLO, RESET, QUIT.
+//! Who a client is, what it speaks, and how it or all of it goes: AUTH, HELLO, RESET, QUIT, SHUTDOWN.
 
 use super::super::Server;
 use super::super::client::{Client, End};
 use super::client::set_name;
+use super::lower;
 use crate::encoding::number::parse_i64;
 use crate::engine::{Failure, Family, Outcome, Reply, Resp};
 
@@ -113,5 +114,31 @@ pub(super) fn reset(server: &mut Server, client: &mut Client, _: &[&[u8]]) -> Ou
 
 pub(super) fn quit(_: &mut Server, client: &mut Client, _: &[&[u8]]) -> Outcome {
     client.end = End::Answered;
+    Ok(Reply::OK)
+}
+
+/// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]`: there is no answer if it is done.
+pub(super) fn shutdown(server: &mut Server, client: &mut Client, argv: &[&[u8]]) -> Outcome {
+    let (mut save, mut force) = (None, false);
+    for word in argv.iter().skip(1) {
+        match (lower(word).as_str(), save) {
+            ("save", None) => save = Some(true),
+            ("nosave", None) => save = Some(false),
+            // There are no replicas to wait for.
+            ("now", _) => {}
+            ("force", _) => force = true,
+            ("abort", _) => return Err(Failure::new("ERR No shutdown in progress.")),
+            _ => return Err(Failure::SYNTAX),
+        }
+    }
+    let done = server.store.shutdown(save);
+    if let Err(err) = &done {
+        (server.log)(&format!("SHUTDOWN: {err}"));
+    }
+    if done.is_err() && !force {
+        return Err(Failure::new("ERR Errors trying to SHUTDOWN. Check logs."));
+    }
+    server.ended = true;
+    client.end = End::Now;
     Ok(Reply::OK)
 }

@@ -10,7 +10,7 @@ mod info;
 
 use super::Server;
 use super::client::Client;
-use crate::engine::{Failure, Outcome};
+use crate::engine::{Failure, Outcome, Reply};
 
 /// One row.
 #[derive(Debug)]
@@ -53,6 +53,11 @@ static TABLE: &[Own] = &[
     own("info", -1, Rule::Plain, info::info),
     own("quit", -1, Rule::Always, hello::quit),
     own("reset", 1, Rule::Always, hello::reset),
+    own("shutdown", -1, Rule::Plain, hello::shutdown),
+    own("save", 1, Rule::Plain, store),
+    own("bgsave", -1, Rule::Plain, store),
+    own("bgrewriteaof", 1, Rule::Plain, store),
+    own("lastsave", 1, Rule::Plain, store),
 ];
 
 /// What servers have and this one has not, and why.
@@ -117,6 +122,13 @@ impl Server {
         }
         (own.run)(self, client, argv)
     }
+}
+
+/// What the store answers itself.
+fn store(server: &mut Server, _: &mut Client, argv: &[&[u8]]) -> Outcome {
+    let name = argv.first().copied().unwrap_or_default();
+    let reply = server.store.own_command(argv);
+    reply.ok_or_else(|| Failure::unsupported(&lower(name).to_ascii_uppercase()))
 }
 
 /// What is said of a subcommand that is none, or has not these arguments.
