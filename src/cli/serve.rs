@@ -149,7 +149,6 @@ impl ServeArgs {
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
         let conf = self.conf()?;
         let addresses = self.net.addresses(&conf)?;
-        // First of all, so that a port that is taken is told before a large file is loaded.
         let told = Told { quiet: self.quiet };
         let (store, clock) = match &self.path {
             Some(path) => {

@@ -35,7 +35,9 @@ impl Wait {
         now_ms: i64,
     ) -> Option<Wait> {
         let timeout_ms = match command.name {
-            "blpop" | "brpop" | "brpoplpush" | "blmove" | "bzpopmin" | "bzpopmax" => seconds(argv.last()?)?,
+            "blpop" | "brpop" | "brpoplpush" | "blmove" | "bzpopmin" | "bzpopmax" => {
+                seconds(argv.last()?)?
+            }
             "blmpop" | "bzmpop" => seconds(argv.get(1)?)?,
             "xread" | "xreadgroup" => parse_i64(argv.get(block(argv)?)?)?,
             _ => return None,

@@ -197,7 +197,11 @@ impl Client {
     /// Bytes it holds.
     pub(super) fn memory(&self) -> usize {
         let wait = self.wait.as_ref().map_or(0, Wait::memory);
-        self.query.capacity() + self.out.capacity() + self.reader.memory() + wait + size_of::<Client>()
+        self.query.capacity()
+            + self.out.capacity()
+            + self.reader.memory()
+            + wait
+            + size_of::<Client>()
     }
 
     /// Its line of CLIENT LIST.
@@ -213,8 +217,10 @@ impl Client {
         if flags.is_empty() {
             flags.push('N');
         }
-        let multi = self.session.queued().map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
-        let mut line = format!("id={} addr={} laddr={} name=", self.id, self.peer, self.local).into_bytes();
+        let multi =
+            self.session.queued().map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
+        let mut line =
+            format!("id={} addr={} laddr={} name=", self.id, self.peer, self.local).into_bytes();
         line.extend_from_slice(&self.labels.name);
         line.extend_from_slice(
             format!(

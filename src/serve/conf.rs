@@ -104,7 +104,9 @@ mod tests {
         assert_eq!(conf.store.fsync, Fsync::Always);
         conf.read(b"save \"\"\n").unwrap();
         assert_eq!(conf.store.save, []);
-        for (text, line) in [("\nport x", 2), ("maxclients 0", 1), ("include /etc/x", 1), ("a \"b", 1)] {
+        for (text, line) in
+            [("\nport x", 2), ("maxclients 0", 1), ("include /etc/x", 1), ("a \"b", 1)]
+        {
             assert_eq!(Conf::default().read(text.as_bytes()).unwrap_err().0, line, "{text}");
         }
     }

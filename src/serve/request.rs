@@ -222,11 +222,8 @@ mod tests {
     fn cut_anywhere_it_is_the_same() {
         let bytes = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*0\r\n*-1\r\nset  a 'b c'\r\n\r\n\n*3\r\n$3\r\nSET\r\n$0\r\n\r\n$12\r\n\r\n*1\r\n$4\r\nx\r\n\r\nPING\n*1\r\n$4\r\nPING\r\n";
         let whole = requests(bytes, &[]).unwrap();
-        let want: &[&[&[u8]]] = &[
-            &[b"GET", b"k"],
-            &[b"set", b"a", b"b c"],
-            &[b"SET", b"", b"\r\n*1\r\n$4\r\nx\r"],
-        ];
+        let want: &[&[&[u8]]] =
+            &[&[b"GET", b"k"], &[b"set", b"a", b"b c"], &[b"SET", b"", b"\r\n*1\r\n$4\r\nx\r"]];
         assert_eq!(whole.get(..3).unwrap(), want);
         for first in 0..=bytes.len() {
             for second in first..=bytes.len() {
@@ -260,7 +257,11 @@ mod tests {
             let failure = Reader::default().next(bytes, *bounds).unwrap_err();
             assert_eq!(failure.to_string(), format!("ERR Protocol error: {want}"));
         }
-        for (head, what) in [("*", "too big mbulk count string"), ("*1\r\n$", "too big bulk count string"), ("x", "too big inline request")] {
+        for (head, what) in [
+            ("*", "too big mbulk count string"),
+            ("*1\r\n$", "too big bulk count string"),
+            ("x", "too big inline request"),
+        ] {
             let bytes = [head.as_bytes(), &[b'1'; limits::LINE + 1]].concat();
             let failure = Reader::default().next(&bytes, BOUNDS).unwrap_err();
             assert_eq!(failure.to_string(), format!("ERR Protocol error: {what}"));

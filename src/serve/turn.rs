@@ -224,7 +224,9 @@ impl Server {
     fn asked_to_end(&mut self) {
         match self.store.shutdown(None) {
             Ok(()) => self.ended = true,
-            Err(err) => (self.log)(&format!("cannot end, and goes on: {err}; another signal ends it at once")),
+            Err(err) => (self.log)(&format!(
+                "cannot end, and goes on: {err}; another signal ends it at once"
+            )),
         }
     }
 }

@@ -474,7 +474,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn connect(port: u16) -> io::Result<Client> {
+    /// Connects to a port of this machine.
+    pub(crate) fn connect(port: u16) -> io::Result<Client> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;

@@ -148,7 +148,8 @@ fn kill(server: &mut Server, own: &mut Client, args: &[&[u8]]) -> Outcome {
         let [option, value] = pair else { continue };
         match lower(option).as_str() {
             "id" => {
-                let id = parse_i64(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+                let id =
+                    parse_i64(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
                 let wrong = || Failure::new("ERR client-id should be greater than 0");
                 victims.id = Some(id.ok_or_else(wrong)?);
             }
@@ -199,9 +200,7 @@ fn unblock(server: &mut Server, id: &[u8], how: &[&[u8]]) -> Outcome {
             Some(Failure::new("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
         }
         _ => {
-            return Err(Failure::new(
-                "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
-            ));
+            return Err(Failure::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
         }
     };
     Ok(Reply::flag(server.end_wait_of(id, failure)))

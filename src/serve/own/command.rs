@@ -75,7 +75,9 @@ impl Row {
     fn reply(&self) -> Reply {
         match self {
             Row::Engine(command) => engine_row(command),
-            Row::Own(own) => row(own.name, own.arity, &["noscript", "loading", "stale"], (0, 0, 0), &[]),
+            Row::Own(own) => {
+                row(own.name, own.arity, &["noscript", "loading", "stale"], (0, 0, 0), &[])
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ mod info;
 
 use super::Server;
 use super::client::Client;
-use crate::engine::{Failure, Outcome, Reply};
+use crate::engine::{Failure, Outcome};
 
 /// One row.
 #[derive(Debug)]
@@ -65,14 +65,28 @@ static MISSING: &[(&str, &[&str])] = &[
     (
         "messages are not passed on here",
         &[
-            "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "pubsub",
+            "subscribe",
+            "unsubscribe",
+            "psubscribe",
+            "punsubscribe",
+            "ssubscribe",
+            "sunsubscribe",
+            "pubsub",
             "monitor",
         ],
     ),
     (
         "there is no replication here",
         &[
-            "replicaof", "slaveof", "sync", "psync", "replconf", "role", "failover", "wait", "waitaof",
+            "replicaof",
+            "slaveof",
+            "sync",
+            "psync",
+            "replconf",
+            "role",
+            "failover",
+            "wait",
+            "waitaof",
         ],
     ),
     ("there is no cluster here", &["cluster", "asking", "readonly", "readwrite", "migrate"]),
