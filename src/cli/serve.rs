@@ -214,7 +214,11 @@ impl ServeArgs {
         let store = Store::read_only(report.store.into_engine());
         told.say(|out, screen| {
             let (engine, took) = (store.engine(), since.elapsed());
-            loaded(out, screen, &Loaded { from: &[path.clone()], engine, took, how: "read-only" })
+            loaded(
+                out,
+                screen,
+                &Loaded { from: std::slice::from_ref(&path), engine, took, how: "read-only" },
+            )
         })?;
         if !clean && !self.quiet {
             let name = path.display();

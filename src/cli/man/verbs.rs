@@ -164,6 +164,7 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-digest(1)",
         "rdbtool-verify(1)",
         "rdbtool-aof-log(1)",
+        "rdbtool-serve(1)",
         "rdbtool-jsonl(5)",
         "rdb(5)",
         "aof(5)",
