@@ -42,6 +42,8 @@ use crate::store::{Fatal, Store};
 struct Counts {
     accepted: u64,
     rejected: u64,
+    /// Commands that are not the engine's, which counts its own.
+    commands: u64,
     bytes_in: u64,
     bytes_out: u64,
     /// Clients closed because they did not take their answers, or sent too much.
@@ -130,6 +132,7 @@ impl Server {
         clock: Clock,
         log: fn(&str),
     ) -> Result<Server, (SocketAddr, io::Error)> {
+        allow_files(settings.max_clients);
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let poll = Poll::new().map_err(|err| (nowhere, err))?;
         let mut listeners = Vec::new();
@@ -192,3 +195,20 @@ impl Server {
         address.to_canonical().is_loopback()
     }
 }
+
+/// Lets the process have a file for every client, as far as the system allows. Who comes when there are no
+/// more waits.
+fn allow_files(clients: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = (clients as u64).saturating_add(OWN_FILES);
+    let most = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    if limit.current.is_some_and(|now| now < most) {
+        limit.current = Some(most);
+        // What there is will do.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+/// Files beside those of clients.
+const OWN_FILES: u64 = 64;

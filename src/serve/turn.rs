@@ -39,6 +39,8 @@ impl Server {
             self.ticked_ms = self.up_ms;
             self.store.tick(self.now_ms).map_err(End::Fatal)?;
             self.close_idle();
+            // Who could not be let in for want of files is let in when there are some.
+            (0..self.listeners.len()).for_each(|listener| self.accept(listener));
         }
         self.store.before_replies(self.now_ms).map_err(End::Fatal)?;
         self.send();

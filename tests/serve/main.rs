@@ -20,7 +20,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use servers::{Client, Reply};
@@ -31,7 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The program at work; dropping it ends it.
 pub(crate) struct Serve {
     child: Child,
-    stdout: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
     /// What it said on its way up.
     pub(crate) said: String,
@@ -40,27 +39,31 @@ pub(crate) struct Serve {
 impl Serve {
     /// Starts it with these arguments on any port, and waits until it listens.
     pub(crate) fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Serve {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rdbtool"))
-            .args(["serve", "--port", "0"])
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut said = String::new();
+        let mut serve = Serve {
+            child: Command::new(env!("CARGO_BIN_EXE_rdbtool"))
+                .args(["serve", "--port", "0"])
+                .args(args)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("it starts"),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            said: String::new(),
+        };
+        // The pipe stays open as long as the program runs: what it says there later must not end it.
+        let mut stdout = BufReader::new(serve.child.stdout.as_mut().unwrap());
         loop {
             let mut line = String::new();
             if stdout.read_line(&mut line).unwrap() == 0 {
-                let mut errors = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-                panic!("it ended: {:?}\n{said}{errors}", child.wait());
+                let said = std::mem::take(&mut serve.said);
+                let (status, errors) = serve.ended();
+                panic!("it ended: {status}\n{said}{errors}");
             }
-            said.push_str(&line);
+            serve.said.push_str(&line);
             if let Some(rest) = line.strip_prefix("listening on ") {
-                let address = rest.split(' ').next().unwrap().parse().unwrap();
-                return Serve { child, stdout, address, said };
+                serve.address = rest.split(' ').next().unwrap().parse().unwrap();
+                return serve;
             }
         }
     }
@@ -96,6 +99,12 @@ impl Serve {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for its end; what it said on stderr.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
@@ -116,7 +125,6 @@ impl Drop for Serve {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = &self.stdout;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -221,15 +222,12 @@ fn waiting() {
     // First come, first served; what the pusher asks for next finds nothing.
     assert_eq!(push(&["RPUSH", "q", "1", "2"]), Reply::Int(2));
     assert_eq!(push(&["EXISTS", "q"]), Reply::Int(0));
-    let mut got = vec![0; 22];
-    first.read_exact(&mut got[..18]).unwrap();
-    assert_eq!(&got[..18], b"*2\r\n$1\r\nq\r\n$1\r\n1\r\n");
-    let mut got = vec![0; 25];
-    second.read_exact(&mut got).unwrap();
-    assert_eq!(got, b"*2\r\n$1\r\nq\r\n$1\r\n2\r\n+PONG\r\n");
+    assert_eq!(read(&mut first, 18), b"*2\r\n$1\r\nq\r\n$1\r\n1\r\n");
+    assert_eq!(read(&mut second, 25), b"*2\r\n$1\r\nq\r\n$1\r\n2\r\n+PONG\r\n");
     // A time that runs out, after what was asked for.
     let since = Instant::now();
-    assert_eq!(exchange_whole(&serve, &["BLPOP", "q", "0.2"], 5), b"*-1\r\n");
+    first.write_all(&request(&["BLPOP", "q", "0.2"])).unwrap();
+    assert_eq!(read(&mut first, 5), b"*-1\r\n");
     assert!(since.elapsed() >= Duration::from_millis(200));
     // A stream from now on.
     push(&["XADD", "s", "1-1", "a", "b"]);
@@ -237,9 +235,7 @@ fn waiting() {
     wait_for(1, &mut push);
     push(&["XADD", "s", "1-2", "c", "d"]);
     let want = b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-2\r\n*2\r\n$1\r\nc\r\n$1\r\nd\r\n";
-    let mut got = vec![0; want.len()];
-    first.read_exact(&mut got).unwrap();
-    assert_eq!(got, want);
+    assert_eq!(read(&mut first, want.len()), want);
     // A key of another type is waited past, and a chain ends where it began.
     first.write_all(&request(&["BLMOVE", "a", "b", "LEFT", "LEFT", "0"])).unwrap();
     wait_for(1, &mut push);
@@ -250,12 +246,8 @@ fn waiting() {
     push(&["DEL", "a"]);
     push(&["RPUSH", "a", "x"]);
     wait_for(0, &mut push);
-    let mut got = vec![0; 7];
-    first.read_exact(&mut got).unwrap();
-    assert_eq!(got, b"$1\r\nx\r\n");
-    let mut got = vec![0; 18];
-    second.read_exact(&mut got).unwrap();
-    assert_eq!(got, b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n");
+    assert_eq!(read(&mut first, 7), b"$1\r\nx\r\n");
+    assert_eq!(read(&mut second, 18), b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n");
     // Who goes away waits no more, and gets nothing.
     first.write_all(&request(&["BLPOP", "q", "0"])).unwrap();
     wait_for(1, &mut push);
@@ -265,10 +257,8 @@ fn waiting() {
     assert_eq!(push(&["LLEN", "q"]), Reply::Int(1));
 }
 
-/// Asks on a connection of its own, and reads so many bytes of answer.
-fn exchange_whole(serve: &Serve, args: &[&str], len: usize) -> Vec<u8> {
-    let mut socket = serve.socket();
-    socket.write_all(&request(args)).unwrap();
+/// So many bytes of answers.
+fn read(socket: &mut TcpStream, len: usize) -> Vec<u8> {
     let mut answer = vec![0; len];
     socket.read_exact(&mut answer).unwrap();
     answer

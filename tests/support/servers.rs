@@ -490,6 +490,16 @@ impl Client {
         Reply::read(&mut self.stream)
     }
 
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Waits for an answer.
+    pub(crate) fn receive(&mut self) -> io::Result<Reply> {
+        Reply::read(&mut self.stream)
+    }
+
     /// Sends commands together and waits for all answers.
     pub(crate) fn pipeline(&mut self, commands: &[Vec<Vec<u8>>]) -> io::Result<Vec<Reply>> {
         let mut request = Vec::new();

@@ -90,7 +90,7 @@ fn persistence(server: &Server, out: &mut String) {
 fn stats(server: &Server, out: &mut String) {
     let (engine, counts) = (server.store.engine().stats(), server.counts);
     line(out, "total_connections_received", counts.accepted);
-    line(out, "total_commands_processed", engine.commands);
+    line(out, "total_commands_processed", engine.commands + counts.commands);
     line(out, "total_net_input_bytes", counts.bytes_in);
     line(out, "total_net_output_bytes", counts.bytes_out);
     line(out, "rejected_connections", counts.rejected);

@@ -92,7 +92,7 @@ static MISSING: &[(&str, &[&str])] = &[
     ("there is no cluster here", &["cluster", "asking", "readonly", "readwrite", "migrate"]),
     ("modules cannot be loaded here", &["module"]),
     ("there is one user here, the default one", &["acl"]),
-    ("nothing is measured here for it", &["slowlog", "latency", "memory", "lolwut", "debug"]),
+    ("nothing is measured here for it", &["slowlog", "latency", "memory", "lolwut"]),
 ];
 
 /// The row of this name.
@@ -134,6 +134,7 @@ impl Server {
             client.session.spoil();
             return Err(Failure::new("ERR Command not allowed inside a transaction"));
         }
+        self.counts.commands += 1;
         (own.run)(self, client, argv)
     }
 }
