@@ -68,6 +68,8 @@ pub(crate) const PAGE: Page = Page {
 /// that can be read is kept, also behind damage in the middle, and the result is suspect: nothing vouches
 /// for it. A repair in place keeps the old RDB as NAME.bak-TIME.
 ///
+/// What the seal of a file can heal (rdbtool-seal(1)) is healed first, in a file of any kind.
+///
 /// Files are replaced so that a crash leaves the old or the new one, and not while a server has them open.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
