@@ -163,11 +163,10 @@ impl FixArgs {
                 match (repair, common.json) {
                     (Shown::Sealed(path, sealed), is_json) => {
                         let (survey, written) = (&sealed.survey, sealed.written.as_ref());
+                        let mended = Mending { path, survey, written };
                         if is_json {
-                            let insides = insides(survey);
-                            json::line(&mut to, &SealJson::standing(path, survey, &insides))?;
+                            json::line(&mut to, &SealJson::mending(&mended, &insides(survey)))?;
                         } else {
-                            let mended = Mending { path, survey, written };
                             mending(&mut to, &mended, common.quiet, &screen)?;
                         }
                     }

@@ -38,8 +38,7 @@ pub(super) fn repair(
     out: Option<&Path>,
     check: &check::Options,
 ) -> Result<Option<Sealed>> {
-    // What is no plain file is for those that come after to tell.
-    let Ok(subject) = Subject::open(&RealFs, path) else { return Ok(None) };
+    let Some(subject) = Subject::if_sealed(&RealFs, path) else { return Ok(None) };
     let survey = survey(&RealFs, &subject, check.limits, check.jobs)?;
     if !can_mend(&survey) {
         return Ok(None);

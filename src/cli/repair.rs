@@ -11,7 +11,7 @@ use super::help::Page;
 use super::session::Log;
 use crate::error::Error;
 use crate::job::{check, check_aof};
-use crate::report::{repair_json, repair_rdb_json};
+use crate::report::{repair_json, repair_rdb_json, seal};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -51,7 +51,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
-    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS],
+    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS, seal::FIELDS],
 };
 
 /// Make a sound file of a damaged AOF or RDB

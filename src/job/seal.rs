@@ -59,19 +59,28 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Opens it.
+    /// Opens it, where a symbolic link points: the seal is beside the file itself.
     ///
     /// # Errors
     /// When it cannot be read or is no regular file.
     pub fn open(fs: &dyn Fs, path: &Path) -> Result<Subject> {
         let failed = |doing| move |err| Error::io(path, doing, err);
-        let (dir, name) = fs::open_parent(fs, path)?;
+        let real = fs.canonicalize(path).map_err(failed("open"))?;
+        let (dir, name) = fs::open_parent(fs, &real)?;
         let file = dir.open(&name, Access::Read).map_err(failed("open"))?;
         let seen = file.stat().map_err(failed("look at"))?;
         if seen.kind != Kind::File {
             return Err(Error::refused(path, "it is no regular file"));
         }
-        Ok(Subject { path: path.to_owned(), file, seen })
+        Ok(Subject { path: real, file, seen })
+    }
+
+    /// Opens it if a seal lies beside it. One that cannot be looked for is none.
+    pub fn if_sealed(fs: &dyn Fs, path: &Path) -> Option<Subject> {
+        let real = fs.canonicalize(path).ok()?;
+        let (dir, name) = fs::open_parent(fs, &seal_path(&real)).ok()?;
+        dir.stat(&name).ok()?;
+        Subject::open(fs, &real).ok()
     }
 
     fn is_rdb(&self) -> io::Result<bool> {

@@ -43,6 +43,7 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "Array of {offset, length, heals, in}: a block that is not as it was sealed; heals, where a short burst \
          explains that, is {offset, old, new, flipped}, bytes in hexadecimal; in is what lies there.",
     ),
+    ("repaired", "Of a repair by a seal: whether it was done; else it is a plan."),
     ("proven", "The checksum of the whole fits, once all of damaged is healed."),
     ("why", "Why a seal is unusable."),
 ];
@@ -234,6 +235,8 @@ pub(crate) struct SealJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     proven: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    repaired: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
@@ -266,6 +269,7 @@ impl<'a> SealJson<'a> {
             seal_size: None,
             damaged: Vec::new(),
             proven: None,
+            repaired: None,
             why: None,
         }
     }
@@ -275,6 +279,13 @@ impl<'a> SealJson<'a> {
         let (size, seal_size) = (Some(made.size), Some(made.written.size));
         let blocks = Some(made.blocks);
         SealJson { size, sealed: size, blocks, seal_size, ..SealJson::of(path, "sealed") }
+    }
+
+    /// The same of a file that was or would be repaired.
+    pub(crate) fn mending(mending: &Mending<'a>, insides: &'a [String]) -> SealJson<'a> {
+        let Mending { path, survey, written } = mending;
+        let repaired = Some(written.is_some());
+        SealJson { repaired, ..SealJson::standing(path, survey, insides) }
     }
 
     /// Of a file and its seal. `insides` are what lies in each damaged block ([`insides`]).

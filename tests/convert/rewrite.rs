@@ -194,9 +194,9 @@ fn pending_messages_that_are_gone() {
     let (mut before, mut after) = (replayed(&path), replayed(&out));
     let (a, b) = (before.store.look(), after.store.look());
     let all = verify(&a, &b, Ignore::default(), 1);
-    assert_eq!((all.differ, all.same), (streams, 0));
+    assert_eq!((all.counts.differ, all.counts.same), (streams, 0));
     let but_gone = verify(&a, &b, Ignore { gone: true, ..Ignore::default() }, 1);
-    assert!(but_gone.is_same(), "{:?}", but_gone.differences);
+    assert!(but_gone.counts.is_same(), "{:?}", but_gone.differences);
 }
 
 /// What commands of modules do is not known: nothing of it is lost.

@@ -102,7 +102,7 @@ impl Damage {
 /// # Errors
 /// When the file or its seal cannot be read.
 pub fn findings(fs: &dyn Fs, path: &Path, limits: Limits, jobs: usize) -> Result<Vec<Finding>> {
-    let subject = Subject::open(fs, path)?;
+    let Some(subject) = Subject::if_sealed(fs, path) else { return Ok(Vec::new()) };
     let survey = survey(fs, &subject, limits, jobs)?;
     let standing = match &survey.beside {
         Beside::Nothing => return Ok(Vec::new()),
