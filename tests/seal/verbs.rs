@@ -85,7 +85,7 @@ fn a_flip_that_no_other_tool_sees() {
     let verified = run(&["seal", "--verify"], &path);
     assert_eq!(verified.code, Some(1));
     assert!(
-        verified.stdout.contains("DAMAGED — 1 of 9 blocks is not as it was sealed"),
+        verified.stdout.contains("DAMAGED — 1 of 11 blocks is not as it was sealed"),
         "{}",
         verified.stdout
     );
@@ -202,11 +202,14 @@ fn a_damaged_seal_is_told_and_not_believed() {
     assert_eq!(run(&["seal"], &path).code, Some(0));
     let seal = files.0.path().join("a.aof.seal");
     let good = fs::read(&seal).unwrap();
+    // In a value: nothing else is wrong with the file.
+    let text = fs::read(&path).unwrap();
+    let inside = text.windows(9).position(|text| text == b"some text").unwrap() + 4;
     for at in [0, 8, 17, 40, good.len() - 1] {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         fs::write(&seal, &bad).unwrap();
-        flip(&path, 5000, 1);
+        flip(&path, inside, 1);
         let verified = run(&["seal", "--verify", "--json"], &path);
         assert_eq!(verified.json()[0]["verdict"], "unusable", "byte {at}");
         assert_eq!(verified.code, Some(1));
@@ -215,7 +218,7 @@ fn a_damaged_seal_is_told_and_not_believed() {
         assert!(checked.stdout.contains("warning seal-unusable"), "{}", checked.stdout);
         run(&["repair", "--in-place"], &path);
         assert!(fs::read(&path).unwrap() == before, "byte {at}: nothing is healed by it");
-        flip(&path, 5000, 1);
+        flip(&path, inside, 1);
     }
     let hostile: [&[u8]; 4] = [b"", b"RDBTSEAL", &[0; 100], &[0xff; 5000]];
     for bytes in hostile {
@@ -235,7 +238,8 @@ fn an_aof_of_several_files() {
         ran.json().iter().map(|line| line["path"].as_str().unwrap().into()).collect();
     assert!(parts.len() >= 2, "{ran:?}");
     assert_eq!(run(&["seal", "--verify"], &folder).code, Some(0));
-    let clean = run(&["check", "--json"], &folder);
+    let manifest = parts[0].parent().unwrap().join("appendonly.aof.manifest");
+    let clean = run(&["check", "--json"], &manifest);
     let old: Vec<Vec<u8>> = parts.iter().map(|part| fs::read(part).unwrap()).collect();
     for part in &parts {
         let len = fs::metadata(part).unwrap().len() as usize;
@@ -248,13 +252,12 @@ fn an_aof_of_several_files() {
         "{}",
         checked.stdout
     );
-    let manifest = parts[0].parent().unwrap().join("appendonly.aof.manifest");
     let healed = run(&["repair", "--in-place"], &manifest);
     assert_eq!(healed.code, Some(0), "{healed:?}");
     for (part, old) in parts.iter().zip(&old) {
         assert!(fs::read(part).unwrap() == *old, "{}", part.display());
     }
-    assert_eq!(run(&["check", "--json"], &folder), clean);
+    assert_eq!(run(&["check", "--json"], &manifest), clean);
 }
 
 #[test]
