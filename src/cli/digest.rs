@@ -81,7 +81,7 @@ fn release(name: &str) -> Result<Release, String> {
 impl DigestArgs {
     /// Prints the digest of every file.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
-        let options = self.load.options(&self.now, &self.limits, &self.common);
+        let options = self.load.options(&self.now, &self.limits, self.common.jobs());
         let jobs = self.common.jobs();
         let mut session = Session::new(&self.common, log, &self.paths)?;
         session.each(

@@ -205,7 +205,7 @@ impl Patch {
 
     /// A file with the change.
     pub fn over(&self, file: &Arc<dyn File>) -> Arc<dyn File> {
-        Overlay::of(file.clone(), vec![(self.offset, self.new.clone())])
+        Overlay::over(file.clone(), vec![(self.offset, self.new.clone())])
     }
 
     /// Makes the change in bytes that lie at `base`, as far as it is in them.

@@ -29,6 +29,7 @@ use crate::aof::skim::{Chunks, Outcome};
 use crate::aof::state::State;
 use crate::encoding::resp::Forms;
 pub use crate::engine::Config;
+pub use crate::engine::Engine;
 use crate::engine::Mode;
 pub use crate::engine::Release;
 use crate::engine::shards::Shards;

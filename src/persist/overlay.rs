@@ -16,7 +16,7 @@ pub struct Overlay {
 
 impl Overlay {
     /// The file with these bytes from each of these offsets on.
-    pub fn of(file: Arc<dyn File>, mut pieces: Vec<(u64, Vec<u8>)>) -> Arc<dyn File> {
+    pub fn over(file: Arc<dyn File>, mut pieces: Vec<(u64, Vec<u8>)>) -> Arc<dyn File> {
         pieces.sort_unstable_by_key(|(offset, _)| *offset);
         Arc::new(Overlay { file, pieces })
     }

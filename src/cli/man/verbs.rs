@@ -166,6 +166,7 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-diff(1)",
         "rdbtool-seal(1)",
         "rdbtool-aof-log(1)",
+        "rdbtool-serve(1)",
         "rdbtool-jsonl(5)",
         "rdbtool-seal(5)",
         "rdb(5)",

@@ -84,7 +84,7 @@ fn damage(
 /// The file as it would be.
 pub(super) fn healed(file: &Arc<dyn File>, cure: &Cure) -> Arc<dyn File> {
     let pieces = cure.mended.iter().map(|mended| (mended.patch.offset, mended.patch.new.clone()));
-    Overlay::of(file.clone(), pieces.collect())
+    Overlay::over(file.clone(), pieces.collect())
 }
 
 impl Damage {
