@@ -191,7 +191,7 @@ fn planned(
     multi_part: bool,
 ) -> (Vec<String>, Vec<&'static str>, Plan) {
     let settings = Settings { append_only, ..Settings::default() };
-    let plan = plan(folder, &settings, multi_part).unwrap();
+    let plan = plan(&Folder::open(folder).unwrap(), &settings, multi_part).unwrap();
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     let loads = plan.loads.iter().map(|load| name(&load.path)).collect();
     let codes = plan.findings.iter().map(|finding| finding.code.as_str()).collect();

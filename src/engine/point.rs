@@ -232,7 +232,8 @@ mod tests {
                 assert_eq!(section.keys, count);
                 loop {
                     (0..rng.u32(..30)).for_each(|_| run(&mut engine, &mut rng, &mut session));
-                    let more = engine.walk_point(section.db, &mut |key| see(&mut got, section.db, key));
+                    let more =
+                        engine.walk_point(section.db, &mut |key| see(&mut got, section.db, key));
                     if rng.bool() {
                         engine.take_kept(&mut |db, key| see(&mut got, db, key));
                     }

@@ -27,11 +27,12 @@ use crate::persist::aofdir::{NotPut, put_manifest};
 use crate::persist::append::Append;
 use crate::persist::fs::{Access, Dir, Fs, stat_if_there};
 
-/// Milliseconds between syncs, and between tries of a failed write.
-const SECOND: i64 = 1000;
+/// Milliseconds between syncs, and between tries of a failed write. (A clock may be set back: distances
+/// are what is looked at.)
+const SECOND: u64 = 1000;
 
 /// How old what a running sync covers may get before replies wait for it, in ms.
-const DELAY: i64 = 2000;
+const DELAY: u64 = 2000;
 
 /// Names that are tried for a new part.
 const NAMES: i64 = 1000;
@@ -153,7 +154,7 @@ impl Aof {
 
     /// Logs what a command did. `stamp`: whether the time is to be said.
     pub(super) fn log(&mut self, effects: &[Effect], now_ms: i64, stamp: bool) {
-        self.log.unit(effects, stamp.then(|| now_ms.div_euclid(SECOND)));
+        self.log.unit(effects, stamp.then(|| now_ms.div_euclid(1000)));
         self.logged_ms.get_or_insert(now_ms);
     }
 
@@ -174,7 +175,7 @@ impl Aof {
             && policy == Fsync::EverySecond
             && !self.log.bytes().is_empty()
         {
-            if now_ms - oldest < DELAY {
+            if now_ms.abs_diff(oldest) < DELAY {
                 return Ok(());
             }
             self.delayed += 1;
@@ -184,15 +185,15 @@ impl Aof {
         match policy {
             Fsync::Always if self.written_ms.is_some() => self.sync_now()?,
             Fsync::EverySecond => {
-                let due = now_ms - self.sync_began_ms >= SECOND;
+                let due = now_ms.abs_diff(self.sync_began_ms) >= SECOND;
                 if due && !quiet && self.syncing_ms.is_none() && self.written_ms.is_some() {
                     self.syncing_ms = self.written_ms.take();
                     self.sync_began_ms = now_ms;
                     background.start(Lane::Sync, Box::new(self.append.syncer()));
                 }
             }
-            Fsync::Always => {}
-            Fsync::No => self.written_ms = None,
+            // What no sync covers is still known: a new file is begun only when the old one is on the disk.
+            Fsync::Always | Fsync::No => {}
         }
         Ok(())
     }
@@ -209,7 +210,7 @@ impl Aof {
     }
 
     fn write(&mut self, now_ms: i64, policy: Fsync) -> std::result::Result<(), Fatal> {
-        let tried = self.failing.as_ref().is_some_and(|(_, at)| now_ms - at < SECOND);
+        let tried = self.failing.as_ref().is_some_and(|(_, at)| now_ms.abs_diff(*at) < SECOND);
         if self.log.bytes().is_empty() || (tried && policy != Fsync::Always) {
             return Ok(());
         }

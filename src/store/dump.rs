@@ -77,7 +77,11 @@ impl Dump {
     pub(super) fn fault(&self) -> Option<String> {
         let (db, key, loss) = self.lost.as_ref()?;
         let release = self.records.target.release.name;
-        Some(format!("key {} of db {db}: files of {release} cannot hold it: {}", shown(key), loss.about()))
+        Some(format!(
+            "key {} of db {db}: files of {release} cannot hold it: {}",
+            shown(key),
+            loss.about()
+        ))
     }
 
     /// Appends the next keys to `out`, up to about `budget` bytes; false when the file has ended.

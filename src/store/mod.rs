@@ -98,7 +98,8 @@ impl Store {
         engine.keep_effects(aof.is_some());
         let mut disk = Disk::new(fs, background, dir, aof, &engine, now_ms);
         disk.clean();
-        let mut store = Store { engine, options, now_ms, cron_ms: now_ms, disk: Some(disk), fatal: None };
+        let mut store =
+            Store { engine, options, now_ms, cron_ms: now_ms, disk: Some(disk), fatal: None };
         store.set_clock(now_ms);
         Ok((store, opened))
     }

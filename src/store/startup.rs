@@ -24,13 +24,13 @@ use crate::aof::startup::{Load, Plan, What, plan};
 use crate::encoding::resp::Forms;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::finding::Code;
+use crate::finding::{Code, Severity};
 use crate::input::source::{self, Input, Source};
 use crate::job::replay::{self, Report, Stop, replay, replay_parts};
 use crate::persist::cut::cut_tail;
 use crate::persist::fs::{Access, FileReader, Fs, open_parent};
 use crate::persist::target;
-use crate::persist::temp::stale;
+use crate::persist::temp::sweep;
 
 /// What a store starts with.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ pub(super) fn start(fs: &Arc<dyn Fs>, options: &Options, now_ms: i64) -> Result<
     traps(&data, options, &mut plan, &mut opened)?;
     let report = replayed(&**fs, &dir, &plan.loads, options, now_ms)?;
     opened.loaded = paths(&plan.loads);
+    sound_rdbs(&report)?;
     let is_part = plan.set.as_ref().is_some_and(|set| set.manifest.is_some());
     opened.notes.extend(mend(&**fs, options, &report, &plan.loads, is_part)?);
     if report.left_out > 0 {
@@ -97,8 +98,12 @@ fn traps(data: &Folder, options: &Options, plan: &mut Plan, opened: &mut Opened)
         return Err(refused(&data.path, &format!("{why}; rdbtool check says more")));
     }
     let rdb = data.path.join(&options.files.db_file_name);
-    if has(plan, Code::StartIgnoresRdb) && matches!(data.node(&options.files.db_file_name), Some(Node::File(1..))) {
-        opened.notes.push(format!("{}: loaded into a new AOF; a server would start empty", rdb.display()));
+    if has(plan, Code::StartIgnoresRdb)
+        && matches!(data.node(&options.files.db_file_name), Some(Node::File(1..)))
+    {
+        opened
+            .notes
+            .push(format!("{}: loaded into a new AOF; a server would start empty", rdb.display()));
         plan.loads.push(Load { path: rdb, what: What::Rdb, last: true });
     } else if has(plan, Code::StartIgnoresAof) && plan.loads.is_empty() {
         let why = "`appendonly no`, there is no RDB, but an AOF with data: a server would start empty. Start \
@@ -169,7 +174,8 @@ fn mend(
             None => Ok(None),
         };
     };
-    let Some((at, save)) = torn(outcome, options).map_err(|at| refused(&part.path, &damaged(at)))?
+    let Some((at, save)) =
+        torn(outcome, options).map_err(|at| refused(&part.path, &damaged(at)))?
     else {
         return Ok(None);
     };
@@ -192,6 +198,21 @@ fn mend(
         note.push_str(" and were cut off");
     }
     Ok(Some(note))
+}
+
+/// Refuses an RDB with anything wrong in it: a checksum, a value, a key that comes twice.
+fn sound_rdbs(report: &Report) -> Result<()> {
+    for part in &report.parts {
+        let Some((_, rdb)) = &part.rdb else { continue };
+        let bad = part
+            .findings
+            .iter()
+            .find(|finding| finding.severity() == Severity::Error && finding.span.start < rdb.end);
+        if let Some(finding) = bad {
+            return Err(refused(&part.path, &damaged(finding.span.start)));
+        }
+    }
+    Ok(())
 }
 
 fn damaged(at: u64) -> String {
@@ -243,15 +264,4 @@ fn open_aof(fs: &Arc<dyn Fs>, options: &Options, manifest: Manifest, now_ms: i64
         manifest,
     };
     Aof::open(files, now_ms)
-}
-
-/// Removes temporary files that a killed run has left.
-fn sweep(fs: &dyn Fs, folder: &Path) {
-    let Ok(dir) = fs.open_dir(folder) else { return };
-    for stale in stale(fs, folder).unwrap_or_default() {
-        if let Some(name) = stale.path.file_name() {
-            // One that stays harms nobody.
-            dir.unlink(name).unwrap_or_default();
-        }
-    }
 }

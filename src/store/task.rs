@@ -52,6 +52,8 @@ pub(super) struct Task {
     offset: u64,
     /// Jobs under way.
     jobs: usize,
+    /// The last step is under way.
+    publishing: bool,
     failed: Option<Error>,
 }
 
@@ -84,7 +86,9 @@ impl Task {
         let (temp, file) = Temp::file(fs, &place.dir)?;
         let mut block = Vec::new();
         let dump = Some(dump(&mut block));
-        Ok(Task { goal, dump, block, place, temp: Some(temp), file, offset: 0, jobs: 0, failed: None })
+        let temp = Some(temp);
+        let (offset, jobs, publishing, failed) = (0, 0, false, None);
+        Ok(Task { goal, dump, block, place, temp, file, offset, jobs, publishing, failed })
     }
 
     /// Keys that a command changed are set aside.
@@ -116,11 +120,17 @@ impl Task {
         if self.jobs < WAITING {
             self.slice(engine, background);
         }
-        let done = self.dump.is_none() && self.jobs == 0 && self.failed.is_none();
-        done.then(|| {
-            self.temp.take().into_iter().for_each(Temp::renamed);
-            Ok(self.offset)
-        })
+        // What is put in place must be whole: every write has succeeded, not only been asked for.
+        if self.dump.is_some() || self.jobs > 0 || self.failed.is_some() {
+            return None;
+        }
+        if !self.publishing {
+            self.publishing = true;
+            self.publish(background);
+            return None;
+        }
+        self.temp.take().into_iter().for_each(Temp::renamed);
+        Some(Ok(self.offset))
     }
 
     /// Does all that is left, and waits for it.
@@ -136,7 +146,7 @@ impl Task {
             if let Some(done) = self.advance(engine, background) {
                 return done;
             }
-            if !self.wants_turn() || self.failed.is_some() {
+            if self.jobs > 0 && (!self.wants_turn() || self.failed.is_some()) {
                 let ended = background.wait(Lane::Files);
                 self.ended(ended);
             }
@@ -182,7 +192,6 @@ impl Task {
         self.ship(background);
         if !more {
             self.dump = None;
-            self.publish(background);
         }
     }
 
