@@ -69,6 +69,7 @@
 //! | sha1, twox-hash | the digests of DEBUG DIGEST and DIGEST |
 //! | mlua | scripts of old logs: Lua 5.1, built from source |
 //! | fastrand | commands that choose at random |
+//! | imara-diff | the edits between two lists, in bounded time |
 //! | hdrhistogram | medians and percentiles in constant memory |
 //! | flate2, zstd | gzip and zstd inputs |
 //! | tempfile | space for key hashes beyond memory |

@@ -72,6 +72,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["replay"] => Some(&super::replay::PAGE),
         ["digest"] => Some(&super::digest::PAGE),
         ["verify"] => Some(&super::verify::PAGE),
+        ["diff"] => Some(&super::diff::PAGE),
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),
         ["aof"] => Some(&super::aof::PAGE),

@@ -8,7 +8,9 @@ mod aof;
 mod aof_log;
 mod args;
 mod check;
+mod compare;
 mod convert;
+mod diff;
 mod digest;
 mod filter;
 mod fix;
@@ -89,6 +91,7 @@ verbs! {
     Replay replay::ReplayArgs;
     Digest digest::DigestArgs;
     Verify verify::VerifyArgs;
+    Diff diff::DiffArgs;
     Rewrite rewrite::RewriteArgs;
     Convert convert::ConvertArgs;
     Rdb rdb::RdbArgs;

@@ -184,6 +184,15 @@ fn entries(stream: &Stream) -> Vec<Row> {
         .collect()
 }
 
+/// A value as [`rows`]; of a hash without the times of its fields, if `ignore_ttl`.
+pub fn trimmed(value: &Value, ignore_ttl: bool) -> Vec<Row> {
+    let mut rows = rows(value);
+    if let (Value::Hash(_), true) = (value, ignore_ttl) {
+        rows.iter_mut().for_each(|row| row.truncate(2));
+    }
+    rows
+}
+
 /// What a value keeps beside its elements, and a digest does not take in: the ids, groups and producers
 /// of a stream, with or without pending entries that it no longer holds; the cursor of an array.
 pub fn state(value: &Value, with_gone: bool) -> Vec<Row> {
@@ -194,6 +203,15 @@ pub fn state(value: &Value, with_gone: bool) -> Vec<Row> {
             next.into_iter().collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// How many of the first texts of a row of [`state`] say what it is of; the others say how that is.
+pub fn name_width(row: &Row) -> usize {
+    match row.first().map(Vec::as_slice) {
+        Some(b"group") => 2,
+        Some(b"consumer" | b"pending" | b"producer") => 3,
+        _ => 1,
     }
 }
 

@@ -8,17 +8,17 @@
 //! ```
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use serde::Serialize;
 
+use super::compare::{Compared, moment, span};
 use super::escape::{path, quoted};
 use super::json::Bytes;
 use super::screen::Screen;
 use super::size::{count, counted};
-use super::time::moment_s;
+use crate::job::compare::edits::Edits;
+use crate::job::compare::{Difference, Side, Why};
 use crate::job::look::Row;
-use crate::job::verify::{Difference, Report, Side, Why};
 
 /// Texts of a row that are shown.
 const SHOWN: usize = 4;
@@ -34,18 +34,10 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "differences",
         "Array of {db, key, only: \"a\" or \"b\", type}, of {db, key, why} and of {function, only}, by \
          database and name, at most --max-differences. Each why is {what: type, value, ttl, access or state, \
-         a, b}; of a value a and b are {elements, first}, the first element that the other has not there.",
+         a, b}; of a value a and b are {elements, first}: of the first element that is not the same its name, or \
+         its index in a list, and what it holds; of a string some bytes from before the first that differs.",
     ),
 ];
-
-/// What was compared, and what came of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Verified<'a> {
-    pub(crate) a: &'a Path,
-    pub(crate) b: &'a Path,
-    pub(crate) report: &'a Report,
-    pub(crate) whole: bool,
-}
 
 /// The text.
 ///
@@ -53,55 +45,55 @@ pub(crate) struct Verified<'a> {
 /// When it cannot be written.
 pub(crate) fn text(
     out: &mut dyn Write,
-    verified: &Verified<'_>,
+    compared: &Compared<'_>,
+    differences: &[Difference],
     quiet: bool,
     screen: &Screen,
 ) -> io::Result<()> {
-    let Verified { a, b, report, .. } = verified;
-    let (word, style) = match (report.is_same(), verified.whole) {
+    let Compared { a, b, counts, .. } = compared;
+    let (word, style) = match (counts.is_same(), compared.whole) {
         (true, true) => ("SAME", screen.good),
         (true, false) => ("SAME, as far as they could be replayed", screen.warning),
         (false, _) => ("DIFFERENT", screen.error),
     };
     let mut parts = Vec::new();
-    for (keys, side) in [(report.only.0, a), (report.only.1, b)] {
+    for (keys, side) in [(counts.only.0, a), (counts.only.1, b)] {
         if keys > 0 {
             parts.push(format!("{} only in {}", counted(keys, "key"), path(side)));
         }
     }
-    if report.differ > 0 {
-        parts.push(format!("{} not the same in both", counted(report.differ, "key")));
+    if counts.differ > 0 {
+        parts.push(format!("{} not the same in both", counted(counts.differ, "key")));
     }
-    if report.functions > 0 {
-        parts.push(format!("{} not the same", counted(report.functions, "function library")));
+    if counts.functions > 0 {
+        parts.push(format!("{} not the same", counted(counts.functions, "function library")));
     }
-    parts.push(format!("{} the same", counted(report.same, "key")));
+    parts.push(format!("{} the same", counted(counts.same, "key")));
     screen.prose(out, 2, &format!("{style}{word}{style:#} — {}", parts.join(", ")))?;
     if quiet {
         return Ok(());
     }
-    for difference in &report.differences {
-        screen.prose(out, 2, &line(difference, verified))?;
+    for difference in differences {
+        screen.prose(out, 2, &line(difference, compared))?;
     }
-    let all = report.only.0 + report.only.1 + report.differ + report.functions;
-    let more = all.saturating_sub(report.differences.len() as u64);
+    let more = counts.differences().saturating_sub(differences.len() as u64);
     if more > 0 {
         writeln!(out, "{} more (see --max-differences)", counted(more, "difference"))?;
     }
     Ok(())
 }
 
-fn line(difference: &Difference, verified: &Verified<'_>) -> String {
+fn line(difference: &Difference, compared: &Compared<'_>) -> String {
     let side = |side: &Side| match side {
-        Side::A => path(verified.a),
-        Side::B => path(verified.b),
+        Side::A => path(compared.a),
+        Side::B => path(compared.b),
     };
     match difference {
-        Difference::Only { side: at, db, key, type_name } => {
+        Difference::Only { side: at, db, key, type_name, .. } => {
             let type_name = super::escape::name(type_name.as_bytes());
             format!("only in {}: db {db} {} ({type_name})", side(at), quoted(key))
         }
-        Difference::Key { db, key, why } => {
+        Difference::Key { db, key, why, .. } => {
             let why: Vec<String> = why.iter().map(reason).collect();
             format!("db {db} {}: {}", quoted(key), why.join("; "))
         }
@@ -120,21 +112,30 @@ fn reason(why: &Why) -> String {
             let name = |text: &str| super::escape::name(text.as_bytes()).to_string();
             format!("type {} / {}", name(a), name(b))
         }
-        Why::Value { elements, first: (a, b) } => {
+        Why::Bytes(bytes) => {
+            let (a, b) = span(bytes);
+            format!("value: {a} / {b}")
+        }
+        Why::Value { elements, edits } => {
             let counts = match elements {
                 (a, b) if a == b => String::new(),
                 (a, b) => format!(" of {} / {} elements", count(*a), count(*b)),
             };
-            format!("value{counts}: {} / {}", row(a.as_ref()), row(b.as_ref()))
+            let (a, b) = first(edits);
+            format!("value{counts}: {} / {}", row(a), row(b))
         }
         Why::Ttl(a, b) => format!("expires {} / {}", moment(*a), moment(*b)),
         Why::Access(a, b) => format!("access {a} / {b}"),
-        Why::State(a, b) => format!("state: {} / {}", row(a.as_ref()), row(b.as_ref())),
+        Why::State(edits) => {
+            let (a, b) = first(edits);
+            format!("state: {} / {}", row(a), row(b))
+        }
     }
 }
 
-fn moment(ms: Option<i64>) -> String {
-    ms.map_or_else(|| "never".to_owned(), |ms| format!("{} ({ms})", moment_s(ms.div_euclid(1000))))
+/// The first edit.
+fn first(edits: &Edits) -> (Option<&Row>, Option<&Row>) {
+    edits.first.first().map_or((None, None), |edit| (edit.a.as_ref(), edit.b.as_ref()))
 }
 
 /// The texts of a row, shortened.
@@ -207,23 +208,23 @@ fn bytes(row: Option<&Row>) -> Option<Vec<Bytes<'_>>> {
 
 impl<'a> VerifyJson<'a> {
     /// Of a comparison.
-    pub(crate) fn new(verified: &Verified<'a>) -> VerifyJson<'a> {
-        let report = verified.report;
+    pub(crate) fn new(compared: &Compared<'a>, differences: &'a [Difference]) -> VerifyJson<'a> {
+        let counts = compared.counts;
         VerifyJson {
-            a: Bytes(verified.a.as_os_str().as_encoded_bytes()),
-            b: Bytes(verified.b.as_os_str().as_encoded_bytes()),
-            same: report.is_same(),
-            whole: verified.whole,
+            a: Bytes(compared.a.as_os_str().as_encoded_bytes()),
+            b: Bytes(compared.b.as_os_str().as_encoded_bytes()),
+            same: counts.is_same(),
+            whole: compared.whole,
             keys: KeysJson {
-                a: report.keys.0,
-                b: report.keys.1,
-                same: report.same,
-                only_a: report.only.0,
-                only_b: report.only.1,
-                differ: report.differ,
+                a: counts.keys.0,
+                b: counts.keys.1,
+                same: counts.same,
+                only_a: counts.only.0,
+                only_b: counts.only.1,
+                differ: counts.differ,
             },
-            functions: report.functions,
-            differences: report.differences.iter().map(difference).collect(),
+            functions: counts.functions,
+            differences: differences.iter().map(difference).collect(),
         }
     }
 }
@@ -242,14 +243,14 @@ fn difference(difference: &Difference) -> DifferenceJson<'_> {
         why: Vec::new(),
     };
     match difference {
-        Difference::Only { side: at, db, key, type_name } => DifferenceJson {
+        Difference::Only { side: at, db, key, type_name, .. } => DifferenceJson {
             db: Some(*db),
             key: Some(Bytes(key)),
             only: Some(side(at)),
             type_name: Some(type_name),
             ..none
         },
-        Difference::Key { db, key, why } => DifferenceJson {
+        Difference::Key { db, key, why, .. } => DifferenceJson {
             db: Some(*db),
             key: Some(Bytes(key)),
             why: why.iter().map(why_json).collect(),
@@ -266,14 +267,20 @@ fn why_json(why: &Why) -> WhyJson<'_> {
         Why::Type(a, b) => ("type", ValueJson::Text(a), ValueJson::Text(b)),
         Why::Access(a, b) => ("access", ValueJson::Text(a), ValueJson::Text(b)),
         Why::Ttl(a, b) => ("ttl", ValueJson::Time(*a), ValueJson::Time(*b)),
-        Why::State(a, b) => {
-            ("state", ValueJson::Row(bytes(a.as_ref())), ValueJson::Row(bytes(b.as_ref())))
+        Why::State(edits) => {
+            let (a, b) = first(edits);
+            ("state", ValueJson::Row(bytes(a)), ValueJson::Row(bytes(b)))
         }
-        Why::Value { elements, first: (a, b) } => (
-            "value",
-            ValueJson::Value { elements: elements.0, first: bytes(a.as_ref()) },
-            ValueJson::Value { elements: elements.1, first: bytes(b.as_ref()) },
-        ),
+        Why::Bytes(span) => {
+            let value =
+                |elements, shown| ValueJson::Value { elements, first: Some(vec![Bytes(shown)]) };
+            ("value", value(span.len.0, &span.a), value(span.len.1, &span.b))
+        }
+        Why::Value { elements, edits } => {
+            let value = |elements, row| ValueJson::Value { elements, first: bytes(row) };
+            let (a, b) = first(edits);
+            ("value", value(elements.0, a), value(elements.1, b))
+        }
     };
     WhyJson { what, a, b }
 }

@@ -7,8 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rdbtool::encoding::resp::write_command;
+use rdbtool::job::compare::{Ignore, verify};
 use rdbtool::job::replay::{Options, Report};
-use rdbtool::job::verify::{Ignore, verify};
 use rdbtool::persist::sim::crash::Random;
 use tempfile::TempDir;
 
@@ -48,8 +48,8 @@ fn size(path: &Path) -> u64 {
 fn assert_same(before: &mut Report, after: &mut Report, name: &str) {
     let ignore = Ignore { access: true, groups: true, ..Ignore::default() };
     let compared = verify(&before.store.look(), &after.store.look(), ignore, 3);
-    assert!(compared.is_same(), "{name}: {:?}", compared.differences);
-    assert!(compared.keys.0 > 0);
+    assert!(compared.counts.is_same(), "{name}: {:?}", compared.differences);
+    assert!(compared.counts.keys.0 > 0);
 }
 
 /// Every log in place, both with an RDB and as commands; a second time there is nothing more to gain.
@@ -194,9 +194,9 @@ fn pending_messages_that_are_gone() {
     let (mut before, mut after) = (replayed(&path), replayed(&out));
     let (a, b) = (before.store.look(), after.store.look());
     let all = verify(&a, &b, Ignore::default(), 1);
-    assert_eq!((all.differ, all.same), (streams, 0));
+    assert_eq!((all.counts.differ, all.counts.same), (streams, 0));
     let but_gone = verify(&a, &b, Ignore { gone: true, ..Ignore::default() }, 1);
-    assert!(but_gone.is_same(), "{:?}", but_gone.differences);
+    assert!(but_gone.counts.is_same(), "{:?}", but_gone.differences);
 }
 
 /// What commands of modules do is not known: nothing of it is lost.

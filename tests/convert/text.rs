@@ -7,9 +7,9 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rdbtool::engine::Release;
+use rdbtool::job::compare::{Ignore, verify};
 use rdbtool::job::convert::{Form, Options, Report};
 use rdbtool::job::look::Row;
-use rdbtool::job::verify::{Ignore, verify};
 use rdbtool::rdb::target::Target;
 use rdbtool::rdb::versions::RELEASES;
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn lines_come_back_the_same() {
         }
         let (mut before, mut after) = (replayed(&bytes), replayed(&rdb));
         let differences = verify(&before.store.look(), &after.store.look(), Ignore::default(), 3);
-        if !differences.is_same() {
+        if !differences.counts.is_same() {
             bad.push(format!("{name}: {:?}", differences.differences));
         }
         let left_out: Vec<_> = report.aux_left_out.into_iter().collect();
@@ -99,7 +99,7 @@ fn lines_of_logs() {
         let text: String = text.split_inclusive('\n').filter(|line| !built(line)).collect();
         let mut after = replayed(text.as_bytes());
         let same = verify(&before.store.look(), &after.store.look(), Ignore::default(), 3);
-        let counts = (same.only, same.differ, same.functions);
+        let counts = (same.counts.only, same.counts.differ, same.counts.functions);
         assert_eq!(counts, ((sets, 0), 0, 0), "{}: {:?}", golden.name(), same.differences);
         let (rdb, _) = convert(text.as_bytes(), &options(newest()));
         let (again, _) = self::text(&rdb, Form::JsonLines);

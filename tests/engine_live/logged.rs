@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rdbtool::encoding::resp::write_command;
 use rdbtool::engine::{Config, Release};
 use rdbtool::input::source::open;
+use rdbtool::job::compare::{Ignore, verify};
 use rdbtool::job::log::Place;
 use rdbtool::job::replay::{Options, Report, replay, replay_set};
 use rdbtool::job::subject::{Subject, subjects};
-use rdbtool::job::verify::{Ignore, verify};
 
 use crate::dice::{Cmd, Dice, Kind, knows};
 use crate::servers::{self, Client, Reply, Server, ServerBinary, Setup};
@@ -222,13 +222,13 @@ impl Logging {
         // nothing before 8.8. Access marks are in no log.
         let ignore = Ignore { groups: true, access: true, ..Ignore::default() };
         let report = verify(&old.store.look(), &new.store.look(), ignore, 5);
-        if !report.is_same() {
+        if !report.counts.is_same() {
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rdbtool"));
             command.arg("verify").arg(before.path().join("appendonlydir")).arg(self.path());
             let told = String::from_utf8(command.output().unwrap().stdout).unwrap();
             panic!("{} preamble {}: {told}", self.release, self.preamble);
         }
-        assert!(report.same > 20, "{report:?}");
+        assert!(report.counts.same > 20, "{report:?}");
     }
 
     /// Cut at an offset where the server told its digest, or at a time, it is what the server had then.

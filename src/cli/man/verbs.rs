@@ -163,6 +163,7 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-replay(1)",
         "rdbtool-digest(1)",
         "rdbtool-verify(1)",
+        "rdbtool-diff(1)",
         "rdbtool-aof-log(1)",
         "rdbtool-jsonl(5)",
         "rdb(5)",
