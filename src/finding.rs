@@ -48,6 +48,11 @@ macro_rules! codes {
                 match self { $(Code::$variant => Severity::$severity,)* }
             }
 
+            /// Whether it says no more than that nothing vouches for the bytes.
+            pub fn is_of_no_checksum(self) -> bool {
+                matches!(self, Code::RdbCrcDisabled | Code::RdbCrcAbsent)
+            }
+
             /// One sentence for the man page.
             pub fn about(self) -> &'static str {
                 match self { $(Code::$variant => $about,)* }

@@ -54,7 +54,8 @@
 //!
 //! Arrows point one way, and `tests/tidy.rs` keeps them so:
 //! `cli → report → job → {input, persist, text} → rdb → {record, element} → encoding → {finding, error, limits}`. The store that replays
-//! files, [`engine`] over [`value`]s, knows no file format; [`store`] gives it files of its own. Only [`persist`] creates, renames, cuts or removes files: a crash at
+//! files, [`engine`] over [`value`]s, knows no file format; [`store`] gives it files of its own, and [`serve`]
+//! puts sockets before it. Only [`persist`] creates, renames, cuts or removes files: a crash at
 //! any moment leaves the old file or the new one.
 //!
 //! # What comes from elsewhere
@@ -75,6 +76,7 @@
 //! | tempfile | space for key hashes beyond memory |
 //! | rustix | names looked up in an open folder, renames that replace nothing, pipes that nobody reads: what std has not |
 //! | signal-hook | temporary files that go when a signal ends the run |
+//! | mio | sockets of `serve`: one thread waits for all of them |
 //! | clap, clap_complete, clap_mangen, roff | arguments, completions, manual pages |
 //! | anyhow | errors on their way out of a verb |
 //! | serde, serde_json, base64 | JSON reports; reading JSON Lines |
@@ -99,6 +101,7 @@ pub mod rdb;
 pub mod record;
 pub mod repeats;
 mod report;
+pub mod serve;
 pub mod store;
 pub mod text;
 pub mod value;

@@ -35,6 +35,30 @@ pub const EXCERPT: usize = 48;
 /// Bytes of a reply that repeats what there is (`SRANDMEMBER key -1000000`, `SORT … GET … GET …`).
 pub const REPLY: usize = 256 << 20;
 
+/// Bounds on what clients can make `serve` hold or do.
+pub mod serve {
+    /// Longest line of a request: an inline request, or a count.
+    pub const LINE: usize = 64 << 10;
+    /// Most arguments of a request.
+    pub const ARGS: usize = 1 << 20;
+    /// Longest argument, `proto-max-bulk-len`.
+    pub const BULK: usize = 512 << 20;
+    /// Most arguments, and the longest, of somebody who has not said the password.
+    pub const STRANGER_ARGS: usize = 10;
+    /// See [`STRANGER_ARGS`].
+    pub const STRANGER_BULK: usize = 16 << 10;
+    /// Bytes of requests that wait at one client, `client-query-buffer-limit`.
+    pub const QUERY: usize = 1 << 30;
+    /// Bytes of answers that one client has not taken yet: who takes none is closed.
+    pub const OUTPUT: usize = 512 << 20;
+    /// Clients at a time, `maxclients`.
+    pub const CLIENTS: usize = 10_000;
+    /// Bytes read from one client before it is another's turn.
+    pub const READ: usize = 64 << 10;
+    /// Buffers of a client larger than this are given back when they are empty.
+    pub const KEEP: usize = 64 << 10;
+}
+
 /// Where packed collections unfold into tables: the servers' settings and their defaults (FORMATS F).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackedLimits {

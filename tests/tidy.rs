@@ -15,8 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lib", &[]),
     (
         "cli",
-        &["report", "loss", "job", "input", "persist", "text", "rdb", "finding", "limits", "error"],
+        &[
+            "report", "serve", "store", "loss", "job", "input", "persist", "text", "rdb",
+            "finding", "limits", "error",
+        ],
     ),
+    ("serve", &["store", "engine", "value", "persist", "aof", "encoding", "glob", "limits"]),
     ("report", &["job", "loss", "input", "persist", "rdb", "finding", "limits"]),
     (
         "job",

@@ -97,6 +97,11 @@ impl NowArgs {
     pub(crate) fn ms(&self) -> i64 {
         self.now.unwrap_or_else(|| Timestamp::now().as_millisecond())
     }
+
+    /// The moment that was given.
+    pub(crate) fn given(&self) -> Option<i64> {
+        self.now
+    }
 }
 
 /// From this number on a Unix time is in ms: as seconds it would be in the year 5138.

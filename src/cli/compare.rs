@@ -75,7 +75,7 @@ impl CompareArgs {
         log: &Log,
         report: impl FnOnce(&mut Session<'_>, &Compared<'_>, &Comparison<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Exit> {
-        let options = self.load.options(&self.now, &self.limits, &self.common);
+        let options = self.load.options(&self.now, &self.limits, self.common.jobs());
         let paths = [self.a.clone(), self.b.clone()];
         let mut session = Session::new(&self.common, log, &paths)?;
         let mut sides = Vec::new();
@@ -89,7 +89,7 @@ impl CompareArgs {
             Format::Detect,
             |opened| load(opened, &options),
             |_, file, report| {
-                let clean = report.is_clean();
+                let clean = report.is_whole();
                 if !clean && !self.common.quiet {
                     tell(file.path);
                 }

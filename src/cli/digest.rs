@@ -81,14 +81,14 @@ fn release(name: &str) -> Result<Release, String> {
 impl DigestArgs {
     /// Prints the digest of every file.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
-        let options = self.load.options(&self.now, &self.limits, &self.common);
+        let options = self.load.options(&self.now, &self.limits, self.common.jobs());
         let jobs = self.common.jobs();
         let mut session = Session::new(&self.common, log, &self.paths)?;
         session.each(
             Format::Detect,
             |opened| load(opened, &options),
             |session, file, mut report| {
-                let clean = report.is_clean();
+                let clean = report.is_whole();
                 let server = self.server.or(report.written_by()).unwrap_or_default();
                 let style = server.digest_style(options.now_ms);
                 let out = &mut session.out;

@@ -43,6 +43,7 @@ pub(crate) const ALL: Page = Page {
             "rdbtool convert --target valkey-9.1 dump.rdb -o new.rdb",
             "Make a file of it that this server loads.",
         ),
+        ("rdbtool serve dump.rdb", "Look into it with redis-cli, as if it were a server."),
         ("ssh db1 cat /var/lib/redis/dump.rdb | rdbtool check -", "Check without a copy."),
     ],
     exit: &[
@@ -70,6 +71,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["convert"] => Some(&super::convert::PAGE),
         ["inspect"] => Some(&super::inspect::PAGE),
         ["replay"] => Some(&super::replay::PAGE),
+        ["serve"] => Some(&super::serve::PAGE),
         ["digest"] => Some(&super::digest::PAGE),
         ["verify"] => Some(&super::verify::PAGE),
         ["diff"] => Some(&super::diff::PAGE),

@@ -27,6 +27,7 @@ mod redis_check_rdb;
 mod repair;
 mod replay;
 mod rewrite;
+mod serve;
 mod session;
 mod start;
 mod verify;
@@ -62,8 +63,8 @@ const BUG: u8 = 70;
 /// below) or - for standard input; files may be compressed with gzip or zstd.
 ///
 /// Files are opened read-only and never changed, but by a verb that is told to: repair --in-place and
-/// check --fix, which save first what they cut off, and rewrite --in-place. Nothing is deleted unless
-/// that is asked for.
+/// check --fix, which save first what they cut off, rewrite --in-place, and serve --dir. Nothing is deleted
+/// unless that is asked for.
 #[derive(Debug, Parser)]
 #[command(name = "rdbtool", version, max_term_width = 100, after_help = help::ALL.after_help())]
 struct App {
@@ -94,6 +95,7 @@ verbs! {
     Diff diff::DiffArgs;
     Rewrite rewrite::RewriteArgs;
     Convert convert::ConvertArgs;
+    Serve serve::ServeArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;

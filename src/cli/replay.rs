@@ -100,7 +100,7 @@ pub(crate) struct ReplayArgs {
 impl ReplayArgs {
     /// Replays every file for itself.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
-        let mut options = self.load.options(&self.now, &self.limits, &self.common);
+        let mut options = self.load.options(&self.now, &self.limits, self.common.jobs());
         options.until = self.until;
         options.strict = self.strict;
         let asked = Asked { get: self.get, keys: self.keys };

@@ -35,6 +35,7 @@ texts! {
     EXEC_WITHOUT_MULTI "ERR EXEC without MULTI"
     DISCARD_WITHOUT_MULTI "ERR DISCARD without MULTI"
     WATCH_INSIDE_MULTI "ERR WATCH inside MULTI is not allowed"
+    NO_AUTH "NOAUTH Authentication required."
     EXEC_ABORT "EXECABORT Transaction discarded because of previous errors."
 }
 

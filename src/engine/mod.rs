@@ -198,7 +198,7 @@ impl Engine {
         match resolve(argv) {
             Ok(command) => self.dispatch(session, command, argv),
             Err(failure) => {
-                session.spoiled |= session.in_multi();
+                session.spoil();
                 Reply::Error(failure)
             }
         }
@@ -226,7 +226,7 @@ impl Engine {
 
     /// Does not run a command. A transaction that was to have it will not run either.
     pub fn refuse(&mut self, session: &mut Session, failure: Failure) -> Reply {
-        session.spoiled |= session.in_multi();
+        session.spoil();
         Reply::Error(failure)
     }
 

@@ -40,6 +40,19 @@ impl Session {
         matches!(self.multi, Multi::Queuing(_))
     }
 
+    /// How many commands an open transaction has.
+    pub fn queued(&self) -> Option<usize> {
+        match &self.multi {
+            Multi::Queuing(queue) => Some(queue.commands.len()),
+            Multi::No | Multi::Running => None,
+        }
+    }
+
+    /// A command could not be queued, if a transaction is open: its EXEC will refuse.
+    pub fn spoil(&mut self) {
+        self.spoiled |= self.in_multi();
+    }
+
     /// Has a command been queued that may change data?
     pub fn queues_writes(&self) -> bool {
         let Multi::Queuing(queue) = &self.multi else { return false };

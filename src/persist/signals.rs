@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,9 +28,7 @@ pub fn install() -> io::Result<()> {
     if INSTALLED.swap(true, Ordering::Relaxed) {
         return Ok(());
     }
-    let ignored = ignored();
-    let ours = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_in(ignored, *signal));
-    let mut signals = Signals::new(ours)?;
+    let mut signals = Signals::new(wanted())?;
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
@@ -37,6 +36,31 @@ pub fn install() -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// A stream that becomes readable when SIGINT, SIGTERM or SIGHUP ask for the end, for programs that end by
+/// themselves. A second SIGINT or SIGTERM does not wait for that. Signals that are ignored stay so, as with
+/// [`install`].
+///
+/// # Errors
+/// When the system does not allow handlers.
+pub fn stream() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in wanted() {
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, asked.clone())?;
+        signal_hook::flag::register(signal, asked.clone())?;
+        signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+    }
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    Ok(read)
+}
+
+/// The signals that end a run, but for those that are ignored.
+fn wanted() -> impl Iterator<Item = i32> {
+    let ignored = ignored();
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(move |signal| !is_in(ignored, *signal))
 }
 
 /// The signals that are ignored, as bits; none if that cannot be told.

@@ -105,7 +105,8 @@ impl Store {
     }
 
     /// A look at data that is there already: no files, and write commands are refused.
-    pub fn read_only(engine: Engine) -> Store {
+    pub fn read_only(mut engine: Engine) -> Store {
+        engine.set_mode(Mode::Serving);
         let options = Options { engine: engine.config().clone(), ..Options::default() };
         Store { engine, options, now_ms: 0, cron_ms: 0, disk: None, fatal: None }
     }

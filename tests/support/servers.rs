@@ -474,7 +474,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn connect(port: u16) -> io::Result<Client> {
+    /// Connects to a port of this machine.
+    pub(crate) fn connect(port: u16) -> io::Result<Client> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -486,6 +487,16 @@ impl Client {
         let mut request = Vec::new();
         append_command(args, &mut request);
         self.stream.get_mut().write_all(&request)?;
+        Reply::read(&mut self.stream)
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Waits for an answer.
+    pub(crate) fn receive(&mut self) -> io::Result<Reply> {
         Reply::read(&mut self.stream)
     }
 

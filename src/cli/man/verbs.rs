@@ -165,6 +165,7 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-verify(1)",
         "rdbtool-diff(1)",
         "rdbtool-aof-log(1)",
+        "rdbtool-serve(1)",
         "rdbtool-jsonl(5)",
         "rdb(5)",
         "aof(5)",
