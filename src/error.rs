@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nom::error::{ErrorKind, ParseError};
 
@@ -220,6 +220,15 @@ impl Error {
     #[cold]
     pub fn refused(path: impl Into<PathBuf>, why: impl Into<String>) -> Error {
         Error::Refused { path: path.into(), why: why.into() }
+    }
+
+    /// The error of reading what was written before it has its name, which is to be `path`.
+    #[must_use]
+    pub fn of_reading_back(self, path: &Path) -> Error {
+        match self {
+            Error::Io { source, .. } => Error::io(path, "read back the new", source),
+            other => other,
+        }
     }
 }
 

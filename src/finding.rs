@@ -48,6 +48,11 @@ macro_rules! codes {
                 match self { $(Code::$variant => Severity::$severity,)* }
             }
 
+            /// Whether it says no more than that nothing vouches for the bytes.
+            pub fn is_of_no_checksum(self) -> bool {
+                matches!(self, Code::RdbCrcDisabled | Code::RdbCrcAbsent)
+            }
+
             /// One sentence for the man page.
             pub fn about(self) -> &'static str {
                 match self { $(Code::$variant => $about,)* }
@@ -208,6 +213,11 @@ codes! {
     StartIgnoresAof "start-ignores-aof" Warning "`appendonly no` and an AOF: the server does not read it."
     StartUpgrades "start-upgrades" Note "An AOF of before 7.0: the server moves it into the folder and writes a manifest."
     StartOldAof "start-old-aof" Warning "An AOF of before 7.0 beside a folder with a manifest: the server does not read it."
+    // Seals that lie beside files.
+    SealBlock "seal-block" Error "Bytes that are not as they were sealed. Where a short burst explains that, the finding is of these bytes, else of the block."
+    SealShort "seal-short" Error "The file is shorter than when it was sealed."
+    SealOther "seal-other" Warning "A seal of what was here before: the file was written anew since, and its seal says nothing of it."
+    SealUnusable "seal-unusable" Warning "A seal that is damaged itself, or no seal: it is not believed."
 }
 
 impl Code {

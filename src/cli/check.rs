@@ -14,12 +14,14 @@ use super::output::Output;
 use super::session::{Format, Log, Opened, Session};
 use super::start::StartArgs;
 use crate::error::Error;
+use crate::finding::Finding;
 use crate::input::source::Input;
 use crate::job::check::{self, Verdict, check_rdb};
 use crate::job::check_aof::{self, Checked, Options, check_aof, check_detected};
 use crate::job::check_set::{self, check_set};
 use crate::job::repair_rdb::plan::Plan;
 use crate::job::repair_rdb::prospect::prospect;
+use crate::job::seal::find::findings;
 use crate::job::startup::Settings;
 use crate::job::target::{Target, judge};
 use crate::job::target_aof::{judge_aof, judge_set};
@@ -83,7 +85,8 @@ pub(crate) const PAGE: Page = Page {
 /// tools do not look at: keys that come twice, databases out of range, bytes behind the end, commands
 /// that no server knows, transactions that a crash tore, files that no manifest names.
 ///
-/// A file whose checksum was switched off is never called OK, but UNVERIFIED.
+/// A file whose checksum was switched off is never called OK, but UNVERIFIED. A seal (rdbtool-seal(1)) that lies
+/// beside a file that is not compressed is read too, and what is not as it was sealed is named.
 ///
 /// With --config or --appendonly it also says which of the files a server would load when it starts, in
 /// which order, and what it would pass over.
@@ -181,7 +184,39 @@ fn rdb(report: Box<check::Report>, path: Option<&Path>, options: &Options) -> Fo
     Found::Rdb(report, plan.map(Box::new))
 }
 
+/// Checks an input, and holds its files against the seals that lie beside them.
 fn check(opened: Opened<'_>, format: Format, options: &Options) -> crate::error::Result<Found> {
+    let (limits, jobs) = (options.rdb.limits, options.rdb.jobs);
+    let plain = match &opened {
+        Opened::File(source, input) if **input != Input::Stdin && source.compression.is_none() => {
+            Some(input.path().to_owned())
+        }
+        Opened::File(..) | Opened::Set(..) => None,
+    };
+    let mut found = check_inside(opened, format, options)?;
+    let add = |to: &mut Vec<Finding>, path: &Path| {
+        to.extend(findings(&RealFs, path, limits, jobs)?);
+        to.sort_by_key(|finding| finding.span.start);
+        crate::error::Result::Ok(())
+    };
+    match (&mut found, plain) {
+        (Found::Rdb(report, _), Some(path)) => add(&mut report.findings, &path)?,
+        (Found::Aof(report), Some(path)) => add(&mut report.findings, &path)?,
+        (Found::Set(report), _) => {
+            for part in &mut report.parts {
+                add(&mut part.report.findings, &report.set.folder.path.join(&part.name))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
+}
+
+fn check_inside(
+    opened: Opened<'_>,
+    format: Format,
+    options: &Options,
+) -> crate::error::Result<Found> {
     match opened {
         Opened::Set(set, watch) => {
             let watch = move |bytes| watch(bytes);

@@ -89,7 +89,7 @@ impl CompareArgs {
             Format::Detect,
             |opened| load(opened, &options),
             |_, file, report| {
-                let clean = report.is_clean();
+                let clean = report.is_whole();
                 if !clean && !self.common.quiet {
                     tell(file.path);
                 }

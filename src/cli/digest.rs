@@ -88,7 +88,7 @@ impl DigestArgs {
             Format::Detect,
             |opened| load(opened, &options),
             |session, file, mut report| {
-                let clean = report.is_clean();
+                let clean = report.is_whole();
                 let server = self.server.or(report.written_by()).unwrap_or_default();
                 let style = server.digest_style(options.now_ms);
                 let out = &mut session.out;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::args::{Common, time_ms};
 use super::output::Output;
 use super::session::Log;
-use super::{Exit, fix_rdb, is_closed_pipe};
+use super::{Exit, fix_rdb, fix_seal, is_closed_pipe};
 use crate::error::Error;
 use crate::input::source::Input;
 use crate::job::check_aof;
@@ -28,6 +28,7 @@ use crate::report::repair::{Outcome, Repair, text};
 use crate::report::repair_json::RepairJson;
 use crate::report::repair_rdb::{self, RdbRepair};
 use crate::report::repair_rdb_json::RdbRepairJson;
+use crate::report::seal::{Mending, SealJson, insides, mending};
 
 /// How to repair.
 #[derive(Debug, Clone, Args)]
@@ -160,6 +161,15 @@ impl FixArgs {
         for path in paths {
             let repaired = self.repair(path, out, check, log, |repair| {
                 match (repair, common.json) {
+                    (Shown::Sealed(path, sealed), is_json) => {
+                        let (survey, written) = (&sealed.survey, sealed.written.as_ref());
+                        let mended = Mending { path, survey, written };
+                        if is_json {
+                            json::line(&mut to, &SealJson::mending(&mended, &insides(survey)))?;
+                        } else {
+                            mending(&mut to, &mended, common.quiet, &screen)?;
+                        }
+                    }
                     (Shown::Aof(repair), true) => json::line(&mut to, &RepairJson::new(repair))?,
                     (Shown::Aof(repair), false) => text(&mut to, repair, detail, &screen)?,
                     (Shown::Rdb(repair), true) => {
@@ -213,6 +223,11 @@ impl FixArgs {
         }
         let mut exit = Exit::Clean;
         for set in &sets {
+            if let Some(ended) = self.by_seals(set, out, check, &mut report)? {
+                exit = exit.max(ended);
+                tell_of_stale_files(set, log);
+                continue;
+            }
             let mut plan = plan(&RealFs, set, &options)?;
             let shown = set.path().unwrap_or(path);
             let rdb = fix_rdb::options(self, &check.rdb);
@@ -252,8 +267,31 @@ impl FixArgs {
     }
 }
 
+impl FixArgs {
+    /// Repairs what the seals of files can heal; `None` if there is nothing for them to do.
+    fn by_seals(
+        &self,
+        set: &Set,
+        out: Option<&Path>,
+        check: &check_aof::Options,
+        report: &mut impl FnMut(Shown<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<Exit>> {
+        let alone = set.manifest.is_none();
+        let mut ended = None;
+        for (path, _) in &set.files {
+            let Some(sealed) = fix_seal::repair(self, path, alone, out, &check.rdb)? else {
+                continue;
+            };
+            report(Shown::Sealed(path, &sealed))?;
+            ended = ended.max(Some(sealed.exit));
+        }
+        Ok(ended)
+    }
+}
+
 /// A repair to tell of.
 enum Shown<'a> {
+    Sealed(&'a Path, &'a fix_seal::Sealed),
     Aof(&'a Repair<'a>),
     Rdb(&'a RdbRepair),
 }

@@ -74,6 +74,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["serve"] => Some(&super::serve::PAGE),
         ["digest"] => Some(&super::digest::PAGE),
         ["verify"] => Some(&super::verify::PAGE),
+        ["seal"] => Some(&super::seal::PAGE),
         ["diff"] => Some(&super::diff::PAGE),
         ["repair"] => Some(&super::repair::PAGE),
         ["rdb"] => Some(&super::rdb::PAGE),

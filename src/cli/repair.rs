@@ -11,7 +11,7 @@ use super::help::Page;
 use super::session::Log;
 use crate::error::Error;
 use crate::job::{check, check_aof};
-use crate::report::{repair_json, repair_rdb_json};
+use crate::report::{repair_json, repair_rdb_json, seal};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -51,7 +51,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
-    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS],
+    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS, seal::FIELDS],
 };
 
 /// Make a sound file of a damaged AOF or RDB
@@ -67,6 +67,8 @@ pub(crate) const PAGE: Page = Page {
 /// --accept-doubt. An RDB that was cut short is closed behind its last whole key. With --salvage every key
 /// that can be read is kept, also behind damage in the middle, and the result is suspect: nothing vouches
 /// for it. A repair in place keeps the old RDB as NAME.bak-TIME.
+///
+/// What the seal of a file can heal (rdbtool-seal(1)) is healed first, in a file of any kind.
 ///
 /// Files are replaced so that a crash leaves the old or the new one, and not while a server has them open.
 #[derive(Debug, Args)]

@@ -10,6 +10,8 @@ use std::fmt;
 
 use crc_fast::{CrcAlgorithm, Digest};
 
+use super::polynomial::REDIS;
+
 /// A checksum being taken.
 #[derive(Clone)]
 pub struct Crc64(Digest);
@@ -69,63 +71,9 @@ pub fn patched(crc: u64, old: &[u8], new: &[u8], after: u64) -> u64 {
 
 /// The checksum of A followed by B, from the checksum of each and the length of B.
 ///
-/// As polynomials, crc(AB) = crc(A)·x^(8·len B) + crc(B): 64 table entries hold x to the power 8·2^i, and
-/// those that the length is made of are multiplied.
+/// As polynomials, crc(AB) = crc(A)·x^(8·len B) + crc(B).
 pub fn combine(a: u64, b: u64, len_b: u64) -> u64 {
-    let shifts = BYTE_SHIFTS.iter().enumerate().filter(|&(bit, _)| len_b >> bit & 1 == 1);
-    shifts.fold(a, |crc, (_, &shift)| multiply(crc, shift)) ^ b
-}
-
-/// The checksum that a file had before `count` bytes of 0 were appended to it: [`combine`] undone.
-pub fn before_zeros(crc: u64, count: u64) -> u64 {
-    let shifts = BYTE_UNSHIFTS.iter().enumerate().filter(|&(bit, _)| count >> bit & 1 == 1);
-    shifts.fold(crc, |crc, (_, &shift)| multiply(crc, shift))
-}
-
-/// The polynomial with its bits reflected: bit 63 is x^0, bit 0 is x^63, and x^64 is implied.
-const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
-
-/// x^(8·2^i) modulo the polynomial.
-static BYTE_SHIFTS: [u64; 64] = squares(1 << (63 - 8));
-
-/// x^(-8·2^i) modulo the polynomial, which has an inverse of x since its last term is 1.
-static BYTE_UNSHIFTS: [u64; 64] = squares(unshift_byte(1 << 63));
-
-/// The checksum before one byte of 0 was appended.
-pub(super) const fn unshift_byte(mut crc: u64) -> u64 {
-    let mut bit = 0;
-    while bit < 8 {
-        crc = if crc >> 63 == 1 { (crc ^ POLYNOMIAL) << 1 | 1 } else { crc << 1 };
-        bit += 1;
-    }
-    crc
-}
-
-/// A power of x, its square, the square of that, and so on.
-const fn squares(mut power: u64) -> [u64; 64] {
-    let mut shifts = [0; 64];
-    let mut i = 0;
-    while i < 64 {
-        shifts[i] = power;
-        power = multiply(power, power);
-        i += 1;
-    }
-    shifts
-}
-
-/// The product of two polynomials modulo [`POLYNOMIAL`], all reflected.
-const fn multiply(a: u64, mut b: u64) -> u64 {
-    let mut product = 0;
-    let mut bit = 64;
-    while bit > 0 {
-        bit -= 1;
-        // b is now b·x^(63-bit); bit 63 of a stands for x^0.
-        if a >> bit & 1 == 1 {
-            product ^= b;
-        }
-        b = b >> 1 ^ if b & 1 == 1 { POLYNOMIAL } else { 0 };
-    }
-    product
+    REDIS.after_zeros(a, len_b) ^ b
 }
 
 #[cfg(test)]
@@ -158,15 +106,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn combining_zeros_of_absurd_lengths_is_defined() {
-        // x^(8·2^63) in two steps is x^(8·2^64 - 8) times x^8.
-        let once = combine(combine(1, 0, u64::MAX), 0, 1);
-        let twice = combine(combine(1, 0, 1 << 63), 0, 1 << 63);
-        assert_eq!(once, twice);
-        assert_eq!(combine(0, 5, u64::MAX), 5);
-    }
-
     proptest! {
         #[test]
         fn parts_add_up(a in vec(any::<u8>(), 0..3000), b in vec(any::<u8>(), 0..3000)) {
@@ -180,8 +119,6 @@ mod tests {
             resumed.update(&b);
             prop_assert_eq!(resumed.value(), whole);
             prop_assert_eq!(combine(oracle(&a), oracle(&b), b.len() as u64), whole);
-            let count = b.len() as u64;
-            prop_assert_eq!(before_zeros(combine(whole, 0, count), count), whole);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which small change makes a checksum right.
 //!
-//! CRC-64 of an RDB is linear: the checksum of bytes that end with their own checksum is 0, and after damage
-//! it is that of the damage alone, its *syndrome*. A burst of damage with so many untouched bytes behind it
+//! A CRC-64 is linear: the checksum of an RDB, which ends with its own, is 0, and after damage it is that of
+//! the damage alone, its *syndrome*. So is the checksum of a damaged block with that of the sound one xored in. A burst of damage with so many untouched bytes behind it
 //! leaves a syndrome that was shifted once for each of these bytes; undoing the shifts one by one, the
 //! pattern of the burst appears, least byte first, at the step that is its place:
 //!
@@ -15,7 +15,7 @@
 
 use std::thread;
 
-use super::crc64::{before_zeros, unshift_byte};
+use super::polynomial::Polynomial;
 
 /// Steps back are taken from so many places at once: each waits for the table, not for the others.
 const LANES: usize = 8;
@@ -64,9 +64,14 @@ pub fn longest(len: u64, at_most: f64) -> u32 {
     (1..=BITS_MAX).take_while(|bits| expected(len, *bits) <= at_most).last().unwrap_or(0)
 }
 
-/// Every burst of at most `bits` bits that explains a syndrome: the checksum of `len` bytes the last eight
-/// of which are their stored checksum. The shortest first.
-pub fn bursts(syndrome: u64, len: u64, bits: u32, jobs: usize) -> Vec<Burst> {
+/// Every burst of at most `bits` bits in `len` bytes that leaves a syndrome. The shortest first.
+pub fn bursts(
+    polynomial: &'static Polynomial,
+    syndrome: u64,
+    len: u64,
+    bits: u32,
+    jobs: usize,
+) -> Vec<Burst> {
     let bits = bits.min(BITS_MAX);
     if syndrome == 0 || bits == 0 {
         return Vec::new();
@@ -77,7 +82,9 @@ pub fn bursts(syndrome: u64, len: u64, bits: u32, jobs: usize) -> Vec<Burst> {
     thread::scope(|scope| {
         let ranges = (0..jobs).map(|job| (job * each, (job + 1).saturating_mul(each).min(len)));
         let ranges: Vec<_> = ranges.filter(|(start, end)| start < end).collect();
-        let search = |start, end| Search { syndrome, len, bits, found: Vec::new() }.run(start, end);
+        let search = |start, end| {
+            Search { polynomial, syndrome, len, bits, found: Vec::new() }.run(start, end)
+        };
         let (first, others) = match ranges.split_first() {
             Some((&first, others)) => (first, others),
             None => return,
@@ -97,27 +104,9 @@ pub fn bursts(syndrome: u64, len: u64, bits: u32, jobs: usize) -> Vec<Burst> {
     found
 }
 
-/// One step back: the checksum before a byte of 0 was appended, less what its highest byte does.
-static UNSHIFT: [u64; 256] = unshifts();
-
-const fn unshifts() -> [u64; 256] {
-    let mut table = [0; 256];
-    let mut top = 0;
-    while top < 256 {
-        table[top] = unshift_byte((top as u64) << 56);
-        top += 1;
-    }
-    table
-}
-
-#[inline]
-fn step_back(crc: u64) -> u64 {
-    let top = UNSHIFT.get((crc >> 56) as usize).copied().unwrap_or_default();
-    crc << 8 ^ top
-}
-
 /// A search over some of the places.
 struct Search {
+    polynomial: &'static Polynomial,
     syndrome: u64,
     len: u64,
     bits: u32,
@@ -130,14 +119,14 @@ impl Search {
         let each = (end - start) / LANES as u64;
         let mut lanes = [0; LANES];
         for (lane, crc) in lanes.iter_mut().enumerate() {
-            *crc = before_zeros(self.syndrome, start + lane as u64 * each);
+            *crc = self.polynomial.before_zeros(self.syndrome, start + lane as u64 * each);
         }
         // The first bit that changes is in the burst's first byte.
         let shift = self.bits + 7;
         for step in 1..=each {
             let mut hit = false;
             for crc in &mut lanes {
-                *crc = step_back(*crc);
+                *crc = self.polynomial.step_back(*crc);
                 hit |= *crc >> shift == 0;
             }
             if hit {
@@ -147,9 +136,9 @@ impl Search {
             }
         }
         let rest = start + LANES as u64 * each;
-        let mut crc = before_zeros(self.syndrome, rest);
+        let mut crc = self.polynomial.before_zeros(self.syndrome, rest);
         for back in rest + 1..=end {
-            crc = step_back(crc);
+            crc = self.polynomial.step_back(crc);
             self.look(crc, back);
         }
         self.found
@@ -170,6 +159,8 @@ impl Search {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::crc64::crc64;
+    use super::super::polynomial::{REDIS, XZ};
+    use super::super::seal::sum;
     use super::*;
     use proptest::prelude::*;
 
@@ -187,7 +178,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            let found = bursts(crc64(&damaged), bytes.len() as u64, 32, 1);
+            let found = bursts(&REDIS, crc64(&damaged), bytes.len() as u64, 32, 1);
             let want = Burst { offset: bit as u64 / 8, xor: 1 << (bit % 8) };
             assert_eq!(found, [want], "bit {bit}");
         }
@@ -207,7 +198,7 @@ mod tests {
             let at = at.index(bytes.len() - xor.len());
             let mut damaged = bytes.clone();
             damaged.iter_mut().skip(at).zip(&xor).for_each(|(byte, xor)| *byte ^= xor);
-            let found = bursts(crc64(&damaged), bytes.len() as u64, 32, jobs);
+            let found = bursts(&REDIS, crc64(&damaged), bytes.len() as u64, 32, jobs);
             let mut healed = damaged.clone();
             let first = found.first().unwrap();
             let place = healed.iter_mut().skip(first.offset as usize);
@@ -217,15 +208,28 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_a_block_with_its_sum_elsewhere() {
+        let bytes: Vec<u8> = (0..600u32).map(|at| (at * at) as u8).collect();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let found = bursts(&XZ, sum(&damaged) ^ sum(&bytes), bytes.len() as u64, 32, 1);
+            let want = Burst { offset: bit as u64 / 8, xor: 1 << (bit % 8) };
+            assert_eq!(found, [want], "bit {bit}");
+        }
+    }
+
+    #[test]
     fn nothing_is_found_in_what_is_right() {
-        assert_eq!(bursts(crc64(&sealed(100, 1)), 108, BITS_MAX, 2), []);
+        assert_eq!(bursts(&REDIS, crc64(&sealed(100, 1)), 108, BITS_MAX, 2), []);
     }
 
     #[test]
     fn finds_by_chance_are_as_many_as_expected() {
         let (len, bits, trials) = (1 << 16, 42, 60);
         let mut random = fastrand::Rng::with_seed(3);
-        let found: usize = (0..trials).map(|_| bursts(random.u64(..), len, bits, 1).len()).sum();
+        let found: usize =
+            (0..trials).map(|_| bursts(&REDIS, random.u64(..), len, bits, 1).len()).sum();
         let want = expected(len, bits) * f64::from(trials);
         assert!((want - found as f64).abs() < 4.0 * want.sqrt(), "{found} of {want}");
     }

@@ -313,6 +313,11 @@ impl<'a> Look<'a> {
         spaces.flat_map(|space| space.iter())
     }
 
+    /// The shards, each with its own keys.
+    pub fn shards(&self) -> impl Iterator<Item = &'a Engine> {
+        self.engines.iter().copied()
+    }
+
     /// How many keys a database has.
     pub fn len(&self, db: u64) -> usize {
         let spaces = self.engines.iter().filter_map(|engine| engine.keyspace(db));

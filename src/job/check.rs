@@ -107,10 +107,9 @@ impl Report {
     /// The outcome in a word. Of an AOF with an RDB preamble only the preamble was read, so nothing can be
     /// said of the whole.
     pub fn verdict(&self) -> Verdict {
-        let unverified = [Code::RdbCrcDisabled, Code::RdbCrcAbsent];
         let verdict = |finding: &Finding| match finding.severity() {
             Severity::Error => Verdict::Damaged,
-            Severity::Warning if unverified.contains(&finding.code) => Verdict::Unverified,
+            Severity::Warning if finding.code.is_of_no_checksum() => Verdict::Unverified,
             Severity::Warning => Verdict::Warnings,
             Severity::Note => Verdict::Ok,
         };

@@ -12,15 +12,15 @@
 pub mod edits;
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use self::edits::{Edits, Span, elements, states};
 use super::filter::{Filter, Subject};
 use super::look::{state, trimmed};
 use super::payload::PAYLOADS;
 use crate::engine::shards::Look;
-use crate::engine::{Access, KeyRef, Release};
+use crate::engine::{Access, Engine, KeyRef, Release};
 use crate::value::Value;
-use crate::value::digest::{Style, of_value};
 
 /// What is not compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -137,6 +137,16 @@ impl Counts {
         self.differences() == 0
     }
 
+    /// Adds what was counted elsewhere.
+    fn add(&mut self, other: Counts) {
+        let Counts { keys, same, only, differ, functions } = other;
+        self.keys = (self.keys.0 + keys.0, self.keys.1 + keys.1);
+        self.only = (self.only.0 + only.0, self.only.1 + only.1);
+        self.same += same;
+        self.differ += differ;
+        self.functions += functions;
+    }
+
     /// Keys and libraries that are not the same.
     pub fn differences(&self) -> u64 {
         self.only.0 + self.only.1 + self.differ + self.functions
@@ -168,41 +178,21 @@ impl<'a> Comparison<'a> {
     /// Finds the keys and libraries that are not the same.
     pub fn new(a: &'a Look<'a>, b: &'a Look<'a>, options: &Options) -> Comparison<'a> {
         let (mut counts, mut found) = (Counts::default(), Vec::new());
-        let takes = |db, key: &KeyRef<'_>| takes(&options.filter, db, key, options.now_ms);
-        for db in a.dbs() {
-            for key in a.keys(db) {
-                let other = b.get(db, key.key);
-                if !takes(db, &key) && !other.as_ref().is_some_and(|other| takes(db, other)) {
-                    continue;
-                }
-                counts.keys.0 += 1;
-                counts.keys.1 += u64::from(other.is_some());
-                let side = match other {
-                    None => {
-                        counts.only.0 += 1;
-                        Some(Side::A)
+        let of_a = |shard: &'a Engine| side_a(shard, b, options);
+        let of_b = |shard: &'a Engine| side_b(a, shard, options);
+        thread::scope(|scope| {
+            let a: Vec<_> = a.shards().map(|shard| scope.spawn(move || of_a(shard))).collect();
+            let b: Vec<_> = b.shards().map(|shard| scope.spawn(move || of_b(shard))).collect();
+            for thread in a.into_iter().chain(b) {
+                match thread.join() {
+                    Ok((part, places)) => {
+                        counts.add(part);
+                        found.extend(places);
                     }
-                    Some(other) if Unlike::new(&key, &other, options.ignore).is_none() => {
-                        counts.same += 1;
-                        continue;
-                    }
-                    Some(_) => {
-                        counts.differ += 1;
-                        None
-                    }
-                };
-                found.push(Found { db: Some(db), name: key.key, side });
-            }
-        }
-        for db in b.dbs() {
-            for key in b.keys(db).filter(|key| a.get(db, key.key).is_none()) {
-                if takes(db, &key) {
-                    counts.keys.1 += 1;
-                    counts.only.1 += 1;
-                    found.push(Found { db: Some(db), name: key.key, side: Some(Side::B) });
+                    Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-        }
+        });
         if !options.ignore.functions {
             let functions = functions(a, b);
             counts.functions = functions.len() as u64;
@@ -253,6 +243,49 @@ pub fn verify(a: &Look<'_>, b: &Look<'_>, ignore: Ignore, limit: usize) -> Repor
     let comparison = Comparison::new(a, b, &Options { ignore, ..Options::default() });
     let differences = comparison.differences(1).take(limit).collect();
     Report { counts: comparison.counts, differences }
+}
+
+/// Looks for the keys of a shard of the first store in the second.
+fn side_a<'a>(shard: &'a Engine, b: &Look<'_>, options: &Options) -> (Counts, Vec<Found<'a>>) {
+    let (mut counts, mut found) = (Counts::default(), Vec::new());
+    let takes = |db, key: &KeyRef<'_>| takes(&options.filter, db, key, options.now_ms);
+    for (db, key) in shard.iter() {
+        let other = b.get(db, key.key);
+        if !takes(db, &key) && !other.as_ref().is_some_and(|other| takes(db, other)) {
+            continue;
+        }
+        counts.keys.0 += 1;
+        counts.keys.1 += u64::from(other.is_some());
+        let side = match other {
+            None => {
+                counts.only.0 += 1;
+                Some(Side::A)
+            }
+            Some(other) if Unlike::new(&key, &other, options.ignore).is_none() => {
+                counts.same += 1;
+                continue;
+            }
+            Some(_) => {
+                counts.differ += 1;
+                None
+            }
+        };
+        found.push(Found { db: Some(db), name: key.key, side });
+    }
+    (counts, found)
+}
+
+/// The keys of a shard of the second store that the first has not.
+fn side_b<'a>(a: &Look<'_>, shard: &'a Engine, options: &Options) -> (Counts, Vec<Found<'a>>) {
+    let (mut counts, mut found) = (Counts::default(), Vec::new());
+    for (db, key) in shard.iter().filter(|(db, key)| a.get(*db, key.key).is_none()) {
+        if takes(&options.filter, db, &key, options.now_ms) {
+            counts.keys.1 += 1;
+            counts.only.1 += 1;
+            found.push(Found { db: Some(db), name: key.key, side: Some(Side::B) });
+        }
+    }
+    (counts, found)
 }
 
 fn takes(filter: &Filter, db: u64, key: &KeyRef<'_>, now_ms: i64) -> bool {
@@ -348,16 +381,15 @@ fn access(key: &KeyRef<'_>) -> String {
     }
 }
 
-/// By digest, and by the expire times of fields, which a digest does not take in.
+/// Element by element, with the expire times of fields.
 fn same_value(a: &Value, b: &Value, ignore: Ignore) -> bool {
     match (a, b) {
-        (Value::Module(a), Value::Module(b)) => a.payload() == b.payload(),
         (Value::Hash(x), Value::Hash(y))
             if x.min_expire().is_some() || y.min_expire().is_some() =>
         {
             trimmed(a, ignore.ttl) == trimmed(b, ignore.ttl)
         }
-        _ => of_value(a, false, Style::default()) == of_value(b, false, Style::default()),
+        _ => a.has_same_elements(b),
     }
 }
 

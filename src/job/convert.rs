@@ -30,7 +30,7 @@ pub mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use self::merge::Winner;
 pub use self::run::{Conversion, convert};
@@ -159,6 +159,11 @@ pub trait Sink: Write {
     /// # Errors
     /// When it cannot be written.
     fn patch(&mut self, offset: u64, old: &[u8], new: &[u8]) -> io::Result<()>;
+
+    /// What it is called in errors.
+    fn path(&self) -> &Path {
+        Path::new("the output")
+    }
 }
 
 /// Something that the target cannot hold.

@@ -24,6 +24,7 @@ use self::place::{Place, place};
 use super::check::{self, Report, check_part};
 use super::rdb_file::Extent;
 use crate::encoding::crc64::Crc64;
+use crate::encoding::polynomial::REDIS;
 use crate::encoding::syndrome::{Burst, bursts, expected, longest};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Severity};
@@ -125,8 +126,8 @@ pub fn heal(
     };
     let mut found = Vec::new();
     let bits = longest(len, SOUGHT);
-    for burst in bursts(syndrome, len, bits, options.jobs).into_iter().take(VERIFIED_MAX) {
-        let patch = patch(file, burst, span.start).map_err(failed)?;
+    for burst in bursts(&REDIS, syndrome, len, bits, options.jobs).into_iter().take(VERIFIED_MAX) {
+        let patch = Patch::of_burst(file, burst, span.start).map_err(failed)?;
         if !is_sound(file, path, &span, &patch, options)? {
             continue;
         }
@@ -155,15 +156,6 @@ fn syndrome(file: &Arc<dyn File>, span: &Range<u64>) -> io::Result<Option<u64>> 
         crc.update(block.get(..len).unwrap_or_default());
     }
     Ok(Some(crc.value()).filter(|sum| *sum != 0 && stored != [0; 8]))
-}
-
-fn patch(file: &Arc<dyn File>, burst: Burst, base: u64) -> io::Result<Patch> {
-    let xor = burst.bytes();
-    let offset = base + burst.offset;
-    let mut old = vec![0; xor.len()];
-    read_full_at(&**file, &mut old, offset)?;
-    let new = old.iter().zip(&xor).map(|(old, xor)| old ^ xor).collect();
-    Ok(Patch { offset, old, new })
 }
 
 /// Whether the file with a change is as a server wrote it: its checksum right, and all of its values.
@@ -198,9 +190,22 @@ pub(super) fn check_once(
 }
 
 impl Patch {
+    /// Of a burst in the bytes of a file that begin at `base`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn of_burst(file: &Arc<dyn File>, burst: Burst, base: u64) -> io::Result<Patch> {
+        let xor = burst.bytes();
+        let offset = base + burst.offset;
+        let mut old = vec![0; xor.len()];
+        read_full_at(&**file, &mut old, offset)?;
+        let new = old.iter().zip(&xor).map(|(old, xor)| old ^ xor).collect();
+        Ok(Patch { offset, old, new })
+    }
+
     /// A file with the change.
     pub fn over(&self, file: &Arc<dyn File>) -> Arc<dyn File> {
-        Overlay::over(file.clone(), self.offset, self.new.clone())
+        Overlay::over(file.clone(), vec![(self.offset, self.new.clone())])
     }
 
     /// Makes the change in bytes that lie at `base`, as far as it is in them.

@@ -31,6 +31,7 @@ pub mod repair_rdb;
 pub mod replay;
 pub mod rewrite;
 pub mod rewrite_estimate;
+pub mod seal;
 pub mod startup;
 pub mod subject;
 pub mod tally;

@@ -155,7 +155,17 @@ impl Report {
 
     /// Whether there is anything worse than a note.
     pub fn is_clean(&self) -> bool {
-        let bad = |finding: &Finding| finding.severity() > Severity::Note;
+        self.is_whole_but_for(|_| false)
+    }
+
+    /// Whether all of it was replayed, and soundly, though perhaps no checksum vouches for its bytes.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole_but_for(Code::is_of_no_checksum)
+    }
+
+    fn is_whole_but_for(&self, harmless: fn(Code) -> bool) -> bool {
+        let bad =
+            |finding: &Finding| finding.severity() > Severity::Note && !harmless(finding.code);
         let inside = self.parts.iter().flat_map(|part| &part.findings);
         let early = matches!(self.stop, Some(Stop::Strict(_) | Stop::Damage(_)));
         !early && self.left_out == 0 && !inside.chain(&self.findings).any(bad)

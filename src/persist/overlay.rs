@@ -10,14 +10,15 @@ use super::fs::{File, Stat};
 #[derive(Debug)]
 pub struct Overlay {
     file: Arc<dyn File>,
-    offset: u64,
-    bytes: Vec<u8>,
+    /// Where they begin, in ascending order; no two overlap.
+    pieces: Vec<(u64, Vec<u8>)>,
 }
 
 impl Overlay {
-    /// The file with these bytes from an offset on.
-    pub fn over(file: Arc<dyn File>, offset: u64, bytes: Vec<u8>) -> Arc<dyn File> {
-        Arc::new(Overlay { file, offset, bytes })
+    /// The file with these bytes from each of these offsets on.
+    pub fn over(file: Arc<dyn File>, mut pieces: Vec<(u64, Vec<u8>)>) -> Arc<dyn File> {
+        pieces.sort_unstable_by_key(|(offset, _)| *offset);
+        Arc::new(Overlay { file, pieces })
     }
 }
 
@@ -28,7 +29,10 @@ fn read_only<T>() -> io::Result<T> {
 impl File for Overlay {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let len = self.file.read_at(buf, offset)?;
-        for (at, new) in (self.offset..).zip(&self.bytes) {
+        let end = offset.saturating_add(len as u64);
+        let first = self.pieces.partition_point(|(at, new)| at + new.len() as u64 <= offset);
+        let pieces = self.pieces.iter().skip(first).take_while(|(at, _)| *at < end);
+        for (at, new) in pieces.flat_map(|(at, new)| (*at..).zip(new)) {
             let pos = at.checked_sub(offset).and_then(|pos| usize::try_from(pos).ok());
             if let Some(byte) = pos.filter(|pos| *pos < len).and_then(|pos| buf.get_mut(pos)) {
                 *byte = *new;

@@ -108,6 +108,11 @@ impl<'a> Replacement<'a> {
         &self.target.name
     }
 
+    /// The path of what is replaced.
+    pub fn path(&self) -> &Path {
+        &self.target.path
+    }
+
     /// Bytes written so far.
     pub fn len(&self) -> u64 {
         self.written.len

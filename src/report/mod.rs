@@ -35,6 +35,7 @@ pub(crate) mod replay;
 pub(crate) mod replay_json;
 pub(crate) mod rewrite;
 pub(crate) mod screen;
+pub(crate) mod seal;
 pub(crate) mod serve;
 pub(crate) mod size;
 pub(crate) mod startup;

@@ -37,7 +37,7 @@ pub(crate) fn text(out: &mut dyn Write, report: &Report) -> io::Result<bool> {
         fact_line(out, fact)?;
     }
     for finding in report.findings.iter().filter(|f| is_warning(f)) {
-        if !matches!(finding.code, Code::RdbCrcDisabled | Code::RdbCrcAbsent) {
+        if !finding.code.is_of_no_checksum() {
             let message = expected_found(&finding.expected, &finding.found);
             writeln!(out, "[warning] [offset {}] {}: {message}", finding.span.start, finding.code)?;
         }

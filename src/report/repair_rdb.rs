@@ -210,11 +210,13 @@ fn chance(by_chance: f64) -> String {
 
 /// `0x3f21 (16161) from 4a to 4b`.
 pub(crate) fn change(patch: &Patch) -> String {
-    let hex = |bytes: &[u8]| {
-        let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        bytes.join(" ")
-    };
     format!("{} from {} to {}", facts::offset(patch.offset), hex(&patch.old), hex(&patch.new))
+}
+
+/// `4a 4b`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
 }
 
 /// `the value of string "user:17" in db 0, at "name"`.

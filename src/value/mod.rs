@@ -15,6 +15,7 @@ mod intset;
 mod list;
 mod module;
 mod packed;
+mod same;
 mod set;
 mod sieve;
 pub mod stream;

@@ -12,6 +12,8 @@
 
 mod cli;
 mod commands;
+#[path = "../support/crash.rs"]
+mod crash;
 mod every_target;
 #[path = "../support/golden.rs"]
 mod golden;
@@ -23,6 +25,7 @@ mod merge;
 #[path = "../support/program.rs"]
 mod program;
 mod rewrite;
+mod rewrite_crash;
 #[path = "../support/servers.rs"]
 mod servers;
 mod text;

@@ -4,6 +4,7 @@
 mod aof5;
 mod jsonl5;
 mod rdb5;
+mod seal5;
 mod verbs;
 
 use std::io;
@@ -17,5 +18,6 @@ pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     pages.push(("rdb.5".to_owned(), rdb5::page().into_bytes()));
     pages.push(("aof.5".to_owned(), aof5::page().into_bytes()));
     pages.push(("rdbtool-jsonl.5".to_owned(), jsonl5::page().into_bytes()));
+    pages.push(("rdbtool-seal.5".to_owned(), seal5::page().into_bytes()));
     Ok(pages)
 }

@@ -164,9 +164,11 @@ fn see_also(roff: &mut Roff, names: &[&str]) {
         "rdbtool-digest(1)",
         "rdbtool-verify(1)",
         "rdbtool-diff(1)",
+        "rdbtool-seal(1)",
         "rdbtool-aof-log(1)",
         "rdbtool-serve(1)",
         "rdbtool-jsonl(5)",
+        "rdbtool-seal(5)",
         "rdb(5)",
         "aof(5)",
     ];

@@ -46,11 +46,12 @@ pub fn check(
     let refuse = |why: String| Err(Error::refused(out, why));
     let mut commands = 0;
     let judged = if options.form == Form::Rdb {
-        let checked = check_rdb(source, input, &rdb)?;
+        let checked = check_rdb(source, input, &rdb).map_err(|err| err.of_reading_back(out))?;
         holds(&checked, out, report, options)?;
         judge(&checked, options.target.release)
     } else {
-        let checked = check_aof(source, input, &check_aof::Options { rdb, ..Default::default() })?;
+        let checked = check_aof(source, input, &check_aof::Options { rdb, ..Default::default() })
+            .map_err(|err| err.of_reading_back(out))?;
         commands = checked.commands;
         if let Some(preamble) = &checked.preamble {
             holds(preamble, out, report, options)?;

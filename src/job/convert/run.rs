@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::assembly::{Assembly, Piece};
 use super::beside::module_aux;
@@ -50,6 +50,8 @@ pub fn convert(mut given: Vec<Given>, sink: &mut dyn Sink, options: &Options) ->
 pub struct Conversion<'s, 'o> {
     options: &'o Options,
     assembly: Assembly<'s>,
+    /// The new file, for errors.
+    out: PathBuf,
     /// The first write that failed.
     failed: Option<std::io::Error>,
     report: Report,
@@ -66,6 +68,7 @@ impl std::fmt::Debug for Conversion<'_, '_> {
 impl<'s, 'o> Conversion<'s, 'o> {
     /// Begins the new file; `several`: of more than one input.
     pub fn new(sink: &'s mut dyn Sink, options: &'o Options, several: bool) -> Self {
+        let out = sink.path().to_path_buf();
         let assembly = Assembly::new(sink, options.form, options.target);
         let report = Report {
             read: Vec::new(),
@@ -79,7 +82,14 @@ impl<'s, 'o> Conversion<'s, 'o> {
             size: 0,
             crc: 0,
         };
-        Conversion { options, assembly, failed: None, report, seen: several.then(Seen::default) }
+        Conversion {
+            options,
+            assembly,
+            out,
+            failed: None,
+            report,
+            seen: several.then(Seen::default),
+        }
     }
 
     /// Adds an input.
@@ -254,14 +264,13 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// # Errors
     /// When it could not be written.
     pub fn end(self) -> Result<Report> {
-        let Conversion { options, mut assembly, failed, mut report, .. } = self;
+        let Conversion { options, mut assembly, out, failed, mut report, .. } = self;
         assembly.begin(None);
         let ended = match failed {
             Some(err) => Err(err),
             None => assembly.end(),
         };
-        let failed = |err| Error::io("the output", "write", err);
-        let made = ended.map_err(failed)?;
+        let made = ended.map_err(|err| Error::io(out, "write", err))?;
         (report.size, report.crc, report.databases) = (made.size, made.crc, made.databases);
         let usual = report.losses.keys().filter(|loss| options.form.is_usual(**loss));
         report.usual = usual.copied().collect();

@@ -163,6 +163,10 @@ impl Sink for Replacement<'_> {
     fn patch(&mut self, offset: u64, old: &[u8], new: &[u8]) -> io::Result<()> {
         Replacement::patch(self, offset, old, new)
     }
+
+    fn path(&self) -> &Path {
+        Replacement::path(self)
+    }
 }
 
 /// A file without a name.

@@ -2,6 +2,7 @@
 
 use super::{CERTAIN, Patch};
 use crate::encoding::crc64::crc64;
+use crate::encoding::polynomial::REDIS;
 use crate::encoding::syndrome::{bursts, longest};
 use crate::engine::Release;
 use crate::job::payload::PAYLOADS;
@@ -18,7 +19,7 @@ pub fn heal_payload(payload: &[u8]) -> Option<Patch> {
     }
     let len = payload.len() as u64;
     let mut found =
-        bursts(syndrome, len, longest(len, CERTAIN), 1).into_iter().filter_map(|burst| {
+        bursts(&REDIS, syndrome, len, longest(len, CERTAIN), 1).into_iter().filter_map(|burst| {
             let at = usize::try_from(burst.offset).ok()?;
             let xor = burst.bytes();
             let old = payload.get(at..)?.get(..xor.len())?.to_vec();

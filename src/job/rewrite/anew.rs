@@ -205,7 +205,7 @@ impl Make for Anew<'_> {
         };
         let (commands, after) = both(back, check, replayed)?;
         self.commands = commands;
-        self.compare(after?, out, report)
+        self.compare(after.map_err(|err| err.of_reading_back(out))?, out, report)
     }
 
     fn history(&self) -> &[u8] {
