@@ -13,6 +13,9 @@ use crate::finding::shown;
 use crate::loss::Loss;
 use crate::rdb::writer;
 
+/// Steps of a walk over slots that may all be empty, before somebody else gets a turn.
+const STEPS: usize = 4096;
+
 /// A file being made of a point in time.
 #[derive(Debug)]
 pub(super) struct Dump {
@@ -87,7 +90,10 @@ impl Dump {
     /// Appends the next keys to `out`, up to about `budget` bytes; false when the file has ended.
     pub(super) fn step(&mut self, engine: &mut Engine, budget: usize, out: &mut Vec<u8>) -> bool {
         let from = out.len();
-        while !self.ended && out.len() - from < budget {
+        for _ in 0..STEPS {
+            if self.ended || out.len() - from >= budget {
+                break;
+            }
             self.take_kept(engine, out);
             self.some(engine, out);
         }

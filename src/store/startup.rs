@@ -232,6 +232,8 @@ fn torn(outcome: &Outcome, options: &Options) -> std::result::Result<Option<(u64
     let (is_ours, save) = match damage.kind {
         Kind::Cut { .. } => (options.files.load_truncated, false),
         Kind::NulTail(_) | Kind::NulHole(_) => (options.files.load_truncated, true),
+        // However few they are: no server begins a command with a NUL.
+        _ if damage.head.first() == Some(&0) => (options.files.load_truncated, true),
         Kind::DupBlock(_) | Kind::Garbage => (rest <= options.files.corrupt_tail_max, true),
     };
     if is_ours { Ok(Some((at, save))) } else { Err(outcome.end) }

@@ -196,6 +196,9 @@ impl Task {
     }
 
     fn ship(&mut self, background: &mut dyn Background) {
+        if self.block.is_empty() {
+            return;
+        }
         let block = std::mem::take(&mut self.block);
         let (file, offset, path) = (self.file.clone(), self.offset, self.place.path());
         self.offset += block.len() as u64;

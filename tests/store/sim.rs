@@ -295,66 +295,58 @@ fn one_seed(seed: u64) -> Tally {
     if policy.is_none() {
         options.save = vec![SavePoint { seconds: 1, changes: 5 }];
     }
-    let fs = MemFs::new(seed);
+    let mut fs = MemFs::new(seed);
     let root = fs.open_dir(Path::new("/")).unwrap();
     root.make_dir(DIR.trim_start_matches('/').as_ref(), 0o755).unwrap();
     root.sync().unwrap();
     let mut tally = Tally::default();
-    let (mut disks, mut now_ms) = (vec![fs], 1_700_000_000_000);
+    let mut now_ms = 1_700_000_000_000;
     let mut before: Option<Before> = None;
     for epoch in 0..3 {
-        let mut next = Vec::new();
-        for fs in disks {
-            let queue = Queue::default();
-            let arc: Arc<dyn Fs> = Arc::new(fs.clone());
-            // Starting may be cut short as well, and must work the next time.
-            let cut_short = random.below(if epoch > 0 { 4 } else { 20 }) == 0;
-            if cut_short {
-                let at = random.below(60);
-                let plan = Fault { at, kind: FaultKind::PowerOff, repeat: Repeat::Once };
-                fs.plan(Some(plan));
-                let _ = Store::open(arc, Box::new(Queue::default()), options.clone(), now_ms);
-                let left = fs.crashes(1 + random.below(3), seed).pop().unwrap();
-                return one_start(seed, left, &options, now_ms, before.as_ref(), tally);
-            }
-            let opened = Store::open(arc, Box::new(queue.clone()), options.clone(), now_ms);
-            let (store, _) = opened.unwrap_or_else(|error| {
-                panic!("seed {seed}, {policy:?}: does not start: {error}\n{:#?}", shown(&fs))
-            });
-            let session = Session::new();
-            let mut run = Run {
-                seed,
-                fs,
-                queue,
-                store,
-                session,
-                random: &mut random,
-                now_ms,
-                states: Vec::new(),
-                acked: 0,
-                points: vec![0],
-                saved: 0,
-                strikes: None,
-                speed: 0,
-                full: false,
-                rewrites: 0,
-            };
-            let digest = run.digest();
-            if let Some(before) = &before {
-                before.judge(seed, policy, &digest, &mut tally);
-            }
-            run.states.push(State { digest, at_ms: now_ms });
-            let (seen, left) = live(run, &mut tally);
-            now_ms = seen.now_ms + 1;
-            before = Some(seen);
-            next = left;
+        let queue = Queue::default();
+        let arc: Arc<dyn Fs> = Arc::new(fs.clone());
+        // Starting may be cut short as well, and must work the next time.
+        if random.below(if epoch > 0 { 4 } else { 20 }) == 0 {
+            let at = random.below(60);
+            let plan = Fault { at, kind: FaultKind::PowerOff, repeat: Repeat::Once };
+            fs.plan(Some(plan));
+            let _ = Store::open(arc, Box::new(queue), options.clone(), now_ms);
+            fs = fs.crashes(1 + random.below(3), seed).pop().unwrap();
             break;
         }
+        let opened = Store::open(arc, Box::new(queue.clone()), options.clone(), now_ms);
+        let (store, _) = opened.unwrap_or_else(|error| {
+            panic!("seed {seed}, {policy:?}: does not start: {error}\n{:#?}", shown(&fs))
+        });
+        let mut run = Run {
+            seed,
+            fs,
+            queue,
+            store,
+            session: Session::new(),
+            random: &mut random,
+            now_ms,
+            states: Vec::new(),
+            acked: 0,
+            points: vec![0],
+            saved: 0,
+            strikes: None,
+            speed: 0,
+            full: false,
+            rewrites: 0,
+        };
+        let digest = run.digest();
+        if let Some(before) = &before {
+            before.judge(seed, policy, &digest, &mut tally);
+        }
+        run.states.push(State { digest, at_ms: now_ms });
+        let (seen, mut left) = live(run, &mut tally);
+        now_ms = seen.now_ms + 1;
+        before = Some(seen);
         // One of the disks that the crash may have left.
-        let at = random.below(next.len() as u64) as usize;
-        disks = vec![next.swap_remove(at)];
+        let at = random.below(left.len() as u64) as usize;
+        fs = left.swap_remove(at);
     }
-    let fs = disks.pop().unwrap();
     one_start(seed, fs, &options, now_ms, before.as_ref(), tally)
 }
 
@@ -412,7 +404,7 @@ fn live(mut run: Run<'_>, tally: &mut Tally) -> (Before, Vec<MemFs>) {
     run.strikes = kind.map(|kind| (run.random.below(700), kind));
     let repeat = if run.random.below(2) == 0 { Repeat::Once } else { Repeat::SameName };
     run.fs.plan(run.strikes.map(|(at, kind)| Fault { at, kind, repeat }));
-    let turns = 20 + run.random.below(120);
+    let turns = 20 + run.random.below(80);
     let mut fatal = false;
     for _ in 0..turns {
         match run.turn() {

@@ -97,6 +97,8 @@ fn torn_ends_are_cut_off_and_what_follows_survives() {
         (b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n*3\r\n$3\r\nSE", false),
         (b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$5\r\n\0\0\0\0\0\0\0", true),
         (&[0; 700], true),
+        // A few bytes that were not synced, before some that were.
+        (b"\0\0\0\0\0T\r\n$1\r\nb\r\n$1\r\n2\r\n", true),
     ];
     for (tail, saved) in torn {
         let fs = folder(true);
