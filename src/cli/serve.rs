@@ -53,7 +53,7 @@ pub(crate) const PAGE: Page = Page {
 ///
 /// With PATH: loads a dump or an AOF as replay does, and answers any client of Redis and Valkey, over RESP2
 /// and RESP3, until SIGINT, SIGTERM or SHUTDOWN ends it. The file is read once and never changed: commands
-/// that write are refused. With --now the clock stands still, and nothing expires that had not expired then.
+/// that write are refused, and EVAL, which may (EVAL_RO runs). With --now the clock stands still, and nothing expires that had not expired then.
 ///
 /// With --dir: a store that loads what is in that folder as a server does when it starts, and keeps there
 /// what clients write: snapshots, an AOF or both, in the files that servers read and write. A start that

@@ -7,6 +7,7 @@
 
 use hashbrown::HashMap;
 
+use super::point::Point;
 use crate::value::dict::{Dict, Keyed, Slot};
 use crate::value::{Bytes, Value};
 
@@ -59,6 +60,10 @@ pub struct Keyspace {
     held: usize,
     /// … which held this much when it was lent.
     lent: Option<(Slot, usize)>,
+    /// A point in time that is being walked.
+    pub(super) point: Option<Box<Point>>,
+    /// The slot at which the search for what has expired goes on.
+    pub(super) expiry_at: usize,
 }
 
 impl Keyspace {
@@ -115,6 +120,7 @@ impl Keyspace {
     /// The value in a slot, to change it.
     pub fn value_mut(&mut self, slot: Slot) -> Option<&mut Value> {
         self.settle();
+        self.preserve(slot);
         let value = &mut self.keys.at_mut(slot)?.value;
         let memory = value.memory();
         self.held = self.held.saturating_sub(memory);
@@ -134,6 +140,7 @@ impl Keyspace {
             self.keys.find_or_insert(key, || Entry { key: Bytes::new(key), value: make() });
         if new {
             self.hold(slot);
+            self.pass(slot);
         }
         slot
     }
@@ -153,6 +160,14 @@ impl Keyspace {
             let old = std::mem::replace(&mut entry.value, value);
             let freed = entry.key.heap() + old.memory();
             self.held = self.held.saturating_sub(freed);
+            if let Some(point) = self.point.as_mut().filter(|point| point.awaits(slot)) {
+                let expire_at_ms = self.expires.get(&slot).copied();
+                let access = self.access.get(&slot).copied();
+                point.keep(slot, entry.key.clone(), Item { value: old, expire_at_ms, access });
+            }
+        }
+        if new {
+            self.pass(slot);
         }
         self.hold(slot);
         (slot, new)
@@ -180,6 +195,7 @@ impl Keyspace {
     /// Takes the key in `slot` out.
     pub fn take_at(&mut self, slot: Slot) -> Option<Item> {
         self.settle();
+        self.preserve(slot);
         let entry = self.keys.remove_at(slot)?;
         self.held = self.held.saturating_sub(entry.key.heap() + entry.value.memory());
         Some(Item {
@@ -196,6 +212,7 @@ impl Keyspace {
 
     /// Sets or removes the expire time of the key in `slot`; gives back what it was.
     pub fn set_expire(&mut self, slot: Slot, expire_at_ms: Option<i64>) -> Option<i64> {
+        self.preserve(slot);
         match expire_at_ms {
             Some(at) => self.expires.insert(slot, at),
             None if self.expires.is_empty() => None,
@@ -210,6 +227,7 @@ impl Keyspace {
 
     /// Sets or removes the access mark of the key in `slot`; gives back what it was.
     pub fn set_access(&mut self, slot: Slot, access: Option<Access>) -> Option<Access> {
+        self.preserve(slot);
         match access {
             Some(mark) => self.access.insert(slot, mark),
             None if self.access.is_empty() => None,
@@ -217,9 +235,40 @@ impl Keyspace {
         }
     }
 
-    /// Forgets every key and gives the memory back.
-    pub fn clear(&mut self) {
-        *self = Keyspace::default();
+    /// Slots, used or not.
+    pub(super) fn slots(&self) -> usize {
+        self.keys.slots()
+    }
+
+    /// The slot of this number, if a key is in it.
+    pub(super) fn slot(&self, index: usize) -> Option<Slot> {
+        self.keys.slot(index)
+    }
+
+    /// Sets aside what is in a slot before it changes, if a point in time awaits it.
+    #[inline]
+    fn preserve(&mut self, slot: Slot) {
+        if self.point.as_ref().is_some_and(|point| point.awaits(slot)) {
+            self.set_aside(slot);
+        }
+    }
+
+    #[cold]
+    fn set_aside(&mut self, slot: Slot) {
+        let Some(entry) = self.keys.at(slot) else { return };
+        let (expire_at_ms, access) = (self.expire(slot), self.access(slot));
+        let item = Item { value: entry.value.clone(), expire_at_ms, access };
+        let key = entry.key.clone();
+        if let Some(point) = &mut self.point {
+            point.keep(slot, key, item);
+        }
+    }
+
+    /// The key in this slot is new: no point in time awaits it.
+    fn pass(&mut self, slot: Slot) {
+        if let Some(point) = &mut self.point {
+            point.pass(slot);
+        }
     }
 
     /// All keys, in no order that means anything.

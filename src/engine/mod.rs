@@ -31,6 +31,7 @@ pub mod geohash;
 pub mod keyspace;
 pub mod longdouble;
 mod payload;
+mod point;
 mod release;
 mod reply;
 pub mod script;
@@ -44,6 +45,7 @@ pub use effects::Effect;
 pub use failure::{Failure, Outcome};
 pub use keyspace::{Access, Item, KeyRef, Keyspace};
 pub use payload::{NoPayloads, Payloads};
+pub use point::Section;
 pub use release::{Family, Release};
 pub use reply::{Reply, Resp};
 pub use session::Session;
@@ -115,6 +117,8 @@ pub struct Stats {
 pub struct Engine {
     config: Config,
     dbs: BTreeMap<u64, Keyspace>,
+    /// Databases that were flushed while a point in time of them was not walked to the end.
+    put_away: Vec<Keyspace>,
     /// Function libraries: name and code. They belong to no database, and FLUSHALL leaves them.
     functions: BTreeMap<Vec<u8>, Vec<u8>>,
     scripts: script::Scripts,
@@ -136,6 +140,7 @@ impl Engine {
             rng: fastrand::Rng::with_seed(config.seed),
             config,
             dbs: BTreeMap::new(),
+            put_away: Vec::new(),
             functions: BTreeMap::new(),
             scripts: script::Scripts::default(),
             mode: Mode::Loading,

@@ -16,10 +16,10 @@ use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::fs::{Fs, stat_if_there};
+use super::fs::{Access, FileReader, Fs, open_parent, stat_if_there};
 use super::replace::{Replaced, Replacement};
 use super::target::{Options, Target};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A change of a multi-part AOF. Dropped before it is committed, it never was.
 #[derive(Debug)]
@@ -90,6 +90,38 @@ impl Drop for Edit<'_> {
             }
         }
     }
+}
+
+/// Why a manifest is not the new one, or not for certain.
+#[derive(Debug)]
+pub enum NotPut {
+    /// It is the old one.
+    Old(Error),
+    /// It is the new one, but a crash may bring the old one back: nothing that hangs on either may be done.
+    Unsure(Error),
+}
+
+/// Replaces the manifest of an AOF that this process keeps; all that it names must be on the disk already.
+///
+/// # Errors
+/// When that fails.
+pub fn put_manifest(fs: &dyn Fs, path: &Path, text: &[u8]) -> std::result::Result<(), NotPut> {
+    let options = Options { ours: true, ..Options::default() };
+    let put = Replacement::begin(fs, path, options)
+        .and_then(|file| file.with(text))
+        .and_then(|file| file.commit(|_| Ok(())));
+    put.map(|_| ()).map_err(|error| match read(fs, path) {
+        Some(found) if found != text => NotPut::Old(error),
+        _ => NotPut::Unsure(error),
+    })
+}
+
+fn read(fs: &dyn Fs, path: &Path) -> Option<Vec<u8>> {
+    let (dir, name) = open_parent(fs, path).ok()?;
+    let file = dir.open(&name, Access::Read).ok()?;
+    let mut text = Vec::new();
+    FileReader::new(file, 0, u64::MAX).read_to_end(&mut text).ok()?;
+    Some(text)
 }
 
 /// Removes parts that the manifest does not name any more.

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`replace`] | a file replaced, or made: the old or the new one at every moment |
+//! | [`append`] | a file that grows by whole pieces |
 //! | [`cut`] | the tail of a huge file cut off in place, and saved first |
 //! | [`aofdir`] | which files make a multi-part AOF, changed by its manifest |
 //! | [`folder`] | a new folder, whole or not at all |
@@ -16,6 +17,7 @@
 //! tries every moment and every way.
 
 pub mod aofdir;
+pub mod append;
 pub mod cut;
 pub mod folder;
 pub mod fs;

@@ -163,7 +163,8 @@ pub struct Stale {
     pub size: u64,
 }
 
-/// The temporary files in a folder that no run is writing any more. They are never removed unasked.
+/// The temporary files in a folder that no run is writing any more. Only [`sweep`] removes
+/// them.
 ///
 /// # Errors
 /// When the folder cannot be listed.
@@ -186,6 +187,17 @@ pub fn stale(fs: &dyn Fs, dir: &Path) -> Result<Vec<Stale>> {
         }
     }
     Ok(stale)
+}
+
+/// Removes the temporary files that killed runs left in a folder which is this process's own. One that
+/// stays harms nobody.
+pub fn sweep(fs: &dyn Fs, dir: &Path) {
+    let Ok(folder) = fs.open_dir(dir) else { return };
+    for stale in stale(fs, dir).unwrap_or_default() {
+        if let Some(name) = stale.path.file_name() {
+            remove(&*folder, name).unwrap_or_default();
+        }
+    }
 }
 
 /// Whether a name is one of ours.

@@ -11,18 +11,33 @@
 //! ten times a second, and in every turn while wants_tick():  tick
 //! ```
 
+mod aof;
 pub mod background;
+mod commands;
+mod create;
+mod disk;
+mod dump;
+mod log;
 pub mod options;
+mod record;
 mod refuse;
 mod startup;
+mod task;
 
 use std::sync::Arc;
 
-pub use self::background::{Background, Threads};
+pub use self::background::{Background, Lane, Threads};
+use self::disk::Disk;
 pub use self::options::{Fsync, Options, SavePoint};
 use crate::engine::{Command, Engine, Failure, Mode, Reply, Session};
 use crate::error::{Error, Result};
 use crate::persist::fs::Fs;
+
+/// Milliseconds between looks at what is due, at least.
+const CRON: i64 = 100;
+
+/// Slots of each database that are searched for expired keys at a time.
+const EXPIRY: usize = 2000;
 
 /// An engine with its files.
 #[derive(Debug)]
@@ -30,16 +45,12 @@ pub struct Store {
     engine: Engine,
     options: Options,
     now_ms: i64,
+    /// When it was looked last for what is due.
+    cron_ms: i64,
     /// `None`: no files, and no writes.
     disk: Option<Disk>,
-}
-
-/// What a store with files needs beside the engine.
-#[allow(dead_code)]
-#[derive(Debug)]
-struct Disk {
-    fs: Arc<dyn Fs>,
-    background: Box<dyn Background>,
+    /// What a command met, which ends the process before its reply goes out.
+    fatal: Option<Fatal>,
 }
 
 /// How a store came up.
@@ -68,17 +79,27 @@ impl Store {
     /// data by that: such a start is refused, with advice.
     ///
     /// # Errors
-    /// When files are damaged, cannot be read or written, or the start would be a trap.
+    /// When files are damaged, cannot be read or written, another process uses the folder, or the start
+    /// would be a trap.
     pub fn open(
         fs: Arc<dyn Fs>,
         background: Box<dyn Background>,
         options: Options,
         now_ms: i64,
     ) -> Result<(Store, Opened)> {
-        let (engine, opened) = startup::load(&*fs, &options, now_ms)?;
-        let disk = Some(Disk { fs, background });
-        let mut store = Store { engine, options, now_ms, disk };
-        store.engine.set_mode(Mode::Serving);
+        let path = options.dir();
+        let dir = fs.open_dir(&path).map_err(|err| Error::io(&path, "open", err))?;
+        if !dir.lock().unwrap_or(true) {
+            let text = format!("{}: another store uses this folder", path.display());
+            return Err(Error::Usage(text));
+        }
+        let startup::Started { mut engine, aof, opened } = startup::start(&fs, &options, now_ms)?;
+        engine.set_mode(Mode::Serving);
+        engine.keep_effects(aof.is_some());
+        let mut disk = Disk::new(fs, background, dir, aof, &engine, now_ms);
+        disk.clean();
+        let mut store =
+            Store { engine, options, now_ms, cron_ms: now_ms, disk: Some(disk), fatal: None };
         store.set_clock(now_ms);
         Ok((store, opened))
     }
@@ -87,7 +108,7 @@ impl Store {
     pub fn read_only(mut engine: Engine) -> Store {
         engine.set_mode(Mode::Serving);
         let options = Options { engine: engine.config().clone(), ..Options::default() };
-        Store { engine, options, now_ms: 0, disk: None }
+        Store { engine, options, now_ms: 0, cron_ms: 0, disk: None, fatal: None }
     }
 
     /// The data.
@@ -126,18 +147,22 @@ impl Store {
         if let Some(failure) = self.refusal(session, command, argv) {
             return self.engine.refuse(session, failure);
         }
-        self.engine.dispatch(session, command, argv)
+        let reply = self.engine.dispatch(session, command, argv);
+        self.log();
+        reply
     }
 
-    /// Runs SAVE, BGSAVE, BGREWRITEAOF or LASTSAVE; `None` if it is none of these. (SHUTDOWN is the
-    /// server's: see [`Store::shutdown`].)
-    pub fn own_command(&mut self, argv: &[&[u8]]) -> Option<Reply> {
-        let name = argv.first()?.to_ascii_lowercase();
-        match name.as_slice() {
-            b"save" | b"bgsave" | b"bgrewriteaof" | b"lastsave" => {
-                Some(Reply::Error(Failure::new("ERR not there yet")))
+    /// Logs what was changed, and sets aside what a point in time awaited.
+    fn log(&mut self) {
+        let Some(disk) = &mut self.disk else { return };
+        if let Some(aof) = &mut disk.aof {
+            let effects = self.engine.take_effects();
+            if !effects.is_empty() {
+                aof.log(&effects, self.now_ms, self.options.timestamps);
             }
-            _ => None,
+        }
+        if let Some(task) = &mut disk.task {
+            task.set_aside(&mut self.engine);
         }
     }
 
@@ -147,7 +172,13 @@ impl Store {
     /// When what was executed can no more be made durable.
     pub fn before_replies(&mut self, now_ms: i64) -> std::result::Result<(), Fatal> {
         self.set_clock(now_ms);
-        Ok(())
+        if let Some(fatal) = self.fatal.take() {
+            return Err(fatal);
+        }
+        match &mut self.disk {
+            Some(disk) => disk.flush(&self.options, now_ms),
+            None => Ok(()),
+        }
     }
 
     /// What is due from time to time: save points, fsyncs, another try after a failed write, rewrites,
@@ -157,12 +188,28 @@ impl Store {
     /// As for [`Store::before_replies`].
     pub fn tick(&mut self, now_ms: i64) -> std::result::Result<(), Fatal> {
         self.set_clock(now_ms);
+        if self.disk.is_none() {
+            return Ok(());
+        }
+        let is_due = now_ms.saturating_sub(self.cron_ms) >= CRON || now_ms < self.cron_ms;
+        if is_due {
+            self.cron_ms = now_ms;
+            self.engine.expire_some(EXPIRY);
+            self.log();
+        }
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        disk.advance(&mut self.engine, now_ms)?;
+        if is_due {
+            disk.flush(&self.options, now_ms)?;
+            disk.due(&mut self.engine, &self.options, now_ms)?;
+        }
         Ok(())
     }
 
     /// Whether a snapshot or rewrite has work left, so that [`Store::tick`] should be called in every turn.
     pub fn wants_tick(&self) -> bool {
-        false
+        let task = self.disk.as_ref().and_then(|disk| disk.task.as_ref());
+        task.is_some_and(task::Task::wants_turn)
     }
 
     /// The store's settings whose names match a glob, with their values.
@@ -177,25 +224,18 @@ impl Store {
         value: &[u8],
     ) -> Option<std::result::Result<(), Failure>> {
         let mutable = Options::is_mutable(name)?;
+        let failed = |why: &str| {
+            let what = format!("ERR CONFIG SET failed (possibly related to argument '{name}')");
+            Some(Err(Failure::new(format!("{what} - {why}"))))
+        };
         if !mutable {
-            let text = format!(
-                "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set immutable config"
-            );
-            return Some(Err(Failure::new(text)));
+            return failed("can't set immutable config");
         }
         if self.options.set(name, value).is_none() {
-            let text = format!(
-                "ERR CONFIG SET failed (possibly related to argument '{name}') - argument couldn't be parsed"
-            );
-            return Some(Err(Failure::new(text)));
+            return failed("argument couldn't be parsed");
         }
         self.engine.set_max_memory(self.options.engine.max_memory);
         Some(Ok(()))
-    }
-
-    /// The lines of `INFO persistence`.
-    pub fn info(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
     }
 
     /// Makes everything durable before the process ends; `save`: whether to make a snapshot, `None`: if
@@ -204,7 +244,27 @@ impl Store {
     /// # Errors
     /// When that fails: the process should go on then, unless it is told to end all the same.
     pub fn shutdown(&mut self, save: Option<bool>) -> Result<()> {
-        let _ = save;
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        disk.cancel(&mut self.engine);
+        if let Some(aof) = &mut disk.aof {
+            let settled = aof.settle(self.now_ms, &mut *disk.background);
+            settled.map_err(|Fatal(error)| error)??;
+        }
+        if save.unwrap_or(!self.options.save.is_empty()) {
+            self.save_now()?;
+        }
         Ok(())
+    }
+
+    /// Makes a snapshot and waits for it.
+    fn save_now(&mut self) -> Result<()> {
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        disk.begin_save(&mut self.engine, &self.options, self.now_ms)?;
+        // Of a snapshot nothing is fatal.
+        disk.finish(&mut self.engine, self.now_ms).map_err(|Fatal(error)| error)?;
+        match disk.saves.ok {
+            true => Ok(()),
+            false => Err(Error::Usage("the snapshot could not be written".to_owned())),
+        }
     }
 }

@@ -34,6 +34,13 @@ impl Keyed for super::Bytes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u32);
 
+impl Slot {
+    /// Its number, counted from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Link {
     hash: u32,
@@ -142,6 +149,16 @@ impl<E: Keyed> Dict<E> {
     /// The entry in a slot.
     pub fn at(&self, slot: Slot) -> Option<&E> {
         self.slots.get(slot.0 as usize)?.as_ref()
+    }
+
+    /// Slots, used or not.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The slot of this number, if an entry is in it.
+    pub fn slot(&self, index: usize) -> Option<Slot> {
+        self.slots.get(index)?.as_ref().and_then(|_| u32::try_from(index).ok()).map(Slot)
     }
 
     /// The entry in a slot, to change what is not its key.

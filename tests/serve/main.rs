@@ -10,6 +10,7 @@
 )]
 
 mod clients;
+mod kill;
 mod limits;
 #[path = "../support/servers.rs"]
 mod servers;

@@ -80,6 +80,7 @@ fn flush(ctx: &mut Ctx<'_>, db: u64) {
     if let Some(space) = ctx.engine.dbs.remove(&db) {
         ctx.engine.watch.touch_db(db, |key| space.find(key).is_some());
         ctx.engine.dirty += space.len() as u64;
+        ctx.engine.put_away(space);
     }
 }
 

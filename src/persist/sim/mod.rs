@@ -88,6 +88,11 @@ impl MemFs {
         self.state().faults.trace().to_vec()
     }
 
+    /// How many they were.
+    pub fn operations(&self) -> u64 {
+        self.state().faults.trace().len() as u64
+    }
+
     /// Gives the disk a size.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;

@@ -4,11 +4,13 @@ use super::super::Server;
 use super::super::client::Client;
 use super::{Own, all as own_commands, find, lower, no_subcommand};
 use crate::engine::command::{self, Keys, flag};
-use crate::engine::{Command, Failure, Outcome, Reply, resolve};
+use crate::engine::{Command, Failure, Outcome, Release, Reply, resolve};
 use crate::glob;
 
 /// `COMMAND [COUNT|INFO|LIST|DOCS|GETKEYS …]`
-pub(super) fn command(_: &mut Server, _: &mut Client, argv: &[&[u8]]) -> Outcome {
+pub(super) fn command(server: &mut Server, _: &mut Client, argv: &[&[u8]]) -> Outcome {
+    let release = server.store.engine().config().release;
+    let rows = || rows(release);
     let Some((sub, args)) = argv.get(1..).and_then(<[&[u8]]>::split_first) else {
         return Ok(Reply::Array(rows().map(|row| row.reply()).collect()));
     };
@@ -29,18 +31,18 @@ pub(super) fn command(_: &mut Server, _: &mut Client, argv: &[&[u8]]) -> Outcome
         }
         // What there is to say of each is in the servers' documentation.
         ("docs", _) => Ok(Reply::Map(Vec::new())),
-        ("getkeys", asked @ [_, ..]) => keys(asked),
+        ("getkeys", asked @ [_, ..]) => keys(asked, release),
         _ => Err(no_subcommand("command", argv)),
     }
 }
 
-fn keys(argv: &[&[u8]]) -> Outcome {
+fn keys(argv: &[&[u8]], release: Release) -> Outcome {
     let name = argv.first().copied().unwrap_or_default();
     let none = || Failure::new("ERR The command has no key arguments");
     if find(name).is_some() {
         return Err(none());
     }
-    let row = rows().find(|row| row.is_called(name));
+    let row = rows(release).find(|row| row.is_called(name));
     row.ok_or_else(|| Failure::new("ERR Invalid command specified"))?;
     let command = resolve(argv)
         .map_err(|_| Failure::new("ERR Invalid number of arguments specified for command"))?;
@@ -55,8 +57,10 @@ enum Row {
     Own(&'static Own),
 }
 
-fn rows() -> impl Iterator<Item = Row> {
-    let engine = command::all().filter(|command| find(command.name.as_bytes()).is_none());
+/// Those that this release has, as the store refuses others.
+fn rows(release: Release) -> impl Iterator<Item = Row> {
+    let known = command::all().filter(move |command| command.since.is_in(release));
+    let engine = known.filter(|command| find(command.name.as_bytes()).is_none());
     engine.map(Row::Engine).chain(own_commands().map(Row::Own))
 }
 

@@ -1,0 +1,17 @@
+//! The live store: [`sim`] crashes it in a simulation, [`live`] exchanges its folders with real servers,
+//! [`start`] starts it from what is no good.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+#[path = "../support/servers.rs"]
+mod servers;
+
+mod live;
+mod sim;
+mod start;
