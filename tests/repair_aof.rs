@@ -34,7 +34,12 @@ fn read(path: &str) -> Vec<u8> {
 }
 
 fn options() -> Options {
-    Options { check: check_aof::Options::default(), until: None, consent: Consent::default() }
+    Options {
+        check: check_aof::Options::default(),
+        until: None,
+        consent: Consent::default(),
+        depth: None,
+    }
 }
 
 fn accepting_loss() -> Options {
@@ -852,6 +857,7 @@ fn a_plan_says_what_becomes_of_each_part() {
         .map(|planned| match &planned.fate {
             Fate::Stays => "stays",
             Fate::IsHealed => "healed",
+            Fate::IsSalvaged => "salvaged",
             Fate::IsCut(_) => "cut",
             Fate::IsDropped(..) => "dropped",
         })

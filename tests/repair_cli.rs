@@ -77,7 +77,13 @@ fn exit_status() {
         ("damaged/rdb-zerocrc.rdb", &["repair", "--in-place"], 0),
         ("damaged/rdb-trunc-half.rdb", &["repair", "--in-place", "--until", "1"], 2),
         ("damaged/aof-trunc-midcmd.aof", &["repair", "--in-place", "--recovery", "strict"], 2),
-        ("damaged/aof-trunc-midcmd.aof", &["repair", "--in-place", "--salvage"], 2),
+        ("damaged/aof-trunc-midcmd.aof", &["repair", "--in-place", "--salvage"], 1),
+        ("damaged/aof-zerofill-mid.aof", &["repair", "--in-place", "--salvage"], 1),
+        ("damaged/aof-zerofill-mid.aof", &["repair", "--salvage", "--dry-run"], 1),
+        ("damaged/aof-badargc.aof", &["repair", "--in-place"], 1),
+        ("damaged/aof-ok.aof", &["repair", "--in-place", "--salvage"], 0),
+        ("damaged/aof-ok.aof", &["repair", "--in-place", "--salvage", "--until", "1"], 2),
+        ("damaged/mp-trunc-notlast", &["repair", "--in-place", "--salvage"], 1),
         ("damaged/rdb-dump-as-aofpreamble-trunc.aof", &["repair", "--in-place"], 1),
         ("aof/redis-7.0.15-timestamps", &["repair", "--in-place", "--until", "1"], 2),
     ];
@@ -126,6 +132,60 @@ fn an_rdb_is_healed_in_place() {
     let new = fs::read(&path).unwrap();
     let changed: Vec<_> = (0..old.len()).filter(|at| old[*at] != new[*at]).collect();
     assert_eq!(changed, [11810]);
+}
+
+/// One byte of an AOF is put right, and the damaged file stays as a backup; `check` says that it can be done.
+#[test]
+fn an_aof_is_mended_in_place() {
+    let (dir, path) = copy_of("damaged/aof-ok.aof");
+    let whole = fs::read(&path).unwrap();
+    let at = whole.windows(4).position(|at| at == b"INCR").unwrap() + 2;
+    let mut damaged = whole.clone();
+    damaged[at] = b'Q';
+    fs::write(&path, &damaged).unwrap();
+    let said = run(&["check"], &path).stdout.replace("\n  ", " ");
+    let change = format!("change {at:#x} ({at}) from 51 to 43, in INCR ");
+    assert!(said.contains(&format!("repair: {change}")), "{said}");
+    assert!(said.contains("nothing would be lost: rdbtool repair does it"), "{said}");
+    let json = &run(&["check", "--json"], &path).json()[0]["repair"];
+    assert_eq!((&json["recovery"], &json["changes"][0]["offset"]), (&"tail".into(), &at.into()));
+    let ran = run(&["repair", "--in-place"], &path);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said = ran.stdout.replace("\n    ", " ");
+    assert!(said.contains("REPAIRED") && said.contains(&change), "{said}");
+    assert!(fs::read(&path).unwrap() == whole);
+    let names = names(dir.path());
+    let backup = names.iter().find(|name| name.contains(".bak-")).expect("a backup");
+    assert!(fs::read(dir.path().join(backup)).unwrap() == damaged);
+    assert_eq!(run(&["repair", "--in-place"], &path).code, Some(0));
+}
+
+/// A hole in the middle of an AOF: what is behind it is kept, what is in it saved, and the result called suspect.
+#[test]
+fn an_aof_is_salvaged() {
+    let (dir, path) = copy_of("damaged/aof-zerofill-mid.aof");
+    let old = fs::read(&path).unwrap();
+    let said = run(&["check"], &path).stdout.replace("\n  ", " ");
+    assert!(
+        said.contains("of them suspect") && said.contains("rdbtool repair --salvage does it"),
+        "{said}"
+    );
+    let (out, lost) = (dir.path().join("found.aof"), dir.path().join("lost"));
+    let more = ["-o", out.to_str().unwrap(), "--lost", lost.to_str().unwrap()];
+    let plan = &run(&["repair", "--salvage", "--dry-run", "--json"], &path).json()[0];
+    assert_eq!(plan["outcome"], "planned");
+    let ran = run(&[&["repair", "--salvage"][..], &more[..]].concat(), &path);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for word in ["SALVAGED, SUSPECT", "gap: ", "aof-nul-hole", "suspect, beside a gap", "saved: "] {
+        assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
+    }
+    assert!(fs::read(&path).unwrap() == old);
+    let gap = &plan["parts"][0]["salvage"]["gaps"][0];
+    let (start, len) = (gap["offset"].as_u64().unwrap(), gap["len"].as_u64().unwrap());
+    let saved = fs::read(lost.join(format!("{start}-{len}.gap"))).unwrap();
+    assert!(saved == old[start as usize..(start + len) as usize]);
+    assert_eq!(run(&["aof", "check"], &out).code, Some(0), "{}", run(&["check"], &out).stdout);
+    assert_eq!(run(&["repair", "--in-place", "--salvage"], &out).code, Some(0));
 }
 
 /// The base of a multi-part AOF and the preamble of an old one are healed where they are.

@@ -263,10 +263,22 @@ impl<R: Read> Chunks<R> {
     ///
     /// # Errors
     /// When the source cannot be read.
-    pub fn finish(mut self) -> io::Result<Outcome> {
+    pub fn finish(self) -> io::Result<Outcome> {
+        self.end(None)
+    }
+
+    /// The same for a file of so many bytes, without reading all that is left to count them.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub fn finish_sized(self, size: u64) -> io::Result<Outcome> {
+        self.end(Some(size))
+    }
+
+    fn end(mut self, known: Option<u64>) -> io::Result<Outcome> {
         let (end, state) = (self.offset, self.state);
         let Some(stopped) = self.stopped.take() else {
-            let size = self.offset + self.filled as u64 + self.drain(false)?.1;
+            let size = self.offset + self.filled as u64 + self.drain(false, true)?.1;
             return Ok(Outcome { end, size, state, damage: None });
         };
         let finding = stopped.fault.finding(stopped.end);
@@ -282,8 +294,9 @@ impl<R: Read> Chunks<R> {
         let base = self.offset - before as u64;
         let seen = self.offset + self.filled as u64;
         let nuls = damage::nuls(&window, base, self.offset, finding.span.start);
-        let (more_nuls, more) = self.drain(nuls.as_ref().is_some_and(|nuls| nuls.end == seen))?;
-        let size = seen + more;
+        let is_open = nuls.as_ref().is_some_and(|nuls| nuls.end == seen);
+        let (more_nuls, more) = self.drain(is_open, known.is_none())?;
+        let size = known.unwrap_or(seen + more);
         let nuls =
             nuls.map(|nuls| if nuls.end == seen { nuls.start..seen + more_nuls } else { nuls });
         let damage = damage::classify(finding, &window, base, end, nuls, size);
@@ -300,10 +313,10 @@ impl<R: Read> Chunks<R> {
         self.fill()
     }
 
-    /// Reads to the end: how many NULs come first, if anybody asks, and how many bytes there are.
-    fn drain(&mut self, nuls: bool) -> io::Result<(u64, u64)> {
+    /// Reads on: how many NULs come first, if anybody asks, and how many bytes there are to the end.
+    fn drain(&mut self, nuls: bool, to_end: bool) -> io::Result<(u64, u64)> {
         let (mut run, mut running, mut count) = (0, nuls, 0);
-        while !self.source_ended {
+        while !self.source_ended && (running || to_end) {
             self.filled = 0;
             self.fill()?;
             let bytes = self.buf.get(..self.filled).unwrap_or_default();

@@ -19,6 +19,8 @@ use crate::input::source::Input;
 use crate::job::check::{self, Verdict, check_rdb};
 use crate::job::check_aof::{self, Checked, Options, check_aof, check_detected};
 use crate::job::check_set::{self, check_set};
+use crate::job::repair_aof::plan::Plan as AofPlan;
+use crate::job::repair_aof::prospect::{prospect as aof_prospect, set_prospect};
 use crate::job::repair_rdb::plan::Plan;
 use crate::job::repair_rdb::prospect::prospect;
 use crate::job::seal::find::findings;
@@ -33,6 +35,7 @@ use crate::report::check::{Detail, Summary};
 use crate::report::check_aof_json::{self, AofJson, SetJson};
 use crate::report::check_json::{self, CheckJson};
 use crate::report::facts::File;
+use crate::report::screen::Screen;
 use crate::report::{facts_json, json, startup};
 
 /// Examples and exit status.
@@ -111,8 +114,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
 
-    /// Repair in place, as rdbtool-repair(1) does: heal an RDB by its checksum, or cut a damaged end off.
-    /// What goes is saved beside the file. Nothing changes in a file that is sound.
+    /// Repair in place, as rdbtool-repair(1) does: heal an RDB by its checksum, mend the one byte that makes
+    /// commands of what is none in an AOF, or cut a damaged end off. What goes is saved beside the file. Nothing changes in a file that is sound.
     #[arg(long, conflicts_with_all = ["target", "databases", "verbose", "config", "appendonly"])]
     fix: bool,
 
@@ -156,24 +159,24 @@ fn releases(name: &str) -> Result<Releases, String> {
 /// What a check says of an input.
 enum Found {
     Rdb(Box<check::Report>, Option<Box<Plan>>),
-    Aof(Box<check_aof::Report>),
-    Set(Box<check_set::Report>),
+    Aof(Box<check_aof::Report>, Option<Box<AofPlan>>),
+    Set(Box<check_set::Report>, Option<Box<AofPlan>>),
 }
 
 impl Found {
     fn verdict(&self) -> Verdict {
         match self {
             Found::Rdb(report, _) => report.verdict(),
-            Found::Aof(report) => report.verdict(),
-            Found::Set(report) => report.verdict(),
+            Found::Aof(report, _) => report.verdict(),
+            Found::Set(report, _) => report.verdict(),
         }
     }
 
     fn judge(&self, release: &'static Release, settings: &Settings) -> Target {
         match self {
             Found::Rdb(report, _) => judge(report, release),
-            Found::Aof(report) => judge_aof(report, release, settings, true),
-            Found::Set(report) => judge_set(report, release, settings),
+            Found::Aof(report, _) => judge_aof(report, release, settings, true),
+            Found::Set(report, _) => judge_set(report, release, settings),
         }
     }
 }
@@ -182,6 +185,12 @@ impl Found {
 fn rdb(report: Box<check::Report>, path: Option<&Path>, options: &Options) -> Found {
     let plan = path.and_then(|path| prospect(&RealFs, path, &report, &options.rdb));
     Found::Rdb(report, plan.map(Box::new))
+}
+
+/// The same of an AOF.
+fn aof(report: Box<check_aof::Report>, path: Option<&Path>, options: &Options) -> Found {
+    let plan = path.and_then(|path| aof_prospect(&RealFs, path, &report, options));
+    Found::Aof(report, plan.map(Box::new))
 }
 
 /// Checks an input, and holds its files against the seals that lie beside them.
@@ -201,8 +210,8 @@ fn check(opened: Opened<'_>, format: Format, options: &Options) -> crate::error:
     };
     match (&mut found, plain) {
         (Found::Rdb(report, _), Some(path)) => add(&mut report.findings, &path)?,
-        (Found::Aof(report), Some(path)) => add(&mut report.findings, &path)?,
-        (Found::Set(report), _) => {
+        (Found::Aof(report, _), Some(path)) => add(&mut report.findings, &path)?,
+        (Found::Set(report, _), _) => {
             for part in &mut report.parts {
                 add(&mut part.report.findings, &report.set.folder.path.join(&part.name))?;
             }
@@ -220,7 +229,9 @@ fn check_inside(
     match opened {
         Opened::Set(set, watch) => {
             let watch = move |bytes| watch(bytes);
-            check_set(&set.folder, &set.stem, options, watch).map(|r| Found::Set(Box::new(r)))
+            let report = check_set(&set.folder, &set.stem, options, watch)?;
+            let plan = set_prospect(&RealFs, &report, options);
+            Ok(Found::Set(Box::new(report), plan.map(Box::new)))
         }
         Opened::File(source, input) => {
             let is_plain = *input != Input::Stdin && source.compression.is_none();
@@ -228,13 +239,12 @@ fn check_inside(
             match format {
                 Format::Detect => check_detected(source, input, options).map(|found| match found {
                     Checked::Rdb(report) => rdb(report, path, options),
-                    Checked::Aof(report) => Found::Aof(report),
+                    Checked::Aof(report) => aof(report, path, options),
                 }),
                 Format::Rdb => check_rdb(source, input, &options.rdb)
                     .map(|report| rdb(Box::new(report), path, options)),
-                Format::Aof => {
-                    check_aof(source, input, options).map(|report| Found::Aof(Box::new(report)))
-                }
+                Format::Aof => check_aof(source, input, options)
+                    .map(|report| aof(Box::new(report), path, options)),
             }
         }
     }
@@ -327,10 +337,27 @@ fn text(
                 None => Ok(more),
             }
         }
-        Found::Aof(report) => report::check_aof::text(out, file, report, targets, detail, screen),
-        Found::Set(report) => {
-            report::check_aof::set_text(out, file, report, targets, detail, screen)
+        Found::Aof(report, prospect) => {
+            let more = report::check_aof::text(out, file, report, targets, detail, screen)?;
+            could_be_done(out, prospect.as_deref(), detail, screen).map(|told| told || more)
         }
+        Found::Set(report, prospect) => {
+            let more = report::check_aof::set_text(out, file, report, targets, detail, screen)?;
+            could_be_done(out, prospect.as_deref(), detail, screen).map(|told| told || more)
+        }
+    }
+}
+
+/// What a repair of an AOF could do. Whether there was something to say.
+fn could_be_done(
+    out: &mut Output,
+    plan: Option<&AofPlan>,
+    detail: Detail,
+    screen: &Screen,
+) -> std::io::Result<bool> {
+    match plan.filter(|_| detail > Detail::Quiet) {
+        Some(plan) => report::aof_prospect::text(out, plan, screen).map(|()| true),
+        None => Ok(false),
     }
 }
 
@@ -344,8 +371,12 @@ fn line(
         Found::Rdb(report, prospect) => {
             json::line(out, &CheckJson::new(file, report, targets, prospect.as_deref()))?;
         }
-        Found::Aof(report) => json::line(out, &AofJson::new(file, report, targets))?,
-        Found::Set(report) => json::line(out, &SetJson::new(file, report, targets))?,
+        Found::Aof(report, plan) => {
+            json::line(out, &AofJson::new(file, report, targets, plan.as_deref()))?;
+        }
+        Found::Set(report, plan) => {
+            json::line(out, &SetJson::new(file, report, targets, plan.as_deref()))?;
+        }
     }
     Ok(())
 }

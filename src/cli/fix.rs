@@ -16,6 +16,7 @@ use crate::input::source::Input;
 use crate::job::check_aof;
 use crate::job::recovery::Recovery;
 use crate::job::repair_aof::find::find;
+use crate::job::repair_aof::found::Depth;
 use crate::job::repair_aof::plan::{Consent, Refusal};
 use crate::job::repair_aof::run::{Writing, run};
 use crate::job::repair_aof::{Options, Set, plan};
@@ -38,17 +39,19 @@ pub(crate) struct FixArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// How far to go. strict: only change what a checksum proves. tail: also cut a damaged end off. salvage:
-    /// also leave out what is damaged in the middle of an RDB, and keep the rest, which is suspect then.
+    /// How far to go. strict: only change what a checksum proves. tail: also change one byte of an AOF where
+    /// only that makes commands of what is none, and cut a damaged end off. salvage: also leave out what
+    /// is damaged in the middle, and keep the rest, which is suspect then.
     #[arg(long, value_name = "POLICY", default_value = "tail", value_parser = policy,
           hide_possible_values = true)]
     recovery: Recovery,
 
     /// The same as --recovery salvage.
-    #[arg(long, conflicts_with = "recovery")]
+    #[arg(long, conflicts_with_all = ["recovery", "until"])]
     salvage: bool,
 
-    /// Save the bytes of an RDB that are lost in this new folder, each piece as OFFSET-LENGTH.
+    /// Save the bytes that are lost in this new folder, each piece as OFFSET-LENGTH, behind the name of its
+    /// file if there are several.
     #[arg(long, value_name = "DIR")]
     pub(super) lost: Option<PathBuf>,
 
@@ -120,6 +123,11 @@ impl FixArgs {
             check,
             until: self.until.map(|ms| ms.div_euclid(1000)),
             consent: Consent { accept_loss: self.accept_loss, keep_later: self.keep_later },
+            depth: match self.recovery() {
+                Recovery::Strict => None,
+                Recovery::Tail => Some(Depth::Mend),
+                Recovery::Salvage => Some(Depth::Salvage),
+            },
         }
     }
 
@@ -132,7 +140,7 @@ impl FixArgs {
             force: self.force,
             ..target::Options::default()
         };
-        Writing { out: out.map(Path::to_owned), now_ms, how }
+        Writing { out: out.map(Path::to_owned), lost: self.lost.clone(), now_ms, how }
     }
 
     /// Repairs what each path stands for, in place or into `out`, and tells of it in `report`. What cannot
@@ -221,6 +229,14 @@ impl FixArgs {
             let why = format!("{} has {} AOFs; name one for -o", path.display(), sets.len());
             anyhow::bail!(Error::Usage(why));
         }
+        if self.lost.is_some() && sets.len() > 1 {
+            let why = format!("{} has {} AOFs; name one for --lost", path.display(), sets.len());
+            anyhow::bail!(Error::Usage(why));
+        }
+        if options.depth == Some(Depth::Salvage) && options.until.is_some() {
+            let why = "--until goes back to a sound moment: it does not go with --recovery salvage";
+            anyhow::bail!(Error::Usage(why.to_owned()));
+        }
         let mut exit = Exit::Clean;
         for set in &sets {
             if let Some(ended) = self.by_seals(set, out, check, &mut report)? {
@@ -238,11 +254,6 @@ impl FixArgs {
                 exit = exit.max(ended);
                 tell_of_stale_files(set, log);
                 continue;
-            }
-            if self.recovery() == Recovery::Salvage {
-                let why =
-                    "--recovery salvage is for RDBs; of an AOF this version cuts the damaged end";
-                anyhow::bail!(Error::Usage(format!("{}: {why}", shown.display())));
             }
             if self.recovery() == Recovery::Strict && plan.reason().is_some() {
                 plan.refusals.push(Refusal::Strict);

@@ -144,8 +144,12 @@ impl Repair<'_> {
     fn cut(self, out: &mut dyn Write) -> anyhow::Result<bool> {
         signals::install()
             .map_err(|err| Error::io(self.path, "catch signals while writing", err))?;
-        let options =
-            Options { check: self.options, until: self.until, consent: Consent::default() };
+        let options = Options {
+            check: self.options,
+            until: self.until,
+            consent: Consent::default(),
+            depth: None,
+        };
         let sets = find(&RealFs, self.path)?;
         let mut good = true;
         for aof in &sets {

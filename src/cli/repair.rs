@@ -34,6 +34,10 @@ pub(crate) const PAGE: Page = Page {
             "Which keys of a damaged RDB can be had back, and which not?",
         ),
         (
+            "rdbtool repair --salvage -o found.aof --lost pieces appendonly.aof",
+            "An AOF of all commands that can be read, also behind damage; what cannot be goes into pieces.",
+        ),
+        (
             "rdbtool repair --salvage -o found.rdb --lost pieces dump.rdb",
             "A new RDB of all keys that can be read; what cannot be goes into the folder pieces.",
         ),
@@ -46,8 +50,9 @@ pub(crate) const PAGE: Page = Page {
         ),
         (
             "1",
-            "It is sound now and something was lost, or something is wrong still, or an RDB was \
-               salvaged, which nothing vouches for; with --dry-run, there is something to repair.",
+            "It is sound now and something was lost, or a byte of an AOF was changed, or something is \
+               wrong still, or it was salvaged, which nothing vouches for; with --dry-run, there is \
+               something to repair.",
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
@@ -56,10 +61,17 @@ pub(crate) const PAGE: Page = Page {
 
 /// Make a sound file of a damaged AOF or RDB
 ///
-/// Cuts an AOF where it is still sound: behind the last whole command that is in no open transaction. Bytes
-/// that are cut off in place are saved beside the file first, and nothing is ever deleted. Of a
-/// multi-part AOF the damaged part is repaired wherever it is; if whole parts behind it would be lost
-/// by that, it is not done unless that is agreed to.
+/// Of an AOF it first looks for the one byte, of a count, a length, a line end or a name, that makes known
+/// commands of what is none; it is changed only if there is no other, and nothing is lost then. What is
+/// still damaged is cut off: behind the last whole command that is in no open transaction. Bytes that are
+/// cut off in place are saved beside the file first, and nothing is ever deleted. Of a multi-part AOF the
+/// damaged part is repaired wherever it is; if whole parts behind it would be lost by that, it is not done
+/// unless that is agreed to.
+///
+/// With --salvage an AOF keeps what is behind the damage too, of all its parts and of the RDB it begins with:
+/// commands that servers know, as servers write them, and transactions only as a whole. The result is
+/// suspect: commands beside a gap and later ones on keys of lost commands are named, and so is from where
+/// on the database is only assumed, as a gap may have hidden a SELECT.
 ///
 /// An RDB is healed by its own checksum where that is possible: it tells which bit or which few bytes
 /// changed, and nothing is lost. A change is made only if the whole file is sound with it and fewer than one

@@ -17,7 +17,7 @@ const STAMP: &str = "before any server starts with it, cut off the last, unfinis
 const CUT_OFF: &str = "the end is missing: a crash, a full disk, or a copy made while the server wrote. A server \
      cuts the rest off by itself (aof-load-truncated yes); rdbtool repair --in-place does so and saves it.";
 const STOPS: &str = "servers stop at the damage, and redis-check-aof --fix would cut off all that is behind it: \
-     keep this file as it is, and ask rdbtool repair --dry-run what such a cut would lose.";
+     keep this file as it is, and ask rdbtool repair --salvage --dry-run what can be had back.";
 const COMMANDS: &str = "servers refuse this file, although redis-check-aof passes it: a damaged name, or a command \
      of a newer server or a module.";
 const NOT_LAST: &str = "do not start a server with this: it would cut the damaged file on the disk, and then refuse \

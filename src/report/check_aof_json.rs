@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
+use super::aof_prospect::AofProspectJson;
 use super::check_json::{CheckJson, FindingJson, TargetJson};
 use super::facts::File;
 use super::json::Bytes;
 use crate::finding::Finding;
 use crate::job::check_aof::Report;
 use crate::job::check_set;
+use crate::job::repair_aof::plan::Plan;
 use crate::job::target::Target;
 
 /// Fields of the objects for AOFs, for the manual.
@@ -35,6 +37,11 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "Of an AOF of several files: an object as for an AOF for each file that a server loads, with \
          {kind, seq} from the manifest.",
     ),
+    (
+        "repair",
+        "Of a damaged AOF {recovery, summary, changes, kept_commands, suspect_commands, lost}: what \
+         rdbtool-repair(1) could do, and with which --recovery; for at most 256 MiB.",
+    ),
     ("orphans, temps", "Of an AOF of several files: array of {file, size}, files of no use."),
 ];
 
@@ -48,6 +55,9 @@ pub(crate) struct AofJson<'a> {
     body: Body<'a>,
     /// What the servers asked for would do.
     targets: Vec<TargetJson<'a>>,
+    /// What a repair could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<AofProspectJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,13 +106,19 @@ struct SpanJson {
 
 impl<'a> AofJson<'a> {
     /// Of a report.
-    pub(crate) fn new(file: &File<'a>, report: &'a Report, targets: &'a [Target]) -> Self {
+    pub(crate) fn new(
+        file: &File<'a>,
+        report: &'a Report,
+        targets: &'a [Target],
+        prospect: Option<&'a Plan>,
+    ) -> Self {
         AofJson {
             file: Bytes(file.path.as_os_str().as_encoded_bytes()),
             format: "aof",
             compression: file.compression.map(|compression| compression.as_str()),
             body: Body::new(file, report),
             targets: targets.iter().map(TargetJson::new).collect(),
+            repair: prospect.map(AofProspectJson::new),
         }
     }
 }
@@ -149,6 +165,8 @@ pub(crate) struct SetJson<'a> {
     temps: Vec<LooseJson<'a>>,
     findings: Vec<FindingJson<'a>>,
     targets: Vec<TargetJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<AofProspectJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -172,6 +190,7 @@ impl<'a> SetJson<'a> {
         file: &File<'a>,
         report: &'a check_set::Report,
         targets: &'a [Target],
+        prospect: Option<&'a Plan>,
     ) -> Self {
         let loose = |list: &'a [(std::ffi::OsString, u64)]| -> Vec<LooseJson<'a>> {
             let one = |(name, size): &'a (std::ffi::OsString, u64)| LooseJson {
@@ -196,6 +215,7 @@ impl<'a> SetJson<'a> {
             temps: loose(&report.set.temps),
             findings: findings.into_iter().map(FindingJson::new).collect(),
             targets: targets.iter().map(TargetJson::new).collect(),
+            repair: prospect.map(AofProspectJson::new),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod aof_advice;
+pub(crate) mod aof_prospect;
 pub(crate) mod check;
 pub(crate) mod check_aof;
 pub(crate) mod check_aof_json;
@@ -29,6 +30,8 @@ pub(crate) mod redis_check_aof;
 pub(crate) mod redis_check_rdb;
 pub(crate) mod repair;
 pub(crate) mod repair_json;
+pub(crate) mod repair_mended;
+pub(crate) mod repair_mended_json;
 pub(crate) mod repair_rdb;
 pub(crate) mod repair_rdb_json;
 pub(crate) mod replay;

@@ -124,6 +124,8 @@ pub(crate) fn shrinks(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
         match &planned.fate {
             Fate::Stays => {}
             Fate::IsHealed => writeln!(out, "This will heal the RDB in {name} by its checksum")?,
+            // Nobody asks for that by this name.
+            Fate::IsSalvaged => {}
             Fate::IsCut(CutAt { offset, .. }) => {
                 let less = size - offset;
                 writeln!(

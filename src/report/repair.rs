@@ -14,6 +14,7 @@ use std::path::Path;
 use super::check::{Detail, findings};
 use super::escape::{path, quoted};
 use super::facts;
+use super::repair_mended::{mends, salvage};
 use super::repair_rdb::one_healing;
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
@@ -55,6 +56,7 @@ impl Repair<'_> {
             _ if self.plan.has_nothing_to_do() && self.is_worth_a_look() => "unrepaired",
             _ if self.plan.has_nothing_to_do() => "sound",
             Outcome::Planned => "planned",
+            Outcome::Done(_) if self.plan.is_salvage() => "salvaged",
             Outcome::Done(_) => "repaired",
         }
     }
@@ -64,7 +66,8 @@ impl Repair<'_> {
     pub(crate) fn is_worth_a_look(&self) -> bool {
         let planned = matches!(self.outcome, Outcome::Planned) && !self.plan.has_nothing_to_do();
         let lost = self.plan.drops_parts() || !self.plan.lost().is_nothing();
-        planned || lost || self.plan.left().next().is_some()
+        let is_mended = self.plan.parts.iter().any(|planned| !planned.part.mends.is_empty());
+        planned || lost || is_mended || self.plan.left().next().is_some()
     }
 }
 
@@ -176,9 +179,10 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
         "sound" => ("NOTHING TO REPAIR", screen.good),
         "unrepaired" => ("NOT REPAIRED", screen.warning),
         "planned" => ("TO BE REPAIRED", screen.warning),
+        "salvaged" => ("SALVAGED, SUSPECT", screen.warning),
         _ => ("REPAIRED", screen.good),
     };
-    let kept = plan.parts.iter().map(kept).sum();
+    let kept = plan.parts.iter().map(Planned::kept).sum();
     let commands_kept = counted(plan.kept_commands(), "command");
     let (stays, goes) = match repair.outcome {
         Outcome::Done(_) => ("kept", "lost"),
@@ -187,6 +191,10 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
     let name = path(repair.path);
     let kept = bytes(kept);
     let mut line = format!("{name}: {style}{word}{style:#} — {kept} {stays}, {commands_kept}");
+    let suspects = plan.suspects();
+    if suspects > 0 {
+        line.push_str(&format!(", {} of them suspect", count(suspects)));
+    }
     let lost = plan.lost();
     if lost.bytes > 0 {
         let lost_text = if lost.only_nuls { "only NULs".to_owned() } else { commands(&lost) };
@@ -197,14 +205,6 @@ fn headline(out: &mut dyn Write, repair: &Repair<'_>, screen: &Screen) -> io::Re
         writeln!(out, "  nothing was changed")?;
     }
     Ok(())
-}
-
-fn kept(planned: &Planned) -> u64 {
-    match &planned.fate {
-        Fate::Stays | Fate::IsHealed => planned.part.size(),
-        Fate::IsCut(cut) => cut.offset,
-        Fate::IsDropped(..) => 0,
-    }
 }
 
 fn one_part(
@@ -219,8 +219,14 @@ fn one_part(
     if let Some(healing) = part.healing.as_ref().filter(|_| *fate != Fate::Stays) {
         one_healing(out, &of, healing, screen)?;
     }
+    if !matches!(fate, Fate::IsDropped(..)) {
+        mends(out, &of, part, detail, screen)?;
+    }
+    if let (Some(found), Fate::Stays | Fate::IsHealed | Fate::IsSalvaged) = (&part.salvage, fate) {
+        salvage(out, &of, found, detail, screen)?;
+    }
     match fate {
-        Fate::IsHealed => Ok(()),
+        Fate::IsHealed | Fate::IsSalvaged => Ok(()),
         Fate::Stays if part.role == Role::Whole || detail < Detail::Verbose => Ok(()),
         Fate::Stays => screen.prose(out, 4, &format!("  {of}stays as it is")),
         Fate::IsCut(CutAt { offset, reason, lost }) => {
@@ -248,7 +254,8 @@ fn why(reason: &Reason, screen: &Screen) -> String {
     }
 }
 
-fn one_finding(finding: &Finding, screen: &Screen) -> String {
+/// `aof-format at 0x3f (63): expected …, found …`.
+pub(crate) fn one_finding(finding: &Finding, screen: &Screen) -> String {
     let strong = screen.strong;
     let at = facts::offset(finding.span.start);
     let found = facts::expected_found(&finding.expected, &finding.found);
@@ -256,7 +263,7 @@ fn one_finding(finding: &Finding, screen: &Screen) -> String {
 }
 
 /// `21 commands on 20 keys`, `97 keys of the RDB part and no whole command`.
-fn commands(lost: &Loss) -> String {
+pub(crate) fn commands(lost: &Loss) -> String {
     let least = if lost.at_least { "at least " } else { "" };
     let preamble = match lost.preamble_keys {
         0 => String::new(),
@@ -270,7 +277,15 @@ fn commands(lost: &Loss) -> String {
 }
 
 /// The keys that are lost, the first of them.
-fn names(out: &mut dyn Write, lost: &Loss, detail: Detail, screen: &Screen) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn names(
+    out: &mut dyn Write,
+    lost: &Loss,
+    detail: Detail,
+    screen: &Screen,
+) -> io::Result<()> {
     if lost.names.is_empty() || detail == Detail::Quiet {
         return Ok(());
     }
@@ -288,6 +303,10 @@ fn what_is_where(out: &mut dyn Write, done: &Done, screen: &Screen) -> io::Resul
     for file in &done.written {
         let (name, size) = (path(&file.path), bytes(file.size));
         screen.prose(out, 4, &format!("  written: {name}, {size}"))?;
+    }
+    if let Some((folder, files)) = &done.lost {
+        let files = counted(*files as u64, "file");
+        screen.prose(out, 4, &format!("  saved: what is lost is in {}, {files}", path(folder)))?;
     }
     for name in &done.kept {
         let line = format!("  kept, and no longer part of the AOF: {}", path(name));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::check_json::FindingJson;
 use super::json::Bytes;
 use super::repair::{Outcome, Repair, refusal, role, warning_text};
+use super::repair_mended_json::{MendJson, SalvageJson, SeveralJson};
 use super::repair_rdb_json::HealingJson;
 use crate::job::repair_aof::loss::Loss;
 use crate::job::repair_aof::plan::{CutAt, Fate, Planned, Reason};
@@ -18,15 +19,29 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     (
         "outcome",
         "sound (nothing to repair), unrepaired (something is wrong, and no cut helps), planned \
-         (--dry-run), repaired or refused.",
+         (--dry-run), repaired, salvaged (what is damaged is left out, and nothing vouches for the rest) \
+         or refused.",
     ),
     (
         "parts",
-        "Array of {file, role (whole, base, incr), size, fate (stays, healed, cut, left-out)}; of one \
-         whose RDB is healed {healing}, as those of an RDB, of one that is cut {offset}, and of one that is not as it was {reason (damage, later, missing, after-cut), \
-         finding, lost}.",
+        "Array of {file, role (whole, base, incr), size, fate (stays, healed, salvaged, cut, left-out)}; \
+         of one whose RDB is healed {healing}, as those of an RDB; of one whose commands are mended \
+         {changes}, an array of {offset, old, new, command, key, db}, old and new in hex, the command \
+         being the mended one; of one with faults that more than one change would mend, so that none \
+         is made, {several}, an array of {offset, changes}; of one that is cut {offset}; and of one that \
+         is cut or left out {reason (damage, later, missing, after-cut), finding, lost}.",
+    ),
+    (
+        "salvage",
+        "Of a part that is salvaged: {kept_commands, suspect_commands, suspects, assumed, gaps, rdb}. \
+         suspects are the first of them, {offset, db, command, key, why (beside-gap, affected-key)}; \
+         assumed, {offset, db, commands}, are commands whose database a gap has hidden; gaps are \
+         {offset, len, finding, lost}; rdb is what is kept of a damaged RDB before the commands, with \
+         kept_keys, stated_keys, suspect, lost and assumed_dbs as those of an RDB. Offsets are those \
+         of the damaged file.",
     ),
     ("kept_commands", "Commands that stay."),
+    ("suspect_commands", "Those of them that may not be, or not do, what they did."),
     (
         "lost",
         "{bytes, only_nuls, preamble_keys, commands, keys, names, at_least}: what goes, over all \
@@ -38,6 +53,7 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("tails", "Files that hold what was cut off."),
     ("written", "Files that were written."),
     ("kept", "Files that are no part of the AOF any more."),
+    ("lost_folder", "The folder with the bytes that are left out."),
     ("backups", "Files that hold the old ones."),
     ("warnings", "Sentences."),
 ];
@@ -49,12 +65,15 @@ pub(crate) struct RepairJson<'a> {
     outcome: &'static str,
     parts: Vec<PartJson<'a>>,
     kept_commands: u64,
+    suspect_commands: u64,
     lost: LossJson,
     left: Vec<FindingJson<'a>>,
     refusals: Vec<RefusalJson>,
     tails: Vec<Bytes<'a>>,
     written: Vec<Bytes<'a>>,
     kept: Vec<Bytes<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_folder: Option<Bytes<'a>>,
     backups: Vec<Bytes<'a>>,
     warnings: Vec<String>,
 }
@@ -75,10 +94,17 @@ struct PartJson<'a> {
     lost: Option<LossJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     healing: Option<HealingJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<MendJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    several: Vec<SeveralJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salvage: Option<SalvageJson<'a>>,
 }
 
+/// What is lost.
 #[derive(Debug, Serialize)]
-struct LossJson {
+pub(crate) struct LossJson {
     bytes: u64,
     only_nuls: bool,
     preamble_keys: u64,
@@ -107,7 +133,8 @@ pub(crate) struct RefusalJson {
 impl<'a> RepairJson<'a> {
     /// Of a repair.
     pub(crate) fn new(repair: &'a Repair<'a>) -> Self {
-        static NOTHING: Done = Done { cuts: Vec::new(), written: Vec::new(), kept: Vec::new() };
+        static NOTHING: Done =
+            Done { cuts: Vec::new(), written: Vec::new(), kept: Vec::new(), lost: None };
         let done = match &repair.outcome {
             Outcome::Done(done) => done,
             Outcome::Planned | Outcome::Refused => &NOTHING,
@@ -122,12 +149,14 @@ impl<'a> RepairJson<'a> {
             outcome: repair.word(),
             parts: repair.plan.parts.iter().map(PartJson::new).collect(),
             kept_commands: repair.plan.kept_commands(),
+            suspect_commands: repair.plan.suspects(),
             lost: LossJson::new(&repair.plan.lost()),
             left: repair.plan.left().map(|(_, left)| FindingJson::new(left)).collect(),
             refusals: why.map(|(why, allowed_by)| RefusalJson { why, allowed_by }).collect(),
             tails: done.cuts.iter().map(|cut| name(&cut.tail)).collect(),
             written: done.written.iter().map(|file| name(&file.path)).collect(),
             kept: done.kept.iter().map(|path| name(path)).collect(),
+            lost_folder: done.lost.as_ref().map(|(folder, _)| name(folder)),
             backups: cut_backups.chain(backups).map(name).collect(),
             warnings: warnings.map(warning_text).collect(),
         }
@@ -144,6 +173,7 @@ impl<'a> PartJson<'a> {
         let (fate, offset, reason, lost) = match fate {
             Fate::Stays => ("stays", None, None, None),
             Fate::IsHealed => ("healed", None, None, None),
+            Fate::IsSalvaged => ("salvaged", None, None, None),
             Fate::IsCut(CutAt { offset, reason, lost }) => {
                 ("cut", Some(*offset), Some(reason), Some(lost))
             }
@@ -163,6 +193,9 @@ impl<'a> PartJson<'a> {
             finding,
             lost: lost.map(LossJson::new),
             healing: part.healing.as_ref().map(HealingJson::new),
+            changes: part.mends.iter().map(MendJson::new).collect(),
+            several: part.several.iter().map(SeveralJson::new).collect(),
+            salvage: part.salvage.as_deref().map(SalvageJson::new),
         }
     }
 }
@@ -177,7 +210,8 @@ fn word(reason: &Reason) -> &'static str {
 }
 
 impl LossJson {
-    fn new(loss: &Loss) -> LossJson {
+    /// Of a loss.
+    pub(crate) fn new(loss: &Loss) -> LossJson {
         LossJson {
             bytes: loss.bytes,
             only_nuls: loss.only_nuls,

@@ -235,7 +235,11 @@ fn key_text(key: &KeyPlace) -> String {
     format!("{} {} in db {}", key.type_name, quoted(&key.key), key.db)
 }
 
-fn one_rebuild(
+/// What is left out of an RDB that is written anew, and what is uncertain.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn one_rebuild(
     out: &mut dyn Write,
     rebuild: &Rebuild,
     detail: Detail,

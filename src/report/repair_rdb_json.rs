@@ -10,7 +10,7 @@ use super::repair_rdb::{RdbRepair, refusal};
 use crate::finding::KeyPlace;
 use crate::job::heal::Healing;
 use crate::job::repair_rdb::census::{Census, NAMED};
-use crate::job::repair_rdb::plan::Action;
+use crate::job::repair_rdb::plan::{Action, Rebuild};
 use crate::job::repair_rdb::run::Done;
 
 /// Fields, for the manual.
@@ -55,12 +55,8 @@ pub(crate) struct RdbRepairJson<'a> {
     outcome: &'static str,
     action: &'static str,
     healings: Vec<HealingJson<'a>>,
-    kept_keys: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stated_keys: Option<u64>,
-    suspect: KeysJson<'a>,
-    lost: LostJson<'a>,
-    assumed_dbs: Vec<AssumedJson>,
+    #[serde(flatten)]
+    rebuild: RebuildJson<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     new_header: Option<Bytes<'a>>,
     vouched_for: bool,
@@ -123,6 +119,39 @@ struct AssumedJson {
     offset: u64,
 }
 
+/// What is kept of an RDB that is written anew.
+#[derive(Debug, Serialize)]
+pub(crate) struct RebuildJson<'a> {
+    kept_keys: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stated_keys: Option<u64>,
+    suspect: KeysJson<'a>,
+    lost: LostJson<'a>,
+    assumed_dbs: Vec<AssumedJson>,
+}
+
+impl<'a> RebuildJson<'a> {
+    /// Of what is kept, and bytes behind its end that are not.
+    fn of(kept_keys: u64, census: &'a Census, behind: u64) -> Self {
+        let named = census.suspect.named.iter();
+        RebuildJson {
+            kept_keys,
+            stated_keys: census.stated,
+            suspect: KeysJson {
+                count: census.suspect.count,
+                keys: named.map(KeyJson::new).collect(),
+            },
+            lost: LostJson::new(census, behind),
+            assumed_dbs: assumed(census),
+        }
+    }
+
+    /// Of an RDB that an AOF begins with.
+    pub(crate) fn new(rebuild: &'a Rebuild) -> Self {
+        RebuildJson::of(rebuild.census.kept, &rebuild.census, 0)
+    }
+}
+
 impl<'a> RdbRepairJson<'a> {
     /// Of a repair.
     pub(crate) fn new(repair: &'a RdbRepair) -> Self {
@@ -155,14 +184,11 @@ impl<'a> RdbRepairJson<'a> {
             outcome: repair.word(),
             action,
             healings,
-            kept_keys: rebuild.map_or(plan.keys, |rebuild| rebuild.census.kept),
-            stated_keys: census.stated,
-            suspect: KeysJson {
-                count: census.suspect.count,
-                keys: census.suspect.named.iter().map(KeyJson::new).collect(),
-            },
-            lost: LostJson::new(census, behind),
-            assumed_dbs: assumed(census),
+            rebuild: RebuildJson::of(
+                rebuild.map_or(plan.keys, |rebuild| rebuild.census.kept),
+                census,
+                behind,
+            ),
             new_header: rebuild
                 .filter(|rebuild| rebuild.is_header_new)
                 .map(|rebuild| Bytes(&rebuild.header.bytes)),

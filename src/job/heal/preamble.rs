@@ -51,7 +51,10 @@ pub fn heal_preamble(
 }
 
 /// Where an RDB may end: an EOF record, and a command behind it.
-fn ends_before_commands(file: &dyn File, size: u64) -> io::Result<Vec<u64>> {
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn ends_before_commands(file: &dyn File, size: u64) -> io::Result<Vec<u64>> {
     let (mut ends, mut base) = (Vec::new(), 0);
     let mut window = vec![0; WINDOW];
     while base < size && ends.len() < ENDS_MAX {

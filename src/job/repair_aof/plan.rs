@@ -7,11 +7,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::found::{Mend, Several};
 use super::loss::Loss;
+use super::salvage::Salvage;
 use crate::finding::Finding;
 use crate::job::heal::Healing;
-use crate::persist::fs::Stat;
+use crate::persist::fs::{File, Stat};
+use crate::persist::overlay::Overlay;
 
 /// What a part is to its AOF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +73,12 @@ pub struct Part {
     pub is_rdb: bool,
     /// What makes the checksum of the RDB that it begins with right. All else is of the healed file.
     pub healing: Option<Healing>,
+    /// Bytes that are changed. All else is of the mended file.
+    pub mends: Vec<Mend>,
+    /// Faults that several changes would mend, so that none is made.
+    pub several: Vec<Several>,
+    /// What is left of it without what is damaged, if that is asked for.
+    pub salvage: Option<Box<Salvage>>,
     /// Where it must be cut.
     pub cut: Option<CutAt>,
     /// What is wrong with it that cutting does not help, or only at a loss that nobody agreed to.
@@ -81,8 +91,18 @@ impl Part {
         self.seen.map_or(0, |seen| seen.size)
     }
 
-    /// Commands in it once it is cut.
+    /// The file with the bytes that are changed.
+    pub fn mended(&self, file: &Arc<dyn File>) -> Arc<dyn File> {
+        let healing = self.healing.iter().map(|healing| &healing.patch);
+        let all = healing.chain(self.mends.iter().map(|mend| &mend.patch));
+        Overlay::over(file.clone(), all.map(|patch| (patch.offset, patch.new.clone())).collect())
+    }
+
+    /// Commands in it once it is repaired.
     fn kept_commands(&self) -> u64 {
+        if let Some(salvage) = &self.salvage {
+            return salvage.kept.commands;
+        }
         let lost = self.cut.as_ref().map_or(0, |cut| cut.lost.before_damage);
         self.commands.saturating_sub(lost)
     }
@@ -99,8 +119,10 @@ impl Part {
 pub enum Fate {
     /// It stays as it is.
     Stays,
-    /// Some bytes of its RDB are put right.
+    /// Some bytes are put right.
     IsHealed,
+    /// What is damaged is left out.
+    IsSalvaged,
     /// It is cut.
     IsCut(CutAt),
     /// It is no longer part of the AOF; the file itself stays where it is.
@@ -114,6 +136,34 @@ pub struct Planned {
     pub part: Part,
     /// What becomes of it.
     pub fate: Fate,
+}
+
+impl Planned {
+    /// What a salvage leaves out.
+    pub fn salvaged(&self) -> Loss {
+        self.part.salvage.as_ref().map_or_else(Loss::default, |salvage| salvage.lost())
+    }
+
+    /// Whether an RDB is at its beginning once it is repaired.
+    pub fn begins_with_rdb(&self) -> bool {
+        let is_left_out = |salvage: &Salvage| {
+            let is_first = salvage.gaps.first().is_some_and(|(gap, _)| gap.span.start == 0);
+            salvage.rdb.is_none() && is_first
+        };
+        let is_gone = self.part.salvage.as_ref().is_some_and(|salvage| is_left_out(salvage));
+        self.part.start > 0 && !is_gone
+    }
+
+    /// Bytes that stay.
+    pub fn kept(&self) -> u64 {
+        let salvaged = || self.part.salvage.as_ref().map_or(0, |salvage| salvage.kept.size());
+        match &self.fate {
+            Fate::Stays | Fate::IsHealed => self.part.size(),
+            Fate::IsSalvaged => salvaged(),
+            Fate::IsCut(cut) => cut.offset,
+            Fate::IsDropped(..) => 0,
+        }
+    }
 }
 
 /// Why a plan is not carried out.
@@ -180,7 +230,10 @@ impl Plan {
                     Fate::IsDropped(cut.reason.clone(), cut.lost.clone())
                 }
                 Some(cut) => Fate::IsCut(cut.clone()),
-                None if part.healing.is_some() => Fate::IsHealed,
+                None if part.salvage.as_ref().is_some_and(|found| !found.is_whole()) => {
+                    Fate::IsSalvaged
+                }
+                None if part.healing.is_some() || !part.mends.is_empty() => Fate::IsHealed,
                 None => Fate::Stays,
             };
             plan.parts.push(Planned { part, fate });
@@ -231,6 +284,9 @@ impl Plan {
                     dropped += 1;
                     lost.add(loss);
                 }
+                Fate::IsSalvaged if part.kept_is_nothing() && part.role != Role::Whole => {
+                    refusals.push(Refusal::WholePart(part.path.clone()));
+                }
                 Fate::IsCut(cut) if part.kept_is_nothing() && cut.lost.commands > 0 => {
                     refusals.push(Refusal::WholePart(part.path.clone()));
                 }
@@ -253,6 +309,18 @@ impl Plan {
         self.refusals.is_empty()
     }
 
+    /// Commands that stay and are suspect, over all parts.
+    pub fn suspects(&self) -> u64 {
+        let kept = self.parts.iter().filter(|planned| !matches!(planned.fate, Fate::IsDropped(..)));
+        let salvages = kept.filter_map(|planned| planned.part.salvage.as_ref());
+        salvages.map(|salvage| salvage.kept.suspects).sum()
+    }
+
+    /// Whether some part is left without what is damaged in it, so that nothing vouches for what it says.
+    pub fn is_salvage(&self) -> bool {
+        self.parts.iter().any(|planned| planned.fate == Fate::IsSalvaged)
+    }
+
     /// Whether parts leave the AOF, so that its manifest changes.
     pub fn drops_parts(&self) -> bool {
         self.parts.iter().any(|planned| matches!(planned.fate, Fate::IsDropped(..)))
@@ -264,6 +332,7 @@ impl Plan {
         for planned in &self.parts {
             match &planned.fate {
                 Fate::Stays | Fate::IsHealed => {}
+                Fate::IsSalvaged => lost.add(&planned.salvaged()),
                 Fate::IsCut(CutAt { lost: more, .. }) | Fate::IsDropped(_, more) => lost.add(more),
             }
         }
@@ -279,7 +348,7 @@ impl Plan {
     /// Why the first part that changes does.
     pub fn reason(&self) -> Option<&Reason> {
         self.parts.iter().find_map(|planned| match &planned.fate {
-            Fate::Stays | Fate::IsHealed => None,
+            Fate::Stays | Fate::IsHealed | Fate::IsSalvaged => None,
             Fate::IsCut(cut) => Some(&cut.reason),
             Fate::IsDropped(reason, _) => Some(reason),
         })

@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::plan::{Fate, Plan, Planned};
+use super::plan::{Fate, Plan, Planned, Role};
 use super::{Options, Set, ends_reading};
 use crate::aof::manifest::{Entry, Kind, Manifest};
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::check_aof::{self, check_aof};
+use crate::job::pieces::{self, LostBytes, save_lost};
+use crate::job::repair_rdb::run::rebuilt;
 use crate::persist::aofdir::{Edit, part_name};
 use crate::persist::cut::{Cut, cut_tail};
 use crate::persist::folder::NewFolder;
@@ -27,6 +29,8 @@ const PART_NAMES_MAX: u32 = 1000;
 pub struct Writing {
     /// A new file or folder; without one, in place.
     pub out: Option<PathBuf>,
+    /// A new folder for the bytes that a salvage leaves out.
+    pub lost: Option<PathBuf>,
     /// The time, in ms since 1970, for the names of backups.
     pub now_ms: i64,
     /// How to write: mode, backup, force, follow.
@@ -42,6 +46,8 @@ pub struct Done {
     pub written: Vec<Replaced>,
     /// Files that are no part of the AOF any more and still there.
     pub kept: Vec<PathBuf>,
+    /// The folder with the bytes that are left out, and how many files are in it.
+    pub lost: Option<(PathBuf, usize)>,
 }
 
 /// Carries out a plan.
@@ -60,13 +66,18 @@ pub fn run(
         return Err(Error::refused(path, "the repair would lose more than was agreed to"));
     }
     let job = Job { fs, plan, options, writing };
-    match (&writing.out, &set.manifest) {
+    let lost = match &writing.lost {
+        Some(folder) => save_lost(fs, folder, &job.lost()?)?,
+        None => None,
+    };
+    let done = match (&writing.out, &set.manifest) {
         (Some(out), None) => job.new_file(out),
         (Some(out), Some((path, _, manifest))) => job.new_folder(out, path, manifest),
         (None, _) if plan.has_nothing_to_do() => Ok(Done::default()),
         (None, Some((path, seen, manifest))) => job.folder_in_place(path, seen, manifest),
         (None, None) => job.cut_parts(),
-    }
+    }?;
+    Ok(Done { lost, ..done })
 }
 
 struct Job<'a> {
@@ -83,8 +94,8 @@ impl Job<'_> {
         for planned in &self.plan.parts {
             let Planned { part, fate } = planned;
             let cut = match fate {
-                Fate::IsCut(cut) if part.healing.is_none() => cut,
-                Fate::IsHealed | Fate::IsCut(_) => {
+                Fate::IsCut(cut) if part.healing.is_none() && part.mends.is_empty() => cut,
+                Fate::IsHealed | Fate::IsSalvaged | Fate::IsCut(_) => {
                     done.written.push(self.heal(planned)?);
                     continue;
                 }
@@ -98,13 +109,35 @@ impl Job<'_> {
 
     /// Puts a healed part in the place of the damaged one, which stays as a backup.
     fn heal(&self, planned: &Planned) -> Result<Replaced> {
-        let size = kept(planned);
+        let size = planned.kept();
         let backup_at_ms = self.writing.how.backup_at_ms.or(Some(self.writing.now_ms));
         let expected = planned.part.seen;
         let how = target::Options { expected, size, backup_at_ms, ..self.writing.how.clone() };
         let file = Replacement::begin(self.fs, &planned.part.path, how)?;
         let file = self.copy(file, planned, size)?;
+        let size = file.len();
         file.commit(|reader| self.verify(reader, planned, size))
+    }
+
+    /// What a salvage leaves out.
+    fn lost(&self) -> Result<Vec<LostBytes>> {
+        let mut all = Vec::new();
+        for Planned { part, fate } in &self.plan.parts {
+            let spans = match (fate, &part.salvage) {
+                (Fate::IsSalvaged, Some(salvage)) => salvage.lost_spans(),
+                (Fate::IsCut(cut), _) => vec![(cut.offset..part.size(), "tail")],
+                _ => continue,
+            };
+            let (dir, name) = fs::open_parent(self.fs, &part.path)?;
+            let from = dir.open(&name, Access::Read);
+            let from = from.map_err(|err| Error::io(&part.path, "open", err))?;
+            let prefix = match part.role {
+                Role::Whole => String::new(),
+                Role::Base | Role::Incr => format!("{}.", name.to_string_lossy()),
+            };
+            all.extend(LostBytes::all(&from, &part.path, &prefix, spans));
+        }
+        Ok(all)
     }
 
     fn folder_in_place(&self, path: &Path, seen: &Stat, manifest: &Manifest) -> Result<Done> {
@@ -116,7 +149,7 @@ impl Job<'_> {
         // After a clean stop the manifest says at which replication offset the last part ends: not where
         // it is going to end. Without that it is the manifest of a server that crashed.
         let mut changed = manifest.clone();
-        for planned in self.plan.parts.iter().filter(|p| matches!(p.fate, Fate::IsCut(_))) {
+        for planned in self.plan.parts.iter().filter(|p| ends_elsewhere(p)) {
             let entries = changed.entries.iter_mut().filter(|e| is(&e.name, planned));
             entries.for_each(|entry| entry.end_offset = None);
         }
@@ -148,8 +181,12 @@ impl Job<'_> {
         for planned in &self.plan.parts {
             match &planned.fate {
                 Fate::Stays => continue,
-                Fate::IsHealed => {
+                Fate::IsHealed | Fate::IsSalvaged => {
                     done.written.push(self.heal(planned)?);
+                    if let Fate::IsSalvaged = planned.fate {
+                        let entries = changed.entries.iter_mut().filter(|e| is(&e.name, planned));
+                        entries.for_each(|entry| entry.end_offset = None);
+                    }
                     continue;
                 }
                 Fate::IsDropped(..) => changed.entries.retain(|entry| !is(&entry.name, planned)),
@@ -209,16 +246,17 @@ impl Job<'_> {
 
     fn new_file(&self, out: &Path) -> Result<Done> {
         let Some(planned) = self.plan.parts.first() else { return Ok(Done::default()) };
-        let size = kept(planned);
+        let size = planned.kept();
         let inputs = planned.part.seen.into_iter().collect();
         let how = target::Options { inputs, size, ..self.writing.how.clone() };
         let file = self.copy(Replacement::begin(self.fs, out, how)?, planned, size)?;
+        let size = file.len();
         let written = file.commit(|reader| self.verify(reader, planned, size))?;
         Ok(Done { written: vec![written], ..Done::default() })
     }
 
     fn new_folder(&self, out: &Path, path: &Path, manifest: &Manifest) -> Result<Done> {
-        let size = self.plan.parts.iter().map(kept).sum();
+        let size = self.plan.parts.iter().map(Planned::kept).sum();
         let folder = NewFolder::begin(self.fs, out, size)?;
         let mut changed = manifest.clone();
         changed.entries.retain(|entry| entry.kind != Kind::History);
@@ -244,10 +282,11 @@ impl Job<'_> {
                 changed.entries.retain(|entry| !is(&entry.name, planned));
                 continue;
             }
-            let size = kept(planned);
+            let size = planned.kept();
             let file = self.copy(folder.file(&planned.part.name, mode)?, planned, size)?;
+            let size = file.len();
             written.push(file.commit(|reader| self.verify(reader, planned, size))?);
-            if let Fate::IsCut(_) = planned.fate {
+            if ends_elsewhere(planned) {
                 let entries = changed.entries.iter_mut().filter(|e| is(&e.name, planned));
                 entries.for_each(|entry| entry.end_offset = None);
             }
@@ -273,8 +312,16 @@ impl Job<'_> {
             if !part.seen.is_some_and(|seen| seen.unchanged(&now)) {
                 return Err(Error::refused(&part.path, "it changed since it was looked at"));
             }
-            let healed = part.healing.as_ref().map(|healing| healing.patch.over(&file));
-            to.copy(healed.as_ref().unwrap_or(&file), &part.path, 0, len)
+            let file = part.mended(&file);
+            match part.salvage.as_ref().filter(|_| planned.fate == Fate::IsSalvaged) {
+                Some(salvage) => {
+                    if let Some(rdb) = &salvage.rdb {
+                        rebuilt(&mut to, &file, &part.path, rdb)?;
+                    }
+                    pieces::write(&salvage.kept.pieces, &mut to, &file, &part.path)
+                }
+                None => to.copy(&file, &part.path, 0, len),
+            }
         });
         match copied {
             Ok(()) => Ok(to),
@@ -285,7 +332,7 @@ impl Job<'_> {
     /// Whether what was written is as long as planned, and sound to its end.
     fn verify(&self, reader: Box<dyn Read + Send>, planned: &Planned, len: u64) -> Result<()> {
         let path = &planned.part.path;
-        let kind = if planned.part.start > 0 { FileKind::Rdb } else { FileKind::Aof };
+        let kind = if planned.begins_with_rdb() { FileKind::Rdb } else { FileKind::Aof };
         let source = Source { reader, kind, compression: None, size: Some(len) };
         let check = check_aof::Options { ends: ends_reading, ..self.options.check.clone() };
         let report = check_aof(source, &Input::File(path.clone()), &check)?;
@@ -304,13 +351,9 @@ impl Job<'_> {
     }
 }
 
-/// Bytes that stay of a part.
-fn kept(planned: &Planned) -> u64 {
-    match &planned.fate {
-        Fate::Stays | Fate::IsHealed => planned.part.size(),
-        Fate::IsCut(cut) => cut.offset,
-        Fate::IsDropped(..) => 0,
-    }
+/// Whether a part ends somewhere else now, so that its manifest cannot say where.
+fn ends_elsewhere(planned: &Planned) -> bool {
+    matches!(planned.fate, Fate::IsCut(_) | Fate::IsSalvaged)
 }
 
 fn is(name: &[u8], planned: &Planned) -> bool {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::survey::{Bad, Gap, Run, Subject, Survey};
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace};
+use crate::job::pieces::Piece;
 use crate::job::pipeline::Cutter;
 use crate::job::rdb_file::place_of;
 use crate::rdb::length::write_length;
@@ -50,15 +51,6 @@ pub struct Lost {
     pub span: Range<u64>,
     /// Why; with the key, if it is one.
     pub why: Finding,
-}
-
-/// A part of the new file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// These bytes of the old one.
-    Copy(Range<u64>),
-    /// Other bytes.
-    New(Vec<u8>),
 }
 
 /// What is kept and what is not.
@@ -104,11 +96,7 @@ impl Census {
 
     /// Bytes of the pieces.
     pub fn len(&self) -> u64 {
-        let len = |piece: &Piece| match piece {
-            Piece::Copy(span) => span.end - span.start,
-            Piece::New(bytes) => bytes.len() as u64,
-        };
-        self.pieces.iter().map(len).sum()
+        self.pieces.iter().map(Piece::size).sum()
     }
 
     /// Whether nothing is kept.

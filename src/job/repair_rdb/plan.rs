@@ -139,6 +139,11 @@ impl Damaged {
         Ok(damaged)
     }
 
+    /// The RDB that the first bytes of a file are.
+    pub fn beginning(file: &Arc<dyn File>, path: &Path, seen: Stat, size: u64) -> Damaged {
+        Damaged { path: path.to_owned(), file: file.clone(), seen: Stat { size, ..seen } }
+    }
+
     /// The RDB that is to be repaired, if what was taken for an AOF is one: by what its beginning says, by
     /// its name where that is damaged, or because its checksum says so.
     ///
@@ -235,7 +240,7 @@ impl Damaged {
         if let Some(healing) = healed.certain().or(doubtful) {
             return Ok(plan(Action::Heal(healing.clone()), healed, refusals));
         }
-        let rebuild = self.rebuild(&report, options)?;
+        let rebuild = self.rebuild(&report, &options.check)?;
         if options.recovery < Recovery::Salvage && !healed.found.is_empty() {
             refusals.push(Refusal::Doubtful);
         }
@@ -252,7 +257,11 @@ impl Damaged {
         Ok(plan(Action::Rebuild(Box::new(rebuild)), healed, refusals))
     }
 
-    fn rebuild(&self, report: &Report, options: &Options) -> Result<Rebuild> {
+    /// What can be read of it, `report` being what a check found.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no RDB at all.
+    pub fn rebuild(&self, report: &Report, options: &check::Options) -> Result<Rebuild> {
         let Some((header, is_header_new)) = guess(&self.head()?) else {
             let why = "it does not begin as an RDB does, and nothing else says that it is one";
             return Err(Error::refused(&self.path, why));
@@ -260,8 +269,7 @@ impl Damaged {
         let is_as_written = report.outcome.checksum == Checksum::Ok;
         // Of a file whose checksum is right, only what comes before its end matters.
         let size = if is_as_written { report.outcome.end } else { self.seen.size };
-        let subject =
-            Subject { file: &self.file, path: &self.path, size, header, options: &options.check };
+        let subject = Subject { file: &self.file, path: &self.path, size, header, options };
         let mut found = census(&subject, survey(&subject, false)?)?;
         let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.kept);
         if !is_as_written && is_missing(&found) {

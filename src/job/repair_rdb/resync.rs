@@ -21,8 +21,9 @@ use super::unit::{Rules, Step, step};
 use crate::element::Ignore;
 use crate::finding::Severity;
 use crate::job::rdb_file::RdbFile;
+use crate::job::window::{WINDOW, WINDOW_MAX, Window};
 use crate::limits::Limits;
-use crate::persist::fs::{File, FileReader, read_full_at};
+use crate::persist::fs::{File, FileReader};
 use crate::rdb::header::{Header, is_rdb};
 use crate::rdb::skim::{Checksum, Start};
 use crate::rdb::walk::Walker;
@@ -44,49 +45,19 @@ const DEEP_STEP: u64 = 256;
 /// Steps of the coarse search.
 const COARSE: u64 = 4096;
 
-/// Bytes read at a time, and the most that a chain may take.
-const WINDOW: usize = 1 << 20;
-const WINDOW_MAX: usize = 64 << 20;
-
 /// Places that are remembered to lead nowhere.
 const FAILED_MAX: usize = 1 << 20;
 
 /// A search for records.
 #[derive(Debug)]
-pub struct Resync<'a> {
-    window: Window<'a>,
+pub struct Resync {
+    window: Window,
     header: Header,
     walker: Walker,
     limits: Limits,
     budget: u64,
     is_coarse: bool,
     failed: HashSet<u64>,
-}
-
-/// Some bytes of the file.
-#[derive(Debug)]
-struct Window<'a> {
-    file: &'a Arc<dyn File>,
-    size: u64,
-    bytes: Vec<u8>,
-    base: u64,
-}
-
-impl Window<'_> {
-    /// At least `len` bytes from an offset on, or all that there are.
-    fn at(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
-        let have = self.base..self.base + self.bytes.len() as u64;
-        let wanted = offset.saturating_add(len as u64).min(self.size);
-        if offset < have.start || wanted > have.end {
-            let len = len.max(WINDOW).min(usize::try_from(self.size - offset).unwrap_or(len));
-            self.bytes.resize(len, 0);
-            let read = read_full_at(&**self.file, &mut self.bytes, offset)?;
-            self.bytes.truncate(read);
-            self.base = offset;
-        }
-        let pos = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
-        Ok(self.bytes.get(pos..).unwrap_or_default())
-    }
 }
 
 /// How far a chain must lead, beside being long enough.
@@ -114,11 +85,11 @@ impl Goal {
 pub const LARGE: u64 = 2048;
 const MANY: usize = 12;
 
-impl<'a> Resync<'a> {
+impl Resync {
     /// A search in a file of so many bytes.
-    pub fn new(file: &'a Arc<dyn File>, size: u64, header: Header, limits: Limits) -> Resync<'a> {
+    pub fn new(file: &Arc<dyn File>, size: u64, header: Header, limits: Limits) -> Resync {
         Resync {
-            window: Window { file, size, bytes: Vec::new(), base: 0 },
+            window: Window::new(file, size),
             header,
             walker: Walker::new(true, Limits { findings: 1, ..limits }),
             limits,
@@ -195,7 +166,7 @@ impl<'a> Resync<'a> {
 
     /// A cheap look at the first byte.
     fn begins_well(&mut self, at: u64) -> io::Result<bool> {
-        let rules = Rules { header: self.header, left: self.window.size - at };
+        let rules = Rules { header: self.header, left: self.window.size() - at };
         Ok(self.window.at(at, 1)?.first().is_some_and(|first| rules.may_begin(*first)))
     }
 
@@ -204,7 +175,7 @@ impl<'a> Resync<'a> {
         if !is_rdb(self.window.at(at, Header::LEN)?) {
             return Ok(None);
         }
-        let source = FileReader::new(self.window.file.clone(), at, self.window.size);
+        let source = FileReader::new(self.window.file().clone(), at, self.window.size());
         let start = Start { header: None, db: 0 };
         let mut rdb = RdbFile::resume(Box::new(source), at, start, self.limits);
         let mut used = None;
@@ -279,7 +250,7 @@ impl<'a> Resync<'a> {
 
     /// The record at an offset: its length, and what matters of it.
     fn step(&mut self, at: u64, is_deep: bool) -> io::Result<Option<(u64, Kind)>> {
-        let size = self.window.size;
+        let size = self.window.size();
         let rules = Rules { header: self.header, left: size - at };
         let mut len = WINDOW / 4;
         loop {

@@ -2,24 +2,21 @@
 //! checked before it counts.
 
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::census::Piece;
 use super::plan::{Action, Damaged, Options, Plan, Rebuild};
 use crate::error::{Error, Result};
 use crate::finding::Severity;
 use crate::job::check::Report;
 use crate::job::heal::check_once;
-use crate::persist::folder::NewFolder;
+use crate::job::pieces::{self, LostBytes, save_lost};
 use crate::persist::fs::{File, Fs};
 use crate::persist::replace::{Replaced, Replacement};
 use crate::persist::target;
 use crate::rdb::skim::Checksum;
 use crate::rdb::writer::END;
-
-/// Pieces that are put into files of their own.
-const LOST_FILES_MAX: usize = 10_000;
 
 /// Where to, and what of the old file is kept.
 #[derive(Debug, Clone, Default)]
@@ -58,15 +55,9 @@ pub fn run(
     if plan.has_nothing_to_do() && writing.out.is_none() {
         return Ok(Done::default());
     }
-    let lost = match (&writing.lost, &plan.action) {
-        (Some(folder), Action::Rebuild(rebuild)) => {
-            save_lost(fs, folder, damaged.file(), plan, rebuild)?
-        }
-        (Some(folder), Action::CutBehind(end)) => {
-            let name = format!("{end}-{}.behind", plan.seen.size - end);
-            Some(save(fs, folder, damaged.file(), &plan.path, vec![(name, *end, plan.seen.size)])?)
-        }
-        _ => None,
+    let lost = match &writing.lost {
+        Some(folder) => save_lost(fs, folder, &lost(damaged.file(), plan))?,
+        None => None,
     };
     let mut how = writing.how.clone();
     how.inputs.push(plan.seen);
@@ -104,7 +95,11 @@ fn write<'a>(
     }
 }
 
-fn rebuilt(
+/// Writes what can be read of an RDB as a new one, at the start of a file.
+///
+/// # Errors
+/// When the old file cannot be read or the new one not written.
+pub fn rebuilt(
     to: &mut Replacement<'_>,
     from: &Arc<dyn File>,
     path: &Path,
@@ -112,12 +107,7 @@ fn rebuilt(
 ) -> Result<()> {
     let failed = |err| Error::io(path, "write the new", err);
     to.write_all(&rebuild.header.bytes).map_err(failed)?;
-    for piece in &rebuild.census.pieces {
-        match piece {
-            Piece::Copy(span) => to.copy(from, path, span.start, span.end)?,
-            Piece::New(bytes) => to.write_all(bytes).map_err(failed)?,
-        }
-    }
+    pieces::write(&rebuild.census.pieces, to, from, path)?;
     to.write_all(&END).map_err(failed)?;
     if rebuild.header.has_checksum() {
         let sum = to.checksum();
@@ -156,57 +146,20 @@ fn wrong(report: &Report) -> Option<String> {
     }
 }
 
-fn save_lost(
-    fs: &dyn Fs,
-    folder: &Path,
-    from: &Arc<dyn File>,
-    plan: &Plan,
-    rebuild: &Rebuild,
-) -> Result<Option<(PathBuf, usize)>> {
-    let census = &rebuild.census;
-    let gaps = census.gaps.iter().map(|gap| (&gap.span, "gap"));
-    let records = census.lost.iter().map(|lost| (&lost.span, "record"));
-    let files: Vec<_> = gaps
-        .chain(records)
-        .filter(|(span, _)| !span.is_empty())
-        .map(|(span, kind)| {
-            let name = format!("{}-{}.{kind}", span.start, span.end - span.start);
-            (name, span.start, span.end)
-        })
-        .collect();
-    if files.is_empty() {
-        return Ok(None);
-    }
-    save(fs, folder, from, &plan.path, files).map(Some)
+/// What is lost, each piece as a file.
+fn lost(from: &Arc<dyn File>, plan: &Plan) -> Vec<LostBytes> {
+    let spans = match &plan.action {
+        Action::Nothing | Action::Heal(_) => Vec::new(),
+        Action::CutBehind(end) => vec![(*end..plan.seen.size, "behind")],
+        Action::Rebuild(rebuild) => lost_spans(rebuild),
+    };
+    LostBytes::all(from, &plan.path, "", spans)
 }
 
-/// Copies some bytes into files of a new folder.
-fn save(
-    fs: &dyn Fs,
-    folder: &Path,
-    from: &Arc<dyn File>,
-    path: &Path,
-    files: Vec<(String, u64, u64)>,
-) -> Result<(PathBuf, usize)> {
-    if files.len() > LOST_FILES_MAX {
-        let why = format!("{} pieces are too many for a folder; leave out --lost", files.len());
-        return Err(Error::refused(folder, why));
-    }
-    let size = files.iter().map(|(_, start, end)| end - start).sum();
-    let new = NewFolder::begin(fs, folder, size)?;
-    let count = files.len();
-    for (name, start, end) in files {
-        let mut file = match new.file(name.as_ref(), None) {
-            Ok(file) => file,
-            Err(error) => return Err(new.abandon(error)),
-        };
-        let copied = match file.copy(from, path, start, end) {
-            Ok(()) => file.commit(|_| Ok(())).map(|_| ()),
-            Err(error) => Err(file.abandon(error)),
-        };
-        if let Err(error) = copied {
-            return Err(new.abandon(error));
-        }
-    }
-    new.commit().map(|folder| (folder, count))
+/// What is lost of an RDB, and what each piece is.
+pub fn lost_spans(rebuild: &Rebuild) -> Vec<(Range<u64>, &'static str)> {
+    let census = &rebuild.census;
+    let gaps = census.gaps.iter().map(|gap| (gap.span.clone(), "gap"));
+    let records = census.lost.iter().map(|lost| (lost.span.clone(), "record"));
+    gaps.chain(records).collect()
 }

@@ -261,12 +261,7 @@ impl Survey {
 
     /// A length that was damaged may have swallowed records, and what is behind it is out of step then. So
     /// the last records before a gap are searched for a chain that goes on where they do not.
-    fn look_back(
-        &mut self,
-        ran: &Ran,
-        resync: &mut Resync<'_>,
-        db: u64,
-    ) -> io::Result<Option<u64>> {
+    fn look_back(&mut self, ran: &Ran, resync: &mut Resync, db: u64) -> io::Result<Option<u64>> {
         let Some(first) = ran.lasts.front() else { return Ok(None) };
         let found = resync.find(first.start + 1..ran.end, db, Goal::Over(ran.end))?;
         let Some(found) = found else { return Ok(None) };
@@ -284,7 +279,7 @@ impl Survey {
     fn hunt(
         &mut self,
         subject: &Subject<'_>,
-        resync: &mut Resync<'_>,
+        resync: &mut Resync,
     ) -> io::Result<Option<(u64, u64)>> {
         let Some(run) = self.runs.last().cloned() else { return Ok(None) };
         let mut rdb = subject.records(run.span.clone(), run.start);

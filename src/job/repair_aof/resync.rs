@@ -1,0 +1,182 @@
+//! Finding where commands go on behind damage, without taking for commands what lies inside a value.
+//!
+//! A place counts when two known commands can be read from it as servers write them, or one up to the end of
+//! the file. A block of a file system that overwrote another one is stepped over: its commands were run
+//! before. What lies inside values is told by how it ends, which only who reads on can see
+//! ([`super::survey`]).
+//!
+//! What all this costs is bounded: beyond a budget nothing more is looked for.
+
+use std::io;
+use std::sync::Arc;
+
+use super::chain::{No, begins_well, star, step};
+use crate::job::heal::preamble::ends_before_commands;
+use crate::job::window::{WINDOW_MAX, Window};
+use crate::limits::Limits;
+use crate::persist::fs::File;
+
+/// Commands in a row that make a place certain.
+const CHAIN: usize = 2;
+
+/// Bytes that are looked at for each byte of the file, and for any file.
+const BUDGET: u64 = 32;
+const BUDGET_MIN: u64 = 64 << 20;
+
+/// What a look at a place costs beside its bytes.
+const PLACE: u64 = 32;
+
+/// Bytes in which two lines and a name are.
+const HEAD: usize = 128;
+
+/// Bytes that a record is first looked for in.
+const RECORD: usize = 64 << 10;
+
+/// Blocks of file systems are of such sizes and begin at multiples of them; copies are looked for so far back.
+const BLOCK: usize = 512;
+const HISTORY: usize = 64 << 10;
+
+/// Bytes by which a copy is recognized.
+const PROBE: usize = 64;
+
+/// A search for commands.
+#[derive(Debug)]
+pub(super) struct Resync {
+    budget: u64,
+    limits: Limits,
+    /// A copy of a block was stepped over on the way to what was found last.
+    pub(super) is_over_block: bool,
+}
+
+impl Resync {
+    /// A search in a file of so many bytes.
+    pub(super) fn new(size: u64, limits: Limits) -> Resync {
+        Resync { budget: size.saturating_mul(BUDGET).max(BUDGET_MIN), limits, is_over_block: false }
+    }
+
+    /// Takes note of work. False if there was too much of it.
+    pub(super) fn charge(&mut self, bytes: u64) -> bool {
+        self.budget = self.budget.saturating_sub(bytes);
+        self.budget > 0
+    }
+
+    /// The first place from an offset on where commands begin, the damage being at `fault`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn find(
+        &mut self,
+        window: &mut Window,
+        fault: u64,
+        from: u64,
+    ) -> io::Result<Option<u64>> {
+        let mut at = from;
+        self.is_over_block = false;
+        while at < window.size() {
+            let bytes = window.at(at, HEAD)?;
+            let Some(pos) = star(bytes) else {
+                at += (bytes.len() as u64).max(1);
+                continue;
+            };
+            at += pos as u64;
+            if !self.charge(PLACE) {
+                return Ok(None);
+            }
+            if begins_well(window.at(at, HEAD)?) && self.is_chain(window, at)? {
+                match block_end(window, fault, at)? {
+                    Some(end) => {
+                        at = end;
+                        self.is_over_block = true;
+                    }
+                    None => return Ok(Some(at)),
+                }
+                continue;
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
+    fn is_chain(&mut self, window: &mut Window, start: u64) -> io::Result<bool> {
+        let mut at = start;
+        for _ in 0..CHAIN {
+            let Some(len) = self.step(window, at)? else { return Ok(false) };
+            at += len;
+            if at >= window.size() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Bytes of the record at an offset.
+    fn step(&mut self, window: &mut Window, at: u64) -> io::Result<Option<u64>> {
+        let mut len = RECORD;
+        loop {
+            let bytes = window.at(at, len)?;
+            let read = bytes.len();
+            let stepped = step(bytes, self.limits.string).map(|step| (step.len, step.args.len()));
+            match stepped {
+                Ok((len, args)) => {
+                    self.charge(4 * args as u64);
+                    return Ok(Some(len as u64));
+                }
+                Err(No::Short) if at + (read as u64) < window.size() && read < WINDOW_MAX => {
+                    len = read.saturating_mul(4).min(WINDOW_MAX);
+                    if !self.charge(len as u64) {
+                        return Ok(None);
+                    }
+                }
+                Err(No::Short | No::Bad) => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Where the commands of an AOF begin that has a damaged RDB before them, if they are sound there.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn commands_behind(
+    file: &Arc<dyn File>,
+    size: u64,
+    limits: Limits,
+) -> io::Result<Option<u64>> {
+    let (mut window, mut resync) = (Window::new(file, size), Resync::new(size, limits));
+    for end in ends_before_commands(&**file, size)? {
+        if resync.is_chain(&mut window, end)? {
+            return Ok(Some(end));
+        }
+    }
+    Ok(None)
+}
+
+/// Where a block ends that is at a place and came before as well, both at multiples of its size: written to
+/// a wrong place, over what was there.
+fn block_end(window: &mut Window, fault: u64, at: u64) -> io::Result<Option<u64>> {
+    let base = fault.saturating_sub(HISTORY as u64);
+    let Ok(pos) = usize::try_from(at - base.min(at)) else { return Ok(None) };
+    if pos > 2 * HISTORY {
+        return Ok(None);
+    }
+    let bytes = window.at(base, pos + HISTORY)?;
+    let Some(probe) = bytes.get(pos..pos + PROBE) else { return Ok(None) };
+    for distance in (BLOCK..=pos.min(HISTORY)).step_by(BLOCK) {
+        let copy = pos - distance;
+        if bytes.get(copy..copy + PROBE) != Some(probe) {
+            continue;
+        }
+        let (Some(before), Some(behind)) = (bytes.get(..pos), bytes.get(pos..)) else { break };
+        let (old, older) =
+            (bytes.get(..copy).unwrap_or_default(), bytes.get(copy..).unwrap_or_default());
+        let back =
+            before.iter().rev().zip(old.iter().rev()).take_while(|(a, b)| a == b).count() as u64;
+        let forth = behind.iter().zip(older).take_while(|(a, b)| a == b).count() as u64;
+        let (start, end) = (at - back, at + forth);
+        let is_block = |offset: u64| offset.is_multiple_of(BLOCK as u64);
+        if is_block(start) && is_block(end) {
+            return Ok(Some(end));
+        }
+    }
+    Ok(None)
+}
