@@ -39,7 +39,7 @@ fn one_byte_over_and_over_in_an_aof() {
         (0..=255).step_by(3).chain(*b"*$1#\r\n").collect()
     } {
         let kept = kept(&vec![byte; size]);
-        assert!(kept >= 20 && kept <= 40, "{kept} of {byte:#x}");
+        assert!((20..=40).contains(&kept), "{kept} of {byte:#x}");
         if !b"#*".contains(&byte) {
             assert_eq!(kept, 40, "{byte:#x}");
         }
@@ -65,7 +65,7 @@ fn patterns_that_read_as_commands() {
         // Something broken now and then, so that there is much to look for.
         noise.iter_mut().step_by(997).for_each(|byte| *byte = 0xee);
         let kept = kept(&noise);
-        assert!(kept >= 20 && kept <= 40 + size as u64 / 997, "{} {kept}", pattern.escape_ascii());
+        assert!((20..=40 + size as u64 / 997).contains(&kept), "{} {kept}", pattern.escape_ascii());
     }
 }
 
