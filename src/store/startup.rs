@@ -229,11 +229,13 @@ fn torn(outcome: &Outcome, options: &Options) -> std::result::Result<Option<(u64
         return Ok(outcome.state.multi.map(|_| (at, false)));
     };
     let rest = outcome.size.saturating_sub(outcome.end);
+    let fault = damage.finding.span.start.saturating_sub(outcome.end);
+    let found = usize::try_from(fault).ok().and_then(|fault| damage.head.get(fault));
     let (is_ours, save) = match damage.kind {
         Kind::Cut { .. } => (options.files.load_truncated, false),
         Kind::NulTail(_) | Kind::NulHole(_) => (options.files.load_truncated, true),
-        // However few they are: no server begins a command with a NUL.
-        _ if damage.head.first() == Some(&0) => (options.files.load_truncated, true),
+        // However few they are: a NUL where a command's syntax should be was written by no server.
+        _ if found == Some(&0) => (options.files.load_truncated, true),
         Kind::DupBlock(_) | Kind::Garbage => (rest <= options.files.corrupt_tail_max, true),
     };
     if is_ours { Ok(Some((at, save))) } else { Err(outcome.end) }

@@ -97,6 +97,7 @@ fn torn_ends_are_cut_off_and_what_follows_survives() {
         (b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n*3\r\n$3\r\nSE", false),
         (b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$5\r\n\0\0\0\0\0\0\0", true),
         (&[0; 700], true),
+        (b"*2\r\n$4\r\nINCR\r\n$7\r\ncounte\0\0\n*1\r\n$4\r\nPING\r\n", true),
         // A few bytes that were not synced, before some that were.
         (b"\0\0\0\0\0T\r\n$1\r\nb\r\n$1\r\n2\r\n", true),
     ];
