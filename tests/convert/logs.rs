@@ -23,6 +23,7 @@ use rdbtool::rdb::versions::{self, RELEASES};
 use rdbtool::value::PackedLimits;
 
 use crate::every_target::own_release;
+use crate::golden;
 use crate::golden_set::{self, Golden, is_of_modules};
 use crate::live::{engine_release, expected_of, target};
 use crate::servers::{self, Family, Server, ServerBinary, Setup};
@@ -62,8 +63,12 @@ fn replayed_packing(
     let source = Source { reader, kind, compression: None, size: None };
     let packed = PackedLimits { zset_entries, ..PackedLimits::DEFAULT };
     let engine = Config { release: engine_release(release), packed, ..Config::default() };
-    let options =
-        replay::Options { engine, expired: Some(Expired::Keep), ..replay::Options::default() };
+    let options = replay::Options {
+        engine,
+        expired: Some(Expired::Keep),
+        now_ms: golden::LONG_AFTER_MS,
+        ..replay::Options::default()
+    };
     let report = replay::replay(source, &Input::File("made.aof".into()), &options).unwrap();
     let bad = |finding: &&rdbtool::finding::Finding| finding.severity() == Severity::Error;
     let found = report.parts.iter().flat_map(|part| &part.findings).find(bad);
@@ -99,6 +104,7 @@ fn wrong(before: &mut replay::Report, form: Form, target: Target) -> Option<Stri
     let ignore = Ignore {
         access: form != Form::Rdb && form != Form::Restore,
         functions: report.losses.contains_key(&Loss::Function),
+        gone: report.losses.contains_key(&Loss::PendingGone),
         // Before 7.0 streams had no counters; the engine counts all the same.
         groups: !target.release.has_redis(7, 0),
         ..Ignore::default()

@@ -239,10 +239,14 @@ fn the_verbs_take_lines() {
             .all(|line| { line.starts_with("{\"db\":0,\"key\":\"session:1") })
     );
     // Commands of lines are those of the RDB, and a line may come through a pipe.
-    let resp = |path: &str| {
-        rdbtool(["convert", path, "-o", "-", "--to", "resp", "--target", "redis-8.2"]).stdout
+    let resp = |path: &str, name: &str| {
+        let out = folder.path().join(name);
+        let to = out.to_str().unwrap();
+        let ran = rdbtool(["convert", path, "-o", to, "--to", "resp", "--target", "redis-8.2"]);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        std::fs::read(out).unwrap()
     };
-    assert!(resp(dump) == resp(lines));
+    assert!(resp(dump, "dump.resp") == resp(lines, "lines.resp"));
     let ran = rdbtool_reading(
         &["convert", "-", "-o", "-", "--to", "json"],
         b"{\"db\":3,\"key\":\"k\",\"type\":\"hash\",\"value\":[[\"a\",\"b\"]]}",
