@@ -52,7 +52,7 @@ fn every_kind_of_file_and_the_clock_stands_still() {
         let serve = Serve::start([path.as_os_str(), OsStr::new("--now"), OsStr::new(now)]);
         let served = serve.client().command(&["DEBUG", "DIGEST"]).unwrap().text();
         assert!(digest.starts_with(&served), "{name}: {digest}{served}");
-        serve.signal("-INT");
+        serve.signal("-TERM");
         assert_eq!(serve.ended().0.code(), Some(0), "{name}");
     }
 }
