@@ -7,11 +7,23 @@ use clap::{Args, ValueEnum};
 use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs};
 use super::filter::FilterArgs;
+use super::help::FAILED;
 use super::load::{LoadArgs, load};
 use super::session::{Format, Log, Session};
 use crate::error::Error;
 use crate::job::compare::{Comparison, Ignore, Options};
 use crate::report::compare::Compared;
+
+/// Exit status of what compares two files.
+pub(super) const EXIT: &[(&str, &str)] = &[
+    ("0", "They hold the same."),
+    (
+        "1",
+        "They do not; or they do as far as they could be replayed, but one of them is damaged or has \
+         commands that fail. rdbtool-replay(1) says which.",
+    ),
+    FAILED,
+];
 
 /// Two files, and what is compared of them.
 #[derive(Debug, Args)]

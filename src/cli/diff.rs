@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::Exit;
-use super::compare::CompareArgs;
-use super::help::{FAILED, Page};
+use super::compare::{CompareArgs, EXIT};
+use super::help::Page;
 use super::session::Log;
 use crate::report::diff::{Detail, text};
 use crate::report::diff_json::{FIELDS, lines};
@@ -30,15 +30,7 @@ pub(crate) const PAGE: Page = Page {
             "For a program.",
         ),
     ],
-    exit: &[
-        ("0", "They hold the same."),
-        (
-            "1",
-            "They do not; or they do as far as they could be replayed, but one of them is damaged or has \
-             commands that fail. rdbtool-replay(1) says which.",
-        ),
-        FAILED,
-    ],
+    exit: EXIT,
     json: &[FIELDS],
 };
 

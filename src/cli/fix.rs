@@ -131,15 +131,20 @@ impl FixArgs {
         }
     }
 
-    fn writing(&self, out: Option<&Path>) -> Writing {
+    /// What time it is, in ms since 1970, and how to write; `backup`: whether to keep what is replaced.
+    pub(super) fn how(&self, backup: bool) -> (i64, target::Options) {
         let now_ms = Timestamp::now().as_millisecond();
-        let backup_at_ms = self.backup.then_some(now_ms);
         let how = target::Options {
-            backup_at_ms,
+            backup_at_ms: backup.then_some(now_ms),
             follow: self.follow,
             force: self.force,
             ..target::Options::default()
         };
+        (now_ms, how)
+    }
+
+    fn writing(&self, out: Option<&Path>) -> Writing {
+        let (now_ms, how) = self.how(self.backup);
         Writing { out: out.map(Path::to_owned), lost: self.lost.clone(), now_ms, how }
     }
 

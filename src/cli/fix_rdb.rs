@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
 use super::Exit;
 use super::fix::FixArgs;
 use crate::job::check;
 use crate::job::repair_rdb::plan::{Damaged, Options};
 use crate::job::repair_rdb::run::{Writing, run};
 use crate::persist::real::RealFs;
-use crate::persist::target;
 use crate::report::repair::Outcome;
 use crate::report::repair_rdb::RdbRepair;
 
@@ -52,12 +49,6 @@ pub(super) fn options(fix: &FixArgs, check: &check::Options) -> Options {
 
 fn writing(fix: &FixArgs, out: Option<&Path>) -> Writing {
     // Of an RDB that is replaced the whole old file stays.
-    let backup_at_ms = out.is_none().then(|| Timestamp::now().as_millisecond());
-    let how = target::Options {
-        backup_at_ms,
-        follow: fix.follow,
-        force: fix.force,
-        ..target::Options::default()
-    };
+    let (_, how) = fix.how(out.is_none());
     Writing { out: out.map(PathBuf::from), lost: fix.lost.clone(), how }
 }

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use super::Exit;
 use super::fix::FixArgs;
 use crate::error::{Error, Result};
@@ -13,7 +11,6 @@ use crate::job::seal::find::{Survey, survey};
 use crate::job::seal::mend::{can_mend, mend};
 use crate::persist::real::RealFs;
 use crate::persist::replace::Replaced;
-use crate::persist::target;
 
 /// What became of a file.
 #[derive(Debug)]
@@ -47,13 +44,7 @@ pub(super) fn repair(
         let why = "its seal heals it, in place; for a copy name this file alone";
         return Err(Error::refused(path, why));
     }
-    let backup_at_ms = out.is_none().then(|| Timestamp::now().as_millisecond());
-    let how = target::Options {
-        backup_at_ms,
-        follow: fix.follow,
-        force: fix.force,
-        ..target::Options::default()
-    };
+    let (_, how) = fix.how(out.is_none());
     let written = match fix.dry_run {
         true => None,
         false => Some(mend(&RealFs, &subject, &survey, out, how)?),

@@ -359,3 +359,14 @@ pub struct KeyRef<'a> {
     /// Its access mark, if it has one.
     pub access: Option<Access>,
 }
+
+impl KeyRef<'_> {
+    /// Its LRU mark in seconds, and its LFU mark: one of them, or none.
+    pub fn idle_and_freq(&self) -> (Option<u64>, Option<u8>) {
+        match self.access {
+            Some(Access::Idle(idle)) => (Some(idle), None),
+            Some(Access::Freq(freq)) => (None, Some(freq)),
+            None => (None, None),
+        }
+    }
+}

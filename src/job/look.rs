@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::encoding::Entry;
 use crate::encoding::number::{MAX_I64_TEXT, double_grisu};
 use crate::engine::shards::Look;
-use crate::engine::{Access, KeyRef, Release};
+use crate::engine::{KeyRef, Release};
 use crate::glob;
 use crate::value::digest::{Digest, Style, of_value};
 use crate::value::stream::Stream;
@@ -75,6 +75,7 @@ pub struct KeyInfo {
 impl KeyInfo {
     /// Of a key.
     pub fn new(db: u64, key: &KeyRef<'_>, style: Style) -> KeyInfo {
+        let (idle_s, freq) = key.idle_and_freq();
         KeyInfo {
             db,
             key: key.key.to_vec(),
@@ -82,14 +83,8 @@ impl KeyInfo {
             encoding: Release::NEWEST.encoding_of(key.value),
             elements: key.value.len() as u64,
             expire_at_ms: key.expire_at_ms,
-            idle_s: match key.access {
-                Some(Access::Idle(idle)) => Some(idle),
-                _ => None,
-            },
-            freq: match key.access {
-                Some(Access::Freq(freq)) => Some(freq),
-                _ => None,
-            },
+            idle_s,
+            freq,
             digest: of_value(key.value, key.expire_at_ms.is_some(), style),
         }
     }

@@ -9,6 +9,7 @@
 
 use super::load::Build;
 use super::target::refuses;
+use crate::aof::rebuild::Server;
 use crate::encoding::crc64::crc64;
 use crate::engine::{Failure, Family, Payloads, Release};
 use crate::finding::{Code, Finding, Severity};
@@ -186,6 +187,11 @@ pub fn target_of(release: Release) -> Target {
     let row = own().rfind(|row| row.version() <= release.version).or(own().next());
     // Both families have rows.
     row.map_or(Target { release: &RELEASES[0], version: 1 }, Target::of)
+}
+
+/// Whose commands a target takes.
+pub fn server_of(target: Target) -> Server {
+    Server { valkey: !target.is_redis(), version: target.release.version() }
 }
 
 /// The data type of a value, in the words of RDB.

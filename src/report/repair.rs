@@ -317,9 +317,21 @@ fn what_is_where(out: &mut dyn Write, done: &Done, screen: &Screen) -> io::Resul
     for name in backups {
         screen.prose(out, 4, &format!("  backup: {}", path(name)))?;
     }
-    let warnings = done.cuts.iter().flat_map(|cut| &cut.warnings);
-    for warning in warnings.chain(done.written.iter().flat_map(|file| &file.warnings)) {
-        let style = screen.warning;
+    let cut = done.cuts.iter().flat_map(|cut| &cut.warnings);
+    warnings(out, cut.chain(done.written.iter().flat_map(|file| &file.warnings)), screen)
+}
+
+/// Says what an operator should know about a file that was written.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn warnings<'a>(
+    out: &mut dyn Write,
+    warnings: impl IntoIterator<Item = &'a Warning>,
+    screen: &Screen,
+) -> io::Result<()> {
+    let style = screen.warning;
+    for warning in warnings {
         let text = warning_text(warning);
         screen.prose(out, 4, &format!("  {style}warning:{style:#} {text}"))?;
     }

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use super::check::{Detail, findings};
 use super::escape::{path, quoted};
 use super::facts::{self, expected_found};
-use super::repair::{Outcome, warning_text};
+use super::repair::{Outcome, warnings};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use crate::finding::{Finding, KeyPlace};
@@ -357,10 +357,5 @@ fn what_is_where(out: &mut dyn Write, done: &Done, screen: &Screen) -> io::Resul
     if let Some(name) = &file.backup {
         screen.prose(out, 4, &format!("  backup: {}", path(name)))?;
     }
-    for warning in &file.warnings {
-        let style = screen.warning;
-        let text = warning_text(warning);
-        screen.prose(out, 4, &format!("  {style}warning:{style:#} {text}"))?;
-    }
-    Ok(())
+    warnings(out, &file.warnings, screen)
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::escape::{path, sentence};
 use super::facts::offset;
 use super::json::Bytes;
-use super::repair::warning_text;
+use super::repair::warnings;
 use super::repair_rdb::{change, hex};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
@@ -203,11 +203,7 @@ pub(crate) fn mending(
         if let Some(backup) = &written.backup {
             screen.prose(out, 4, &format!("  backup: {}", path(backup)))?;
         }
-        for warning in &written.warnings {
-            let style = screen.warning;
-            let text = warning_text(warning);
-            screen.prose(out, 4, &format!("  {style}warning:{style:#} {text}"))?;
-        }
+        warnings(out, &written.warnings, screen)?;
     }
     if !cure.is_proven {
         screen.prose(out, 4, "  run rdbtool repair again for what is still damaged")?;

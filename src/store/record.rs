@@ -1,10 +1,10 @@
 //! A key of the engine as bytes of a file: the record of an RDB, or the commands that make it anew.
 
-use crate::aof::rebuild::{Rebuild, Server};
+use crate::aof::rebuild::Rebuild;
 use crate::element::Str;
 use crate::encoding::resp::write_command;
-use crate::engine::{Access, KeyRef, Release};
-use crate::job::payload::{data_type, seal, target_of};
+use crate::engine::{KeyRef, Release};
+use crate::job::payload::{data_type, seal, server_of, target_of};
 use crate::loss::Loss;
 use crate::rdb::encode::{Encoder, Form as Table};
 use crate::rdb::target::Target;
@@ -43,12 +43,11 @@ impl Records {
     /// For files that a release reads.
     pub(super) fn new(form: Form, release: Release, compress: bool) -> Records {
         let target = target_of(release);
-        let server = Server { valkey: !target.is_redis(), version: target.release.version() };
         Records {
             form,
             target,
             encoder: Encoder::new(target, compress, PackedLimits::DEFAULT),
-            rebuild: Rebuild::new(server),
+            rebuild: Rebuild::new(server_of(target)),
             body: Vec::new(),
         }
     }
@@ -83,11 +82,7 @@ impl Records {
 
     fn rdb(&mut self, key: KeyRef<'_>, out: &mut Vec<u8>) -> Result<(), Loss> {
         let code = self.encode(key.value)?;
-        let (idle_s, freq) = match key.access {
-            Some(Access::Idle(idle)) => (Some(idle), None),
-            Some(Access::Freq(freq)) => (None, Some(freq)),
-            None => (None, None),
-        };
+        let (idle_s, freq) = key.idle_and_freq();
         let head = KeyHead { expire_at_ms: key.expire_at_ms, idle_s, freq, meta: None };
         // A mark that an old server does not know tells nothing of the data.
         head.write(self.target, out, |_| {});

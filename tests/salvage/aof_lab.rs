@@ -14,6 +14,8 @@ use rdbtool::job::repair_aof::salvage::Salvage;
 use rdbtool::job::repair_aof::{Options, Set, plan};
 use rdbtool::persist::sim::MemFs;
 
+use crate::damage::Yield;
+use crate::lab::text;
 use crate::resp::command;
 
 pub(crate) const AOF: &str = "/data/appendonly.aof";
@@ -103,15 +105,6 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
     all
 }
 
-/// What became of the commands of one trial.
-#[derive(Default, Clone, Copy, Debug)]
-pub(crate) struct Yield {
-    pub(crate) kept: u64,
-    pub(crate) phantoms: u64,
-    pub(crate) unlabelled: u64,
-    pub(crate) suspect: u64,
-}
-
 /// Compares what came out of damage with the truth.
 pub(crate) fn judge(truth: &[u8], damaged: &[u8]) -> Yield {
     let (plan, found) = repair(damaged, Depth::Salvage);
@@ -173,17 +166,6 @@ fn old_offset(plan: &Plan, mut at: u64) -> Option<u64> {
         at -= piece.size();
     }
     None
-}
-
-fn text(random: &mut fastrand::Rng, most: usize) -> String {
-    let words = ["user", "session", "cart", "blue", "42", "true", "null", "Zürich", ":", "{", "}"];
-    let mut text = String::new();
-    let len = random.usize(1..most);
-    while text.len() < len {
-        text.push_str(words[random.usize(..words.len())]);
-        text.push_str(&random.u16(..).to_string());
-    }
-    text
 }
 
 /// A log of so many writes of all usual kinds, on three databases and with transactions, as a server would

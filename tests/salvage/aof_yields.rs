@@ -7,8 +7,8 @@ use std::process::Command;
 use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::plan::Fate;
 
-use crate::aof_lab::{Yield, commands, judge, log, part, planned, repair};
-use crate::damage::KINDS;
+use crate::aof_lab::{commands, judge, log, part, planned, repair};
+use crate::damage::Trials;
 use crate::lab::is_full;
 use crate::resp::slow_record;
 
@@ -41,59 +41,16 @@ fn check_aof_keeps(bytes: &[u8]) -> Option<u64> {
 #[test]
 fn what_is_had_back_of_an_aof() {
     let truth = log(WRITES, 11);
-    let all = commands(&truth).len() as u64;
-    let trials = if is_full() { 1000 } else { 12 };
-    println!(
-        "{} bytes, {all} commands, {trials} trials a kind; commands kept exactly, on average",
-        truth.len()
-    );
-    println!(
-        "{:>14} {:>9} {:>9} {:>9} {:>10} {:>16}",
-        "damage", "kept %", "phantoms", "unmarked", "suspect", "redis-check-aof %"
-    );
-    for (number, (kind, least)) in KINDS.iter().zip(LEAST).enumerate() {
-        if std::env::var("RDBTOOL_KIND").is_ok_and(|only| only != kind.name) {
-            continue;
-        }
-        let (mut sum, mut others, mut asked) = (Yield::default(), 0, 0u64);
-        for trial in 0..trials {
-            let mut random = fastrand::Rng::with_seed(number as u64 * 100_000 + trial);
-            let mut damaged = truth.clone();
-            (kind.damage)(&mut damaged, &mut random);
-            let seen = judge(&truth, &damaged);
-            if seen.kept * 100 < all * 97 || seen.unlabelled > 0 {
-                println!("{} trial {trial}: {seen:?} of {all}", kind.name);
-            }
-            sum.kept += seen.kept;
-            sum.phantoms += seen.phantoms;
-            sum.unlabelled += seen.unlabelled;
-            sum.suspect += seen.suspect;
-            if trial < 100
-                && let Some(kept) = check_aof_keeps(&damaged)
-            {
-                others += kept;
-                asked += 1;
-            }
-        }
-        let share = |kept: u64, trials: u64| 100.0 * kept as f64 / (trials * all) as f64;
-        let each = |n: u64| n as f64 / trials as f64;
-        let beside = match asked {
-            0 => "SKIP: not installed".into(),
-            _ => format!("{:.1}", share(others, asked)),
-        };
-        println!(
-            "{:>14} {:>9.3} {:>9.3} {:>9.3} {:>10.1} {:>16}",
-            kind.name,
-            share(sum.kept, trials),
-            each(sum.phantoms),
-            each(sum.unlabelled),
-            each(sum.suspect),
-            beside,
-        );
-        assert!(share(sum.kept, trials) >= least, "{}", kind.name);
-        assert!(each(sum.phantoms) <= 0.3, "{}: {} phantoms", kind.name, each(sum.phantoms));
-        assert_eq!(sum.unlabelled, 0, "{}", kind.name);
-    }
+    let trials = Trials {
+        what: "commands",
+        all: commands(&truth).len() as u64,
+        sound: &truth,
+        count: if is_full() { 1000 } else { 12 },
+        judge: &|damaged| judge(&truth, damaged),
+        tool: "redis-check-aof",
+        kept_by_tool: check_aof_keeps,
+    };
+    trials.must_keep(LEAST);
 }
 
 /// Positions of all framing bytes, and of all letters of names.

@@ -46,3 +46,85 @@ pub(crate) const KINDS: [Kind; 8] = [
     // Last, so that the seeds of the others stay what they were.
     Kind { name: "10 bytes", damage: |bytes, random| overwrite(bytes, 10, random, |r| r.u8(..)) },
 ];
+
+/// What became of the data of one trial.
+#[derive(Default, Clone, Copy, Debug)]
+pub(crate) struct Yield {
+    pub(crate) kept: u64,
+    pub(crate) phantoms: u64,
+    pub(crate) unlabelled: u64,
+    pub(crate) suspect: u64,
+}
+
+/// What is damaged, and how it is asked what is left.
+pub(crate) struct Trials<'a> {
+    /// What is counted, and how much of it there is.
+    pub(crate) what: &'a str,
+    pub(crate) all: u64,
+    pub(crate) sound: &'a [u8],
+    /// How many there are of each kind.
+    pub(crate) count: u64,
+    pub(crate) judge: &'a dyn Fn(&[u8]) -> Yield,
+    /// The tool beside, and what it keeps, where it is installed.
+    pub(crate) tool: &'a str,
+    pub(crate) kept_by_tool: fn(&[u8]) -> Option<u64>,
+}
+
+impl Trials<'_> {
+    /// Every kind of damage: what was kept on average is at least so many percent, phantoms are few and all of
+    /// them labelled.
+    pub(crate) fn must_keep(&self, least: [f64; KINDS.len()]) {
+        let Trials { what, all, sound, count, judge, tool, kept_by_tool } = *self;
+        println!(
+            "{} bytes, {all} {what}, {count} trials a kind; {what} kept exactly, on average",
+            sound.len()
+        );
+        let tool = format!("{tool} %");
+        println!(
+            "{:>14} {:>9} {:>9} {:>9} {:>10} {tool:>18}",
+            "damage", "kept %", "phantoms", "unmarked", "suspect"
+        );
+        for (number, (kind, least)) in KINDS.iter().zip(least).enumerate() {
+            if std::env::var("RDBTOOL_KIND").is_ok_and(|only| only != kind.name) {
+                continue;
+            }
+            let (mut sum, mut others, mut asked) = (Yield::default(), 0, 0);
+            for trial in 0..count {
+                let mut random = Random::with_seed(number as u64 * 100_000 + trial);
+                let mut damaged = sound.to_vec();
+                (kind.damage)(&mut damaged, &mut random);
+                let seen = judge(&damaged);
+                if seen.kept * 100 < all * 97 || seen.unlabelled > 0 {
+                    println!("{} trial {trial}: {seen:?} of {all}", kind.name);
+                }
+                sum.kept += seen.kept;
+                sum.phantoms += seen.phantoms;
+                sum.unlabelled += seen.unlabelled;
+                sum.suspect += seen.suspect;
+                if trial < 100
+                    && let Some(kept) = kept_by_tool(&damaged)
+                {
+                    others += kept;
+                    asked += 1;
+                }
+            }
+            let share = |kept: u64, trials: u64| 100.0 * kept as f64 / (trials * all) as f64;
+            let each = |n: u64| n as f64 / count as f64;
+            let beside = match asked {
+                0 => "SKIP: not installed".into(),
+                _ => format!("{:.1}", share(others, asked)),
+            };
+            println!(
+                "{:>14} {:>9.3} {:>9.3} {:>9.3} {:>10.1} {beside:>18}",
+                kind.name,
+                share(sum.kept, count),
+                each(sum.phantoms),
+                each(sum.unlabelled),
+                each(sum.suspect),
+            );
+            assert!(share(sum.kept, count) >= least, "{}", kind.name);
+            assert!(each(sum.phantoms) <= 0.3, "{}: {} phantoms", kind.name, each(sum.phantoms));
+            assert_eq!(sum.unlabelled, 0, "{}", kind.name);
+        }
+    }
+}

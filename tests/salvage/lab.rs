@@ -97,7 +97,7 @@ pub(crate) fn keys(bytes: &[u8]) -> BTreeMap<Key, Vec<u8>> {
     keys
 }
 
-fn text(random: &mut fastrand::Rng, most: usize) -> String {
+pub(crate) fn text(random: &mut fastrand::Rng, most: usize) -> String {
     let words = ["user", "session", "cart", "blue", "42", "true", "null", "Zürich", ":", "{", "}"];
     let mut text = String::new();
     let len = random.usize(1..most);

@@ -8,7 +8,7 @@ use std::process::Command;
 use rdbtool::job::recovery::Recovery;
 use rdbtool::job::repair_rdb::plan::Action;
 
-use crate::damage::KINDS;
+use crate::damage::{KINDS, Trials, Yield};
 use crate::lab::{Key, census, is_full, keys, plan, repair, sample};
 use crate::servers;
 
@@ -18,15 +18,6 @@ type Random = fastrand::Rng;
 
 /// Percent of the keys that must be kept, on average, in the order of the kinds.
 const LEAST: [f64; 8] = [99.7, 99.7, 98.0, 99.0, 98.0, 98.0, 99.0, 98.0];
-
-/// What became of the keys of one trial.
-#[derive(Default, Clone, Copy)]
-struct Yield {
-    kept: u64,
-    phantoms: u64,
-    unlabelled: u64,
-    suspect: u64,
-}
 
 fn judge(truth: &BTreeMap<Key, Vec<u8>>, damaged: &[u8]) -> Yield {
     let plan = plan(damaged, Recovery::Salvage);
@@ -78,59 +69,16 @@ fn what_is_had_back() {
     let whole = sample(KEYS, 7).end_with(0);
     let truth = keys(&whole);
     assert_eq!(truth.len() as u64, KEYS);
-    let trials = if is_full() { 1000 } else { 15 };
-    println!(
-        "{} bytes, {KEYS} keys, {trials} trials a kind; keys kept exactly, on average",
-        whole.len()
-    );
-    println!(
-        "{:>14} {:>9} {:>9} {:>9} {:>10} {:>16}",
-        "damage", "kept %", "phantoms", "unmarked", "suspect", "redis-check-rdb %"
-    );
-    for (number, (kind, least)) in KINDS.iter().zip(LEAST).enumerate() {
-        if std::env::var("RDBTOOL_KIND").is_ok_and(|only| only != kind.name) {
-            continue;
-        }
-        let (mut sum, mut others, mut asked) = (Yield::default(), 0, 0u64);
-        for trial in 0..trials {
-            let mut random = Random::with_seed(number as u64 * 100_000 + trial);
-            let mut damaged = whole.clone();
-            (kind.damage)(&mut damaged, &mut random);
-            let seen = judge(&truth, &damaged);
-            if seen.kept * 100 < KEYS * 97 {
-                println!("{} trial {trial}: {} of {KEYS} keys kept", kind.name, seen.kept);
-            }
-            sum.kept += seen.kept;
-            sum.phantoms += seen.phantoms;
-            sum.unlabelled += seen.unlabelled;
-            sum.suspect += seen.suspect;
-            if trial < 100
-                && let Some(kept) = before_damage(&damaged)
-            {
-                others += kept;
-                asked += 1;
-            }
-        }
-        let share = |kept: u64, trials: u64| 100.0 * kept as f64 / (trials * KEYS) as f64;
-        let each = |n: u64| n as f64 / trials as f64;
-        let beside = if asked > 0 {
-            format!("{:.1}", share(others, asked))
-        } else {
-            "SKIP: not installed".into()
-        };
-        println!(
-            "{:>14} {:>9.2} {:>9.2} {:>9.2} {:>10.1} {:>16}",
-            kind.name,
-            share(sum.kept, trials),
-            each(sum.phantoms),
-            each(sum.unlabelled),
-            each(sum.suspect),
-            beside,
-        );
-        assert!(share(sum.kept, trials) >= least, "{}", kind.name);
-        assert!(each(sum.phantoms) <= 0.3, "{}: {} phantoms", kind.name, each(sum.phantoms));
-        assert_eq!(sum.unlabelled, 0, "{}", kind.name);
-    }
+    let trials = Trials {
+        what: "keys",
+        all: KEYS,
+        sound: &whole,
+        count: if is_full() { 1000 } else { 15 },
+        judge: &|damaged| judge(&truth, damaged),
+        tool: "redis-check-rdb",
+        kept_by_tool: before_damage,
+    };
+    trials.must_keep(LEAST);
 }
 
 /// A file that is cut anywhere keeps every key before the cut, and nothing else.

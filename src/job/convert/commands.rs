@@ -5,18 +5,11 @@
 use super::Form;
 use super::key::Key;
 use super::worker::{Body, Converter, Out};
-use crate::aof::rebuild::Server;
 use crate::encoding::resp::write_command;
-use crate::job::payload::seal;
+use crate::job::payload::{seal, server_of};
 use crate::loss::Loss;
-use crate::rdb::target::Target;
 use crate::rdb::types::DataType;
 use crate::rdb::writer::KeyHead;
-
-/// Whose commands a target takes.
-pub(super) fn server(target: Target) -> Server {
-    Server { valkey: !target.is_redis(), version: target.release.version() }
-}
 
 impl Converter<'_> {
     /// Writes the commands of a key that was selected.
@@ -58,10 +51,10 @@ impl Converter<'_> {
             out.lose_of(loss, key);
         }
         let target = self.options.target;
-        let has_options = server(target).has_redis(5, 0);
+        let has_options = server_of(target).has_redis(5, 0);
         let at = self.expire_at_ms(key).filter(|_| has_options).unwrap_or(0).max(0).to_string();
         let mut args: Vec<&[u8]> = vec![b"RESTORE", key.name, at.as_bytes(), &payload];
-        if server(target).has_redis(3, 0) {
+        if server_of(target).has_redis(3, 0) {
             args.push(b"REPLACE");
         }
         let mark;
@@ -90,7 +83,7 @@ impl Converter<'_> {
 
     fn expire(&self, key: &Key<'_>, text: &mut Vec<u8>, out: &mut Out) {
         let Some(at) = self.expire_at_ms(key) else { return };
-        let in_ms = server(self.options.target).has_redis(2, 6);
+        let in_ms = server_of(self.options.target).has_redis(2, 6);
         let (name, time): (&[u8], i64) = match in_ms {
             true => (b"PEXPIREAT", at),
             false => (b"EXPIREAT", at.div_euclid(1000)),

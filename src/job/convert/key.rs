@@ -7,7 +7,7 @@ use super::super::filter::type_name;
 use super::super::inspect::encoding;
 use super::super::payload::data_type;
 use crate::element::{Str, Visit};
-use crate::engine::{Access, KeyRef, Release};
+use crate::engine::{KeyRef, Release};
 use crate::finding::{Finding, KeyPlace, Severity};
 use crate::rdb::types::DataType;
 use crate::rdb::walk::Walker;
@@ -47,11 +47,7 @@ impl<'a> Key<'a> {
 
     /// Of the store.
     pub(super) fn of_store(db: u64, key: &KeyRef<'a>) -> Key<'a> {
-        let (idle_s, freq) = match key.access {
-            Some(Access::Idle(idle)) => (Some(idle), None),
-            Some(Access::Freq(freq)) => (None, Some(freq)),
-            None => (None, None),
-        };
+        let (idle_s, freq) = key.idle_and_freq();
         let head = KeyHead { expire_at_ms: key.expire_at_ms, idle_s, freq, meta: None };
         let (name, held) = (key.key, Held::Live(key.value));
         Key { db, name, stored: Str::Raw(name), head, size: None, held }

@@ -7,12 +7,12 @@ use super::assembly::Piece;
 use super::key::{Held, Key};
 use super::merge::Seen;
 use super::store::Batch;
-use super::{Counts, Form, Lost, Options, commands, text};
+use super::{Counts, Form, Lost, Options, text};
 use crate::aof::rebuild::Rebuild;
 use crate::element::{Ignore, ModuleId, Str};
 use crate::finding::{Code, Finding, KeyPlace};
 use crate::job::filter::{Subject, type_name};
-use crate::job::payload::data_type;
+use crate::job::payload::{data_type, server_of};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::{Fact, Facts};
 use crate::limits::PackedLimits;
@@ -117,7 +117,7 @@ impl<'o> Converter<'o> {
         Converter {
             options,
             encoder: Encoder::new(options.target, options.compress, PackedLimits::DEFAULT),
-            rebuild: Rebuild::new(commands::server(options.target)),
+            rebuild: Rebuild::new(server_of(options.target)),
             text: text::writer(options.form, options.shift_ttl_ms),
             version: 0,
             // Text is not walked again when it is read back.
