@@ -86,6 +86,7 @@
 
 pub mod aof;
 pub mod cli;
+pub mod drill;
 pub mod element;
 pub mod encoding;
 pub mod engine;

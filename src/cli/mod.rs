@@ -12,6 +12,8 @@ mod compare;
 mod convert;
 mod diff;
 mod digest;
+mod drill;
+mod drill_path;
 mod filter;
 mod fix;
 mod fix_rdb;
@@ -99,6 +101,7 @@ verbs! {
     Rewrite rewrite::RewriteArgs;
     Convert convert::ConvertArgs;
     Serve serve::ServeArgs;
+    Drill drill::DrillArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;

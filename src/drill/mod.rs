@@ -1,0 +1,3 @@
+//! Crash drills.
+
+pub mod files;
