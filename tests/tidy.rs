@@ -16,12 +16,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "report", "serve", "store", "loss", "job", "input", "persist", "text", "rdb",
+            "report", "serve", "drill", "store", "loss", "job", "input", "persist", "text", "rdb",
             "finding", "limits", "error",
         ],
     ),
     ("serve", &["store", "engine", "value", "persist", "aof", "encoding", "glob", "limits"]),
-    ("report", &["job", "loss", "input", "persist", "rdb", "finding", "limits"]),
+    ("report", &["drill", "job", "loss", "input", "persist", "rdb", "finding", "limits"]),
     (
         "job",
         &[
@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
         ],
     ),
+    ("drill", &["store", "engine", "persist", "value", "error"]),
     (
         "store",
         &[

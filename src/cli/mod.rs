@@ -12,6 +12,7 @@ mod compare;
 mod convert;
 mod diff;
 mod digest;
+mod drill;
 mod filter;
 mod fix;
 mod fix_rdb;
@@ -99,6 +100,7 @@ verbs! {
     Rewrite rewrite::RewriteArgs;
     Convert convert::ConvertArgs;
     Serve serve::ServeArgs;
+    Drill drill::DrillArgs;
     Rdb rdb::RdbArgs;
     Aof aof::AofArgs;
     Generate generate::GenerateArgs, hide;
