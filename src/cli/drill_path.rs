@@ -1,7 +1,7 @@
 //! `rdbtool drill PATH`: crashes of an AOF that is there.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -35,7 +35,7 @@ pub(crate) struct PathArgs {
 
     /// Its redis.conf, for aof-load-truncated and aof-load-corrupt-tail-max-size.
     #[arg(long, value_name = "FILE", requires = "path")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
 
     /// Starts that are timed, each with the last file torn at another place, besides one of all there is.
     #[arg(long, value_name = "N", default_value_t = 3, requires = "path")]
@@ -63,7 +63,7 @@ impl PathArgs {
     pub(super) fn run(
         &self,
         path: &Path,
-        runs: Option<usize>,
+        runs: Option<u64>,
         seed: u64,
         common: &Common,
     ) -> anyhow::Result<Exit> {
@@ -77,7 +77,7 @@ impl PathArgs {
             ..replay::Options::default()
         };
         let options = Options {
-            places: runs.unwrap_or(PLACES),
+            places: runs.and_then(|runs| usize::try_from(runs).ok()).unwrap_or(PLACES),
             recoveries: self.recoveries,
             seed,
             release: self.target,

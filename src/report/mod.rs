@@ -14,6 +14,8 @@ pub(crate) mod convert_json;
 pub(crate) mod diff;
 pub(crate) mod diff_json;
 pub(crate) mod digest;
+pub(crate) mod drill;
+pub(crate) mod drill_json;
 pub(crate) mod drill_path;
 pub(crate) mod drill_path_json;
 pub(crate) mod escape;
