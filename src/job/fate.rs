@@ -1,7 +1,6 @@
 //! What a server does with the end of an AOF when it starts (FORMATS B.1, B.4): one rule for whoever foretells
 //! it, be it for the file at hand or for what a crash would leave of it.
 
-use crate::aof::damage::Kind;
 use crate::aof::loader::{Ending, Tail};
 use crate::aof::settings::Settings;
 use crate::aof::skim::Outcome;
@@ -14,7 +13,7 @@ use crate::rdb::versions::Release;
 pub enum Fate {
     /// There is nothing wrong with it.
     Whole,
-    /// NULs that the server does not notice, and takes for the end of an argument.
+    /// Bytes that the server does not look at, such as NULs that it takes for the end of an argument.
     Unnoticed,
     /// The server starts and cuts off all from here on.
     Cut(u64),
@@ -71,8 +70,10 @@ impl Fate {
                 };
                 early(fate, release, settings, last)
             }
-            Ending::Clean if matches!(damage.kind, Kind::NulTail(_)) => Fate::Unnoticed,
-            Ending::Clean | Ending::Format => {
+            // NULs behind the mark of an annotation are its text.
+            Ending::Clean if damage.head.starts_with(b"#") => Fate::TornAnnotation,
+            Ending::Clean => Fate::Unnoticed,
+            Ending::Format => {
                 let cuts = release.dialect == Dialect::Redis && release.version() >= (8, 6);
                 match cuts && left < settings.corrupt_tail_max {
                     true => Fate::CutDamage(outcome.end),

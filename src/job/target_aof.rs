@@ -149,7 +149,9 @@ fn end(report: &Report, release: &Release, settings: &Settings, last: bool, targ
     let count = report.open_multi().map_or(0, |multi| multi.commands);
     let (reason, doubt) = match Fate::of(outcome, release, settings, last) {
         Fate::Whole => return,
-        Fate::Unnoticed => (None, Some(format!("NULs at {at:#x}, which it does not notice"))),
+        Fate::Unnoticed => {
+            (None, Some(format!("damage at {at:#x} that it does not notice ({code})")))
+        }
         Fate::Cut(from) if report.open_multi().is_some() => {
             let text =
                 format!("ends inside a transaction: cut at {from:#x}, {count} commands are lost");
