@@ -10,7 +10,6 @@ use super::args::{Common, LimitArgs, NowArgs};
 use super::load::StoreArgs;
 use super::output::Output;
 use crate::drill::files::{Options, drill};
-use crate::encoding::resp::Forms;
 use crate::input::source::Input;
 use crate::job::replay;
 use crate::job::startup::read_config;
@@ -73,7 +72,6 @@ impl PathArgs {
             jobs: common.jobs(),
             engine: self.store.config(),
             now_ms: self.now.ms(),
-            forms: Forms::Strict,
             ..replay::Options::default()
         };
         let options = Options {

@@ -20,6 +20,7 @@ use crate::aof::folder::{Folder, Node};
 use crate::aof::set::stems;
 use crate::aof::settings::Settings;
 use crate::aof::startup::What;
+use crate::encoding::resp::Forms;
 use crate::error::{Error, Result};
 use crate::input::source::{self, Input, Source};
 use crate::job::compare::{Comparison, Counts};
@@ -51,7 +52,8 @@ pub struct Options {
     pub release: Option<&'static Release>,
     /// Its settings.
     pub settings: Settings,
-    /// How to replay.
+    /// How to replay. What is not as servers write it is damage here: NULs inside an argument are seen by
+    /// nothing but the bytes behind it.
     pub replay: replay::Options,
 }
 
@@ -178,7 +180,8 @@ pub fn drill(
     let Some((last, file, size)) = files.last().cloned() else {
         return Err(Error::Usage(format!("{}: there is no AOF in it", path.display())));
     };
-    let run = Recoverer { found: &found, files: &files, options, watch };
+    let how = replay::Options { forms: Forms::Strict, ..options.replay.clone() };
+    let run = Recoverer { found: &found, files: &files, how, watch };
     let all = Remains { cut: size, size };
     let (whole, mut replayed) = run.recover(all)?;
     let part = replayed.parts.last().filter(|part| part.path == last);
@@ -286,7 +289,7 @@ fn written_by(replayed: &Replayed) -> &'static Release {
 struct Recoverer<'a, W> {
     found: &'a Found,
     files: &'a [(PathBuf, Arc<dyn File>, u64)],
-    options: &'a Options,
+    how: replay::Options,
     watch: W,
 }
 
@@ -294,8 +297,7 @@ impl<W: Fn(u64) + Clone + Send + 'static> Recoverer<'_, W> {
     fn recover(&self, remains: Remains) -> Result<(Recovery, Replayed)> {
         let begin = Instant::now();
         let open = |path: &Path| self.open(path, remains);
-        let mut report =
-            replay_parts(&self.found.folder, &self.found.files, &self.options.replay, open)?;
+        let mut report = replay_parts(&self.found.folder, &self.found.files, &self.how, open)?;
         let took = begin.elapsed();
         let outcome = report.parts.last().and_then(|part| part.commands.as_ref());
         let kept = outcome.map_or(remains.size, |outcome| {
@@ -336,7 +338,7 @@ impl<W: Fn(u64) + Clone + Send + 'static> Recoverer<'_, W> {
         let input = Input::File(path.clone());
         let begin = Instant::now();
         let source = source::read(&input, reader, Some(size), self.watch.clone())?;
-        let mut report = replay(source, &input, &self.options.replay)?;
+        let mut report = replay(source, &input, &self.how)?;
         let took = begin.elapsed();
         let facts = report.parts.first().and_then(|part| part.rdb.as_ref());
         let created = facts.and_then(|(facts, _)| facts.aux_value(b"ctime"));
