@@ -1,13 +1,14 @@
 //! `rdbtool drill`: does the data survive?
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::Exit;
 use super::args::Common;
 use super::help::Page;
 use super::session::{Log, Session};
 use crate::drill::{Options, Policy, SCENARIOS, run};
+use crate::error::Error;
 use crate::report::drill::text;
 use crate::report::drill_json::{FIELDS, line};
 
@@ -45,7 +46,7 @@ pub(crate) struct DrillArgs {
     seed: u64,
 
     /// Runs of each row of the table, each with the next seed.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     runs: u64,
 
     /// What happens. May be repeated, or a list with commas; the default is all of it.
@@ -65,7 +66,10 @@ pub(crate) struct DrillArgs {
 }
 
 fn scenarios() -> PossibleValuesParser {
-    PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name))
+    let values = SCENARIOS.iter();
+    PossibleValuesParser::new(
+        values.map(|scenario| PossibleValue::new(scenario.name).help(scenario.what)),
+    )
 }
 
 fn policies() -> PossibleValuesParser {
@@ -86,6 +90,10 @@ impl DrillArgs {
         };
         let mut session = Session::new(&self.common, log, &[])?;
         let report = run(&options);
+        if report.rows.is_empty() {
+            let text = "none of these scenarios is about one of these policies";
+            anyhow::bail!(Error::Usage(text.to_owned()));
+        }
         if self.common.json {
             line(&mut session.out, &report)?;
         } else {
