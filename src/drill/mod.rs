@@ -42,7 +42,7 @@ use self::trial::Trial;
 pub struct Options {
     /// The seed of the first run of every row; the next run has the next one.
     pub seed: u64,
-    /// Runs of every row; a 25th of them where a run tries each of many steps.
+    /// Runs of every row; fewer where a run tries each of many steps.
     pub runs: u64,
     /// Threads. They change nothing but the time it takes.
     pub jobs: usize,
@@ -154,13 +154,9 @@ pub fn run(options: &Options) -> Report {
     Report { seed: options.seed, disk_lies: options.disk_lies, rows }
 }
 
-/// Runs that try each of many steps are as good as so many others.
-const EACH: u64 = 25;
-
 fn trials(options: &Options, at: usize, row: &Row) -> Vec<(usize, Trial)> {
     let Row { scenario, policy, .. } = *row;
-    let runs = if scenario.tries_each() { options.runs.div_ceil(EACH) } else { options.runs };
-    let seeds = (0..runs).map(|number| options.seed.wrapping_add(number));
+    let seeds = (0..scenario.runs(options.runs)).map(|number| options.seed.wrapping_add(number));
     seeds.map(|seed| (at, Trial::new(scenario, policy, seed, options.disk_lies))).collect()
 }
 

@@ -160,6 +160,15 @@ impl Scenario {
         }
     }
 
+    /// How many runs do for so many of another: one that tries each of many steps is many.
+    pub(super) fn runs(&self, runs: u64) -> u64 {
+        match self.plan {
+            Plan::Strike { at: At::Saving, each: true, .. } => runs.div_ceil(5),
+            _ if self.tries_each() => runs.div_ceil(25),
+            _ => runs,
+        }
+    }
+
     /// Whether a run tries each of many operations.
     pub(super) fn tries_each(&self) -> bool {
         match self.plan {

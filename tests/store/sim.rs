@@ -85,9 +85,9 @@ fn and_in_every_scenario() {
 #[test]
 fn a_disk_that_lies_is_seen() {
     let report = run(&Options { disk_lies: true, ..options(40) });
-    // A process that is killed leaves all to the system, which has not lied to itself.
-    let kept: Vec<&Row> = report.rows.iter().filter(|row| row.breaks == 0).collect();
-    for row in kept {
-        panic!("{}, {}", row.scenario.name, row.policy.as_str());
+    for Row { scenario, policy, breaks, .. } in &report.rows {
+        // A process that is killed leaves all to the system; and nothing was promised yet.
+        let is_safe = ["write-kill", "before-snapshot"].contains(&scenario.name);
+        assert_eq!(*breaks == 0, is_safe, "{}, {}", scenario.name, policy.as_str());
     }
 }
