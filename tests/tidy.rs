@@ -29,7 +29,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
         ],
     ),
-    ("drill", &["store", "engine", "persist", "value", "error"]),
+    (
+        "drill",
+        &[
+            "store", "engine", "job", "input", "persist", "aof", "value", "rdb", "encoding",
+            "limits", "error",
+        ],
+    ),
     (
         "store",
         &[

@@ -13,6 +13,7 @@ mod convert;
 mod diff;
 mod digest;
 mod drill;
+mod drill_path;
 mod filter;
 mod fix;
 mod fix_rdb;

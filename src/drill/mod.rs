@@ -9,6 +9,8 @@
 //!
 //! The same seed gives the same run, on any machine and with any number of threads.
 //!
+//! [`files::drill`] drills what is there: the AOF of a user, and what crashes would leave of it.
+//!
 //! | module | what |
 //! |---|---|
 //! | [`scenario`] | what happens: the rows of the table |
@@ -18,8 +20,10 @@
 //! | `life` | a store, its clients and its disk, turn by turn |
 //! | `workload` | what clients send |
 //! | [`queue`] | work beside the event loop, done when the seed says so |
+//! | [`files`] | crashes of an AOF that is there |
 
 mod anything;
+pub mod files;
 mod habits;
 pub mod judge;
 mod life;

@@ -213,7 +213,7 @@ pub const SCENARIOS: &[Scenario] = &[
         crash(At::Saving, SOME),
     ),
     row(
-        ("snapshot-steps", "the same at each step of a snapshot, from its begin to its new name"),
+        ("snapshot-steps", "the power goes, or the process is killed, at each step of a snapshot"),
         SNAPSHOTS,
         BOTH,
         PLAIN,
@@ -255,7 +255,10 @@ pub const SCENARIOS: &[Scenario] = &[
         crash(At::Rewriting, SOME),
     ),
     row(
-        ("rewrite-steps", "the same at each step of a rewrite: every change of the manifest"),
+        (
+            "rewrite-steps",
+            "the power goes, or the process is killed, at each step of a rewrite of the AOF",
+        ),
         AOF,
         BOTH,
         REWRITES,
@@ -297,7 +300,7 @@ pub const SCENARIOS: &[Scenario] = &[
         fault(At::Write, EIO, false),
     ),
     row(
-        ("sync-error", "a sync fails: nothing may be acknowledged after one of the AOF"),
+        ("sync-error", "a sync fails; after one of the AOF nothing may be acknowledged"),
         ALL,
         BOTH,
         REWRITES,
@@ -311,7 +314,10 @@ pub const SCENARIOS: &[Scenario] = &[
         Plan::Tail(Tail::Nul),
     ),
     row(
-        ("garbage-tail", "the same, and bytes of other files are there: the start is refused"),
+        (
+            "garbage-tail",
+            "the power goes, and bytes of other files are where the disk should have what was not synced",
+        ),
         AOF,
         POWER,
         PLAIN,
@@ -326,7 +332,10 @@ pub const SCENARIOS: &[Scenario] = &[
     )
     .promising("as if it had gone once"),
     row(
-        ("switch", "appendonly is new, there is only a dump, and the power goes at each step"),
+        (
+            "switch",
+            "appendonly is new, there is only a dump, and the power goes at each step of the start",
+        ),
         AOF,
         BOTH,
         PLAIN,

@@ -70,7 +70,7 @@ fn broken(out: &mut dyn Write, row: &Row, lies: bool, screen: &Screen) -> io::Re
     let (scenario, policy) = (row.scenario.name, row.policy.as_str());
     let runs = format!("{} of {}", count(row.breaks), counted(row.tally.runs, "run"));
     let what = format!(
-        "{error}{scenario}, {policy}:{error:#} {}. In {runs}, when {}",
+        "{error}{scenario}, {policy}:{error:#} {}. In {runs}: {}",
         broken.why, row.scenario.what
     );
     screen.prose(out, 2, &what)?;

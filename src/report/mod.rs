@@ -16,6 +16,8 @@ pub(crate) mod diff_json;
 pub(crate) mod digest;
 pub(crate) mod drill;
 pub(crate) mod drill_json;
+pub(crate) mod drill_path;
+pub(crate) mod drill_path_json;
 pub(crate) mod escape;
 pub(crate) mod facts;
 pub(crate) mod facts_json;

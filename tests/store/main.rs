@@ -1,5 +1,6 @@
-//! The live store: [`sim`] crashes it in a simulation, [`live`] exchanges its folders with real servers,
-//! [`start`] starts it from what is no good, and [`drill`] is the verb that runs the simulation.
+//! The live store: [`sim`] crashes it in a simulation, which [`drill`] has as a verb, [`drill_path`] has
+//! servers start from what crashes leave of a log, [`live`] exchanges folders with real servers, and
+//! [`start`] starts from what is no good.
 
 #![allow(
     clippy::expect_used,
@@ -9,14 +10,14 @@
     missing_docs
 )]
 
+#[allow(dead_code)]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/servers.rs"]
 mod servers;
 
-#[path = "../support/program.rs"]
-#[allow(dead_code)]
-mod program;
-
 mod drill;
+mod drill_path;
 mod live;
 mod sim;
 mod start;
