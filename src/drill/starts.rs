@@ -1,4 +1,4 @@
-//! Starts that are cut short, at each of their operations, and ends that are not crashes.
+//! Starts that are cut short, at each of their operations, and lives that nothing cuts short.
 
 use super::habits::{Habits, options};
 use super::judge::{Crash, Known, Policy};
@@ -70,6 +70,18 @@ impl Trial {
                 Ok((Lived { fs, ..lived }, settings))
             }
         }
+    }
+
+    /// A life that is over when it is over.
+    pub(super) fn life(&mut self) -> Result<(), Broken> {
+        let fs = self.new_disk()?;
+        let mut random = Random::new(self.random.bits());
+        let habits = Habits::of(self.scenario, self.policy, &mut self.random);
+        let lived = self.lived(fs, &habits, &mut random, None, BEGIN_MS)?;
+        for crash in self.scenario.crashes {
+            self.crash(&lived, *crash, &habits.options, DISKS)?;
+        }
+        Ok(())
     }
 
     /// The store is told to end, does, and then the power goes.

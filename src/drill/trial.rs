@@ -68,6 +68,7 @@ impl Trial {
         let kept = match self.scenario.plan {
             Plan::Anything => self.anything(),
             Plan::Strike { at, faults, each, disks } => self.strike(at, faults, each, disks),
+            Plan::Life => self.life(),
             Plan::Idle { before } => self.idle(before),
             Plan::Tail(tail) => self.tail(tail),
             Plan::Start(from) => self.starts(from),
