@@ -53,7 +53,9 @@ pub(crate) const PAGE: Page = Page {
 /// Promised are: with always, that nothing acknowledged is lost; with everysec, no more than the writes of one
 /// second, or of two on a disk that takes seconds for a sync; with no, nothing that was on the disk, or of a
 /// process that is killed, that was written; with snapshots, not the last one that was done. And always that
-/// the data is that after some command: nothing in between is missing, no transaction is there in part.
+/// the data is that after some command: nothing in between is missing, no transaction is there in part. Only
+/// of NULs that a disk leaves in the middle of one long value nothing is promised: an AOF has no checksum, and
+/// to every loader they are part of the value (rdbtool-seal(1) sees them).
 ///
 /// The table counts writes for every disk that a crash left. The worst loss is that of one crash, in time from
 /// the first write that is gone to the last that was acknowledged.

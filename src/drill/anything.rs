@@ -39,7 +39,7 @@ impl Trial {
             }
             let mut habits = Habits::of_anything(self.policy, store, &mut self.random);
             habits.options = settings.clone();
-            let fault = self.any_fault();
+            let fault = self.any_fault(habits.has_pieces());
             let mut random = Random::new(self.random.bits());
             let Lived { fs, now_ms, .. } = lived;
             lived = self.lived(fs, &habits, &mut random, fault, now_ms)?;
@@ -51,17 +51,19 @@ impl Trial {
         Ok(())
     }
 
-    fn any_fault(&mut self) -> Option<Fault> {
+    fn any_fault(&mut self, in_pieces: bool) -> Option<Fault> {
         let kind = match self.random.below(12) {
             0..6 => FaultKind::PowerOff,
             6 => FaultKind::Fails(28),
             7 => FaultKind::Fails(5),
             8 => FaultKind::FailsAfter(5),
-            9 => FaultKind::ShortWrite,
+            9 if in_pieces => FaultKind::ShortWrite,
             _ => return None,
         };
         let at = self.random.below(700);
-        let repeat = if self.random.below(2) == 0 { Repeat::Once } else { Repeat::SameName };
+        // A write in a dozen pieces could leave holes of a byte or two.
+        let once = kind == FaultKind::ShortWrite || self.random.below(2) == 0;
+        let repeat = if once { Repeat::Once } else { Repeat::SameName };
         Some(Fault { at, kind, repeat })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::judge::Policy;
 use super::life::DIR;
-use super::scenario::{Plan, Scenario, Traits};
+use super::scenario::{Scenario, Traits};
 use crate::persist::sim::crash::Random;
 use crate::store::{Options, SavePoint};
 
@@ -38,6 +38,14 @@ const SLOWLY: u64 = 25;
 /// A store that serves is woken after this, if by nobody else.
 const TURN_MS: u64 = 100;
 
+/// Bytes of a value: more than a sector of the disk …
+const LONG: u64 = 1300;
+
+/// … and few, where a disk may leave a hole in the middle of a write, or one that was done in two pieces.
+/// NULs inside a value are a value to every loader, as the AOF has no checksum, so that nothing is promised
+/// of a value that is long enough for a hole.
+const SHORT: u64 = 8;
+
 /// Settings of a store.
 pub(super) fn options(policy: Policy, store: Traits, random: &mut Random) -> Options {
     let mut options = Options::default();
@@ -57,6 +65,11 @@ pub(super) fn options(policy: Policy, store: Traits, random: &mut Random) -> Opt
 }
 
 impl Habits {
+    /// Whether a write may be done in pieces.
+    pub(super) fn has_pieces(&self) -> bool {
+        self.longest == SHORT
+    }
+
     /// Those of one life of a scenario.
     pub(super) fn of(scenario: &Scenario, policy: Policy, random: &mut Random) -> Habits {
         let store = scenario.store;
@@ -69,8 +82,7 @@ impl Habits {
             options,
             turns,
             turn_ms: TURN_MS,
-            // What else is inside a value is a value: the AOF has no checksum. So none is as long as that.
-            longest: if matches!(scenario.plan, Plan::Tail(_)) { 100 } else { 1300 },
+            longest: if scenario.leaves_holes() { SHORT } else { LONG },
             syncs: if store.slow { SLOWLY } else { AT_ONCE },
             files: 125 * (2 + random.below(7)),
             rewrites: when(store.rewrites, 60),
@@ -84,17 +96,19 @@ impl Habits {
     /// Those of a life in which anything may happen.
     pub(super) fn of_anything(policy: Policy, store: Traits, random: &mut Random) -> Habits {
         let snapshots = random.below(2) == 1;
+        // Disks that never take a part of a write have no holes in the middle of one.
+        let in_pieces = random.below(2) == 1;
         let speed = 125 * (1 + random.below(8));
         Habits {
             options: options(policy, Traits { snapshots, ..store }, random),
             turns: 20 + random.below(80),
             turn_ms: 150,
-            longest: 1300,
+            longest: if in_pieces { SHORT } else { LONG },
             syncs: speed,
             files: speed,
             rewrites: 33,
             saves: 17,
-            fills: 17,
+            fills: if in_pieces { 34 } else { 0 },
             heals: 17,
             writes_back: 10,
         }

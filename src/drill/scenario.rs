@@ -162,6 +162,16 @@ impl Scenario {
         }
     }
 
+    /// Whether the disk may leave a hole where one write was.
+    pub(super) fn leaves_holes(&self) -> bool {
+        let in_pieces = match self.plan {
+            Plan::Strike { faults, .. } => faults.contains(&FaultKind::ShortWrite),
+            Plan::Tail(_) => true,
+            _ => false,
+        };
+        in_pieces || self.store.fills
+    }
+
     /// How many runs do for so many of another: one that tries each of many steps is many.
     pub(super) fn runs(&self, runs: u64) -> u64 {
         match self.plan {
