@@ -16,6 +16,7 @@ mod drill;
 mod drill_path;
 mod filter;
 mod fix;
+mod fix_payload;
 mod fix_rdb;
 mod fix_seal;
 mod generate;

@@ -28,6 +28,7 @@ pub(crate) mod inspect_aof_json;
 pub(crate) mod inspect_json;
 pub(crate) mod json;
 pub(crate) mod log;
+pub(crate) mod payload;
 pub(crate) mod progress;
 pub(crate) mod prospect;
 pub(crate) mod redis_check_aof;
