@@ -63,6 +63,8 @@ pub struct Options {
     pub consent: Consent,
     /// What is done beside cutting; nothing if it goes back to a time.
     pub depth: Option<Depth>,
+    /// Numbers of databases that the user knows of those that an RDB has lost, in the order of the file.
+    pub unknown_dbs: Vec<u64>,
 }
 
 /// The files of an AOF.

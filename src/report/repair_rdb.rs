@@ -19,7 +19,7 @@ use super::size::{bytes, count, counted};
 use crate::finding::{Finding, KeyPlace};
 use crate::job::heal::place::Place;
 use crate::job::heal::{Healing, Patch};
-use crate::job::repair_rdb::census::{Keys, Lost};
+use crate::job::repair_rdb::census::{Census, Keys, Lost};
 use crate::job::repair_rdb::plan::{Action, Plan, Rebuild, Refusal};
 use crate::job::repair_rdb::run::Done;
 use crate::job::repair_rdb::survey::Gap;
@@ -161,7 +161,7 @@ pub(crate) fn summary(plan: &Plan, is_done: bool) -> String {
             if census.suspect.count > 0 {
                 text.push_str(&format!(", {} of them suspect", count(census.suspect.count)));
             }
-            let keys = census.lost.iter().filter(|lost| lost.why.key.is_some()).count() as u64;
+            let keys = census.keys_lost();
             // A file that only lacks its end has a gap of no bytes.
             let gaps = census.gaps.iter().filter(|gap| !gap.span.is_empty()).count() as u64;
             let mut parts = Vec::new();
@@ -272,12 +272,7 @@ pub(crate) fn one_rebuild(
         );
         screen.prose(out, 4, &text)?;
     }
-    for (db, offset) in census.assumed.iter().take(shown) {
-        let at = facts::offset(*offset);
-        let text =
-            format!("  keys from {at} on are taken for those of db {db}: a gap is before them");
-        screen.prose(out, 4, &text)?;
-    }
+    databases(out, census, shown, screen)?;
     suspects(out, &census.suspect, detail, screen)?;
     if !rebuild.is_as_written {
         let text =
@@ -285,6 +280,34 @@ pub(crate) fn one_rebuild(
         screen.prose(out, 4, text)?;
     }
     Ok(())
+}
+
+/// Keys whose database is not certain, or not known.
+fn databases(
+    out: &mut dyn Write,
+    census: &Census,
+    shown: usize,
+    screen: &Screen,
+) -> io::Result<()> {
+    for assumed in census.assumed.iter().take(shown) {
+        let (at, end) = (facts::offset(assumed.span.start), facts::offset(assumed.span.end));
+        let (keys, db) = (counted(assumed.keys, "key"), assumed.db);
+        let text = format!("  db {db} is a guess for {keys} from {at} to {end}: a gap is before");
+        screen.prose(out, 4, &text)?;
+    }
+    rest(out, census.assumed.len(), shown, "stretch whose database is a guess", screen)?;
+    for nameless in census.nameless.iter().take(shown) {
+        let at = facts::offset(nameless.span.start);
+        let below = nameless.below.map_or(String::new(), |below| format!(" and below {below}"));
+        let (strong, keys) = (screen.strong, counted(nameless.keys, "key"));
+        let text = format!(
+            "  left out: {strong}{keys}{strong:#} from {at} on, of a database whose number is lost: at least \
+             {}{below}; --unknown-db N keeps them in db N",
+            nameless.from
+        );
+        screen.prose(out, 4, &text)?;
+    }
+    rest(out, census.nameless.len(), shown, "stretch without a database", screen)
 }
 
 fn one_lost(out: &mut dyn Write, lost: &Lost, screen: &Screen) -> io::Result<()> {

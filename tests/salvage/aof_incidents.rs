@@ -153,7 +153,7 @@ fn a_block_that_is_there_twice() {
         let mut damaged = bytes.clone();
         let block = bytes[at..at + 4096].to_vec();
         damaged.splice(at + 4096..at + 4096, block);
-        let seen = judge(&bytes, &damaged);
+        let seen = judge(&bytes, "a block twice", &damaged);
         assert_eq!(seen.unlabelled, 0, "{at}: {seen:?}");
     }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use rdbtool::job::check;
 use rdbtool::job::check_aof;
-use rdbtool::job::pieces::Piece;
 use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::plan::{Consent, Fate, Part, Plan};
 use rdbtool::job::repair_aof::run::{Done, Writing, run};
@@ -15,7 +14,7 @@ use rdbtool::job::repair_aof::{Options, Set, plan};
 use rdbtool::persist::sim::MemFs;
 
 use crate::damage::Yield;
-use crate::lab::text;
+use crate::lab::{self, text};
 use crate::resp::command;
 
 pub(crate) const AOF: &str = "/data/appendonly.aof";
@@ -99,6 +98,10 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
             [name, number] if name.eq_ignore_ascii_case(b"select") => {
                 db = String::from_utf8_lossy(number).parse().unwrap();
             }
+            // They are on no database.
+            [name] if [&b"MULTI"[..], b"EXEC"].contains(&name.as_slice()) => {
+                all.push((at, (0, args)));
+            }
             _ => all.push((at, (db, args))),
         }
     }
@@ -106,7 +109,7 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
 }
 
 /// Compares what came out of damage with the truth.
-pub(crate) fn judge(truth: &[u8], damaged: &[u8]) -> Yield {
+pub(crate) fn judge(truth: &[u8], trial: &str, damaged: &[u8]) -> Yield {
     let (plan, found) = repair(damaged, Depth::Salvage);
     let mut left: HashMap<Told, u64> = HashMap::new();
     for (_, told) in commands(truth) {
@@ -130,7 +133,10 @@ pub(crate) fn judge(truth: &[u8], damaged: &[u8]) -> Yield {
             continue;
         }
         seen.phantoms += 1;
-        seen.unlabelled += u64::from(!is_labelled(&plan, at as u64));
+        if !is_labelled(&plan, at as u64) {
+            seen.unlabelled += 1;
+            println!("{trial}: unmarked at {at} (was {:?}) db {} {}", old_offset(&plan, at as u64), told.0, told.1.iter().map(|w| w[..w.len().min(20)].escape_ascii().to_string()).collect::<Vec<_>>().join(" "));
+        }
     }
     seen
 }
@@ -154,18 +160,11 @@ fn is_labelled(plan: &Plan, at: u64) -> bool {
 }
 
 /// Where a byte of the new file was in the damaged one.
-fn old_offset(plan: &Plan, mut at: u64) -> Option<u64> {
-    let Some(salvage) = &part(plan).salvage else { return Some(at) };
-    for piece in &salvage.kept.pieces {
-        if at < piece.size() {
-            return match piece {
-                Piece::Copy(span) => Some(span.start + at),
-                Piece::New(_) => None,
-            };
-        }
-        at -= piece.size();
+fn old_offset(plan: &Plan, at: u64) -> Option<u64> {
+    match &part(plan).salvage {
+        Some(salvage) => lab::old_offset(&salvage.kept.pieces, at),
+        None => Some(at),
     }
-    None
 }
 
 /// A log of so many writes of all usual kinds, on three databases and with transactions, as a server would

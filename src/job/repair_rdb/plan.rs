@@ -28,6 +28,8 @@ pub struct Options {
     pub accept_doubt: bool,
     /// Losing every key is agreed to.
     pub accept_loss: bool,
+    /// Numbers of databases that the user knows of those that are lost, in the order of the file.
+    pub unknown_dbs: Vec<u64>,
 }
 
 /// What is to be done.
@@ -240,7 +242,7 @@ impl Damaged {
         if let Some(healing) = healed.certain().or(doubtful) {
             return Ok(plan(Action::Heal(healing.clone()), healed, refusals));
         }
-        let rebuild = self.rebuild(&report, &options.check)?;
+        let rebuild = self.rebuild(&report, &options.check, &options.unknown_dbs)?;
         if options.recovery < Recovery::Salvage && !healed.found.is_empty() {
             refusals.push(Refusal::Doubtful);
         }
@@ -257,11 +259,17 @@ impl Damaged {
         Ok(plan(Action::Rebuild(Box::new(rebuild)), healed, refusals))
     }
 
-    /// What can be read of it, `report` being what a check found.
+    /// What can be read of it, `report` being what a check found, and `unknown_dbs` what the user knows of
+    /// numbers of databases that are lost.
     ///
     /// # Errors
     /// When the file cannot be read, or is no RDB at all.
-    pub fn rebuild(&self, report: &Report, options: &check::Options) -> Result<Rebuild> {
+    pub fn rebuild(
+        &self,
+        report: &Report,
+        options: &check::Options,
+        unknown_dbs: &[u64],
+    ) -> Result<Rebuild> {
         let Some((header, is_header_new)) = guess(&self.head()?) else {
             let why = "it does not begin as an RDB does, and nothing else says that it is one";
             return Err(Error::refused(&self.path, why));
@@ -269,13 +277,14 @@ impl Damaged {
         let is_as_written = report.outcome.checksum == Checksum::Ok;
         // Of a file whose checksum is right, only what comes before its end matters.
         let size = if is_as_written { report.outcome.end } else { self.seen.size };
-        let subject = Subject { file: &self.file, path: &self.path, size, header, options };
+        let (file, path) = (&self.file, &*self.path);
+        let subject = Subject { file, path, size, header, options, unknown_dbs };
         let mut found = census(&subject, survey(&subject, false)?)?;
-        let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.kept);
+        let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.found());
         if !is_as_written && is_missing(&found) {
             let hunted = census(&subject, survey(&subject, true)?)?;
-            let is_possible = hunted.stated.is_none_or(|stated| hunted.kept <= stated);
-            if hunted.kept > found.kept && is_possible {
+            let is_possible = hunted.stated.is_none_or(|stated| hunted.found() <= stated);
+            if hunted.found() > found.found() && is_possible {
                 found = hunted;
             }
         }
@@ -291,5 +300,5 @@ fn is_damage(finding: &&Finding) -> bool {
 /// Whether nothing but the end of the file is lost.
 fn is_tail(census: &Census, size: u64) -> bool {
     let at_end = matches!(census.gaps.as_slice(), [gap] if gap.span.end == size);
-    at_end && census.lost.is_empty()
+    at_end && census.lost.is_empty() && census.nameless.is_empty()
 }
