@@ -15,6 +15,7 @@
 
 pub mod affected;
 mod chain;
+mod databases;
 pub mod find;
 pub mod found;
 pub mod kept;

@@ -116,12 +116,19 @@ impl Trials<'_> {
             }
             let (mut sum, mut whole, mut others, mut asked) = (Yield::default(), 0, 0, 0);
             for trial in 0..count {
+                if std::env::var("RDBTOOL_TRIAL").is_ok_and(|only| only != trial.to_string()) {
+                    continue;
+                }
                 let mut random = Random::with_seed(number as u64 * 100_000 + trial);
                 let mut damaged = sound.to_vec();
                 (kind.damage)(&mut damaged, &mut random);
                 let seen = judge(&format!("{} trial {trial}", kind.name), &damaged);
                 if seen.kept * 100 < all * 97 || seen.unlabelled > 0 {
                     println!("{} trial {trial}: {seen:?} of {all}", kind.name);
+                    if let Some(folder) = std::env::var_os("RDBTOOL_KEEP") {
+                        let name = format!("{}-{trial}-{what}", kind.name.replace(' ', "-"));
+                        std::fs::write(std::path::Path::new(&folder).join(name), &damaged).unwrap();
+                    }
                 }
                 whole += untouched(spans, sound, &damaged);
                 sum.kept += seen.kept;

@@ -25,16 +25,18 @@ const LEAST: [f64; 8] = [99.7, 99.7, 98.0, 99.0, 98.0, 98.0, 99.0, 98.0];
 struct Truth {
     size: usize,
     keys: BTreeMap<Key, Vec<u8>>,
-    /// Where each key is.
+    /// Where each key is, and of which database.
     spans: Vec<Range<usize>>,
+    dbs: Vec<u64>,
 }
 
 impl Truth {
     fn of(sound: &[u8]) -> Truth {
         let all = keys_at(sound);
         let spans = all.iter().map(|(at, _, record)| *at..at + record.len()).collect();
+        let dbs = all.iter().map(|(_, key, _)| key.0).collect();
         let keys = all.into_iter().map(|(_, key, record)| (key, record)).collect();
-        Truth { size: sound.len(), keys, spans }
+        Truth { size: sound.len(), keys, spans, dbs }
     }
 }
 
@@ -50,18 +52,20 @@ fn judge(truth: &Truth, trial: &str, damaged: &[u8]) -> Yield {
     let mut seen = Yield { suspect: census.map_or(0, |c| c.suspect.count), ..Yield::default() };
     let names: BTreeSet<&Key> = found.iter().map(|(_, key, _)| key).collect();
     let missing: Vec<_> = truth.keys.iter().filter(|(key, _)| !names.contains(key)).collect();
-    let is_elsewhere = |key: &Key| truth.keys.keys().any(|true_key| true_key.1 == key.1);
     for (at, key, record) in &found {
         let old = match census {
             Some(census) => old_offset(&census.pieces, (*at - Header::LEN) as u64),
             None => Some(*at as u64),
         };
         // Damage inside a name or a value, of which nothing tells: it is where it was, and as long.
-        let is_in_place = damaged.len() == truth.size
-            && old.is_some_and(|old| truth.spans.iter().any(|s| is_at(s, old, record.len())));
+        let is_in_place = || {
+            let at = truth.spans.binary_search_by_key(&old, |span| Some(span.start as u64));
+            let there = at.ok().map(|at| (truth.dbs[at], truth.spans[at].len()));
+            damaged.len() == truth.size && there == Some((key.0, record.len()))
+        };
         match truth.keys.get(key) {
             Some(true_record) => seen.kept += u64::from(record == true_record),
-            None if is_in_place && !is_elsewhere(key) => {}
+            None if is_in_place() => {}
             None if missing.iter().any(|(_, lost)| is_altered(lost, record)) => {}
             None => {
                 seen.phantoms += 1;
@@ -84,10 +88,6 @@ fn judge(truth: &Truth, trial: &str, damaged: &[u8]) -> Yield {
         }
     }
     seen
-}
-
-fn is_at(span: &Range<usize>, at: u64, len: usize) -> bool {
-    span.start as u64 == at && span.len() == len
 }
 
 /// Whether two records of one length differ in a byte only.

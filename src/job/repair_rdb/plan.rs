@@ -225,7 +225,10 @@ impl Damaged {
         let is_as_written = report.outcome.checksum == Checksum::Ok;
         let codes = || report.findings.iter().filter(is_damage).map(|finding| finding.code);
         if codes().next().is_none() {
-            return Ok(plan(Action::Nothing, Healed::default(), Vec::new()));
+            let hidden = self.hidden(&report, options)?;
+            let action =
+                hidden.map_or(Action::Nothing, |rebuild| Action::Rebuild(Box::new(rebuild)));
+            return Ok(plan(action, Healed::default(), Vec::new()));
         }
         if is_as_written && codes().all(|code| code == Code::TrailingBytes) {
             let action = Action::CutBehind(report.outcome.end);
@@ -259,6 +262,18 @@ impl Damaged {
         Ok(plan(Action::Rebuild(Box::new(rebuild)), healed, refusals))
     }
 
+    /// What can be read of a file that looks sound and says it has more keys than can be read, with nothing that
+    /// vouches for it: a damaged length may have swallowed some, and they can be told.
+    fn hidden(&self, report: &Report, options: &Options) -> Result<Option<Rebuild>> {
+        let says_otherwise = report.findings.iter().any(|f| f.code == Code::ResizeDbHint);
+        let is_vouched_for = report.outcome.checksum == Checksum::Ok;
+        if options.recovery < Recovery::Salvage || is_vouched_for || !says_otherwise {
+            return Ok(None);
+        }
+        let rebuild = self.rebuild(report, &options.check, &options.unknown_dbs)?;
+        Ok(Some(rebuild).filter(|rebuild| rebuild.census.found() > report.facts.keys().keys))
+    }
+
     /// What can be read of it, `report` being what a check found, and `unknown_dbs` what the user knows of
     /// numbers of databases that are lost.
     ///
@@ -280,7 +295,8 @@ impl Damaged {
         let (file, path) = (&self.file, &*self.path);
         let subject = Subject { file, path, size, header, options, unknown_dbs };
         let mut found = census(&subject, survey(&subject, false)?)?;
-        let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.found());
+        let is_missing =
+            |census: &Census| census.stated.is_none_or(|stated| stated > census.found());
         if !is_as_written && is_missing(&found) {
             let hunted = census(&subject, survey(&subject, true)?)?;
             let is_possible = hunted.stated.is_none_or(|stated| hunted.found() <= stated);

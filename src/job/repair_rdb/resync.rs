@@ -123,8 +123,8 @@ impl Resync {
             if self.begins_well(at)? && !self.failed.contains(&at) {
                 if let Some(starts) = self.chain(at, db, goal)? {
                     return match goal {
-                        Goal::Any => self.inmost(at, db, &starts).map(Some),
-                        _ => Ok(Some(at)),
+                        Goal::Any | Goal::Over(_) => self.inmost(at, db, &starts).map(Some),
+                        Goal::To(_) => Ok(Some(at)),
                     };
                 }
                 if self.budget == 0 && (self.is_coarse || goal != Goal::Any) {
