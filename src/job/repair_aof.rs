@@ -18,6 +18,7 @@ mod chain;
 mod databases;
 pub mod find;
 pub mod found;
+mod habits;
 pub mod kept;
 mod look;
 pub mod loss;

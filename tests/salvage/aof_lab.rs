@@ -148,6 +148,12 @@ pub(crate) fn judge(truth: &[u8], trial: &str, damaged: &[u8]) -> Yield {
             );
         }
     }
+    if seen.phantoms > 20 {
+        println!(
+            "{trial}: {:?}",
+            part(&plan).salvage.as_ref().map(|salvage| &salvage.kept.assumed)
+        );
+    }
     seen
 }
 

@@ -84,13 +84,11 @@ pub(crate) struct Trials<'a> {
 /// those were.
 fn untouched(spans: &[Range<usize>], sound: &[u8], damaged: &[u8]) -> u64 {
     let same = |(a, b): &(&u8, &u8)| a == b;
-    let is_whole = |span: &&Range<usize>| {
-        if sound.len() == damaged.len() {
-            return sound[(*span).clone()] == damaged[(*span).clone()];
-        }
-        let before = sound.iter().zip(damaged).take_while(same).count();
-        let behind = sound.iter().rev().zip(damaged.iter().rev()).take_while(same).count();
-        span.end <= before || span.start >= sound.len() - behind
+    let before = sound.iter().zip(damaged).take_while(same).count();
+    let behind = sound.iter().rev().zip(damaged.iter().rev()).take_while(same).count();
+    let is_whole = |span: &&Range<usize>| match sound.len() == damaged.len() {
+        true => sound[(*span).clone()] == damaged[(*span).clone()],
+        false => span.end <= before || span.start >= sound.len() - behind,
     };
     spans.iter().filter(is_whole).count() as u64
 }

@@ -61,12 +61,15 @@ pub(crate) fn plan(bytes: &[u8], recovery: Recovery) -> Plan {
 
 /// Some bytes repaired, and the plan for it. Bytes that need none come back as they are.
 pub(crate) fn repair(bytes: &[u8], recovery: Recovery) -> (Plan, Vec<u8>) {
+    repair_with(bytes, &options(recovery))
+}
+
+pub(crate) fn repair_with(bytes: &[u8], options: &Options) -> (Plan, Vec<u8>) {
     let fs = with_rdb(bytes);
-    let options = options(recovery);
     let damaged = Damaged::open(&fs, Path::new(RDB)).unwrap();
-    let plan = damaged.plan(&options).unwrap();
+    let plan = damaged.plan(options).unwrap();
     assert!(plan.is_agreed(), "{:?}", plan.refusals);
-    run(&fs, &damaged, &plan, &options, &Writing::default()).unwrap();
+    run(&fs, &damaged, &plan, options, &Writing::default()).unwrap();
     (plan, fs.get(Path::new(RDB)).unwrap())
 }
 

@@ -4,11 +4,12 @@
 //! HSET of what is a list neither, and most commands come back to keys of their own database. How much each of
 //! that says differs from file to file, so it is counted in the sure part of the same file: how often the key of a
 //! command is known, of its type, in the database it is on, and how often it is so in one it is not on. The
-//! commands behind a gap are on the database for which that speaks, together with how likely a gap of its length
+//! commands behind a gap are on the database for which that speaks, as do later commands that need a key that only
+//! they have made; together with how likely a gap of its length
 //! hides a SELECT, the next SELECT, which servers write only to change the database, and what can be read of a
 //! damaged one in the gap.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::ops::Range;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use super::chain::step;
 use super::found::Found;
+use super::habits::{ABSENT, Habits, MAKING, NEEDING, OTHER_TYPE, THERE, Tally};
 use crate::aof::reader::Reader;
 use crate::aof::skim::{Chunks, Spare};
 use crate::aof::state::State;
@@ -40,10 +42,6 @@ const KEYS_MAX: usize = 1 << 20;
 /// Keys of one command that are looked at.
 const KEYS_OF_ONE: usize = 4;
 
-/// What one key can say at most, either way, as a natural logarithm: commands are not as independent of each other
-/// as the counting takes them.
-const SAYS_MAX: f64 = 3.0;
-
 /// What a SELECT says that can be read in the gap in a damaged form.
 const READ_SAYS: f64 = 6.0;
 
@@ -57,7 +55,7 @@ const ALIKE: usize = 11;
 const ALIKE_NAME: usize = 3;
 
 /// Commands that write nothing unless their key is there.
-const NEEDING: &[&str] = &[
+const NEED_A_KEY: &[&str] = &[
     "del",
     "unlink",
     "expire",
@@ -121,66 +119,6 @@ const TYPES: &[(&str, u8)] = &[
     ("geoadd", b'z'),
 ];
 
-/// What a database knows of a key: nothing, that it is there, or that it is of another type.
-const STATES: usize = 3;
-const CLASSES: usize = 2;
-
-/// How often which class of command met a key in which state.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally([[f64; STATES]; CLASSES]);
-
-impl Tally {
-    fn share(&self, class: usize, state: usize) -> f64 {
-        let of = self.0.get(class).copied().unwrap_or_default();
-        let met = of.get(state).copied().unwrap_or_default();
-        (met + 0.5) / (of.iter().sum::<f64>() + 0.5 * STATES as f64)
-    }
-
-    fn meet(&mut self, class: usize, state: usize) {
-        if let Some(met) = self.0.get_mut(class).and_then(|of| of.get_mut(state)) {
-            *met += 1.0;
-        }
-    }
-}
-
-/// What the sure part of a file says.
-#[derive(Debug, Default)]
-struct Habits {
-    /// Of the database a command is on, and of the others.
-    own: Tally,
-    cross: Tally,
-    databases: BTreeSet<u64>,
-    bytes: u64,
-    /// SELECTs, and those of the database that was selected already.
-    selects: f64,
-    again: f64,
-}
-
-impl Habits {
-    /// What it says for a database that its keys are in such states.
-    fn says(&self, tally: &Tally) -> f64 {
-        let mut sum = 0.0;
-        for (class, of) in tally.0.iter().enumerate() {
-            for (state, times) in of.iter().enumerate() {
-                let says = (self.own.share(class, state) / self.cross.share(class, state)).ln();
-                sum += times * says.clamp(-SAYS_MAX, SAYS_MAX);
-            }
-        }
-        sum
-    }
-
-    /// How often a SELECT is of the database that is selected already.
-    fn again(&self) -> f64 {
-        (self.again + 0.5) / (self.selects + 1.0)
-    }
-
-    /// How likely so many bytes have a SELECT in them.
-    fn is_hidden(&self, gap: u64) -> f64 {
-        let each = (self.selects + 0.5) / (self.bytes + 1) as f64;
-        (1.0 - (-each * gap as f64).exp()).clamp(1e-6, 0.999)
-    }
-}
-
 /// Commands behind a gap, up to the next SELECT or gap.
 #[derive(Debug, Default)]
 struct Stretch {
@@ -188,8 +126,8 @@ struct Stretch {
     met: BTreeMap<u64, Tally>,
     /// The database of the SELECT behind it.
     next: Option<u64>,
-    /// Its writes, to be done once the database is known.
-    writes: Vec<(u64, Change)>,
+    /// What becomes of its keys, once the database is known.
+    writes: HashMap<u64, Change>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -252,6 +190,8 @@ struct Walk<'a> {
     /// The stretch that commands are of, and which it is.
     stretch: Option<(usize, Stretch)>,
     next_stretch: usize,
+    /// Keys that stretches have made, and the last stretch that did.
+    made: HashMap<u64, usize>,
     /// Stretches, their databases, and what is selected where they begin.
     decided: Vec<(usize, u64, u64)>,
 }
@@ -274,6 +214,7 @@ impl<'a> Walk<'a> {
             db: 0,
             stretch: None,
             next_stretch: 0,
+            made: HashMap::new(),
             decided: Vec::new(),
         }
     }
@@ -355,13 +296,14 @@ impl<'a> Walk<'a> {
         }
         if matches!(row.name, "flushall" | "flushdb") {
             let (is_all, db) = (row.name == "flushall", self.db);
-            self.keys.retain(|(of, _), _| !is_all && *of != db);
+            let is_known = is_all || self.stretch.is_none();
+            self.keys.retain(|(of, _), _| !is_all && (*of != db || !is_known));
             return;
         }
         if self.stretch.is_none() && self.habits.databases.len() < DATABASES {
             self.habits.databases.insert(self.db);
         }
-        let class = usize::from(NEEDING.contains(&row.name));
+        let class = if NEED_A_KEY.contains(&row.name) { NEEDING } else { MAKING };
         let kind =
             TYPES.iter().find(|(start, _)| row.name.starts_with(start)).map_or(0, |kind| kind.1);
         for at in row.key_positions(args).into_iter().take(KEYS_OF_ONE) {
@@ -378,15 +320,18 @@ impl<'a> Walk<'a> {
 
     /// A command of a class and type on a key.
     fn meet(&mut self, key: u64, class: usize, kind: u8, change: Change) {
-        let Walk { habits, known, keys, stretch, db: here, .. } = self;
-        let Habits { own, cross, databases, .. } = habits;
+        let Walk { habits, known, keys, stretch, made, db: here, .. } = self;
+        let Habits { own, cross, databases, later, .. } = habits;
         let databases = known.map_or(&*databases, |known| &known.databases);
         let other = (!databases.contains(here)).then_some(&*here);
-        for db in databases.iter().chain(other) {
+        // What a stretch has made itself says nothing of where that was.
+        let is_own_key =
+            stretch.as_ref().is_some_and(|(_, stretch)| stretch.writes.contains_key(&key));
+        for db in databases.iter().chain(other).filter(|_| !is_own_key) {
             let state = match keys.get(&(*db, key)) {
-                None => 0,
-                Some(other) if *other != kind && *other != 0 && kind != 0 => 2,
-                Some(_) => 1,
+                None => ABSENT,
+                Some(other) if *other != kind && *other != 0 && kind != 0 => OTHER_TYPE,
+                Some(_) => THERE,
             };
             let tally = match stretch {
                 Some((_, stretch)) => stretch.met.entry(*db).or_default(),
@@ -394,10 +339,14 @@ impl<'a> Walk<'a> {
                 None => &mut *cross,
             };
             tally.meet(class, state);
+            if let (None, ABSENT, true, Some(made)) = (&stretch, state, db == here, made.get(&key))
+            {
+                later.entry(*made).or_default().entry(*db).or_default().meet(class, THERE);
+            }
         }
-        match &mut self.stretch {
+        match stretch {
             Some((_, stretch)) if stretch.writes.len() < KEYS_MAX => {
-                stretch.writes.push((key, change))
+                stretch.writes.insert(key, change);
             }
             Some(_) => {}
             None => self.change(key, change),
@@ -419,7 +368,14 @@ impl<'a> Walk<'a> {
     /// The stretch ends, before a SELECT of this database or before a gap.
     fn end_stretch(&mut self, next: Option<u64>) -> io::Result<()> {
         let Some((index, mut stretch)) = self.stretch.take() else { return Ok(()) };
-        let Some(habits) = self.known else { return Ok(()) };
+        let Some(habits) = self.known else {
+            for (key, change) in stretch.writes {
+                if matches!(change, Change::Is(_)) && self.made.len() < KEYS_MAX {
+                    self.made.insert(key, index);
+                }
+            }
+            return Ok(());
+        };
         stretch.next = next;
         let before = self.db;
         let db = self.decide(index, &stretch, habits)?;
@@ -446,8 +402,10 @@ impl<'a> Walk<'a> {
                 false => (1.0 - habits.again()) / others,
             });
             let keys = stretch.met.get(&db).map_or(0.0, |met| habits.says(met));
+            let later = habits.later.get(&index).and_then(|later| later.get(&db));
+            let later = later.map_or(0.0, |later| habits.says_later(later));
             let is_read = if read == Some(db) { READ_SAYS } else { 0.0 };
-            prior.ln() + next.ln() + keys + is_read
+            prior.ln() + next.ln() + keys + later + is_read
         };
         let all = habits.databases.iter().copied().chain(read);
         let best = all.map(|db| (says(db), db)).max_by(|a, b| a.0.total_cmp(&b.0));

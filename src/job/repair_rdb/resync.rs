@@ -123,8 +123,8 @@ impl Resync {
             if self.begins_well(at)? && !self.failed.contains(&at) {
                 if let Some(starts) = self.chain(at, db, goal)? {
                     return match goal {
-                        Goal::Any | Goal::Over(_) => self.inmost(at, db, &starts).map(Some),
-                        Goal::To(_) => Ok(Some(at)),
+                        Goal::Any => self.inmost(at, db, &starts).map(Some),
+                        _ => Ok(Some(at)),
                     };
                 }
                 if self.budget == 0 && (self.is_coarse || goal != Goal::Any) {
@@ -138,6 +138,17 @@ impl Resync {
             at += if self.is_coarse { COARSE } else { 1 };
         }
         Ok(None)
+    }
+
+    /// Where a chain begins in truth that was found at a place.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn inside(&mut self, at: u64, db: u64) -> io::Result<u64> {
+        match self.chain(at, db, Goal::Any)? {
+            Some(starts) => self.inmost(at, db, &starts),
+            None => Ok(at),
+        }
     }
 
     /// Among the records of a chain may be one that is none, and holds the true ones: then they lead to where

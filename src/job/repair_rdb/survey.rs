@@ -283,7 +283,7 @@ impl Survey {
             run.span.end = end;
         }
         self.bad.retain(|bad| bad.span.start < end);
-        Ok(Some(found))
+        resync.inside(found, db).map(Some)
     }
 
     /// The first record of the last run that holds others, which go on where it does not; that run ends before
