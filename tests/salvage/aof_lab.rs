@@ -100,7 +100,7 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
                 db = String::from_utf8_lossy(number).parse().unwrap();
             }
             // They are on no database.
-            [name] if [&b"MULTI"[..], b"EXEC"].contains(&name.as_slice()) => {
+            [name] if [&b"MULTI"[..], b"EXEC"].iter().any(|is| name.eq_ignore_ascii_case(is)) => {
                 all.push((at, (0, args)));
             }
             _ => all.push((at, (db, args))),
