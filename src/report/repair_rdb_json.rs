@@ -31,7 +31,11 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ),
     ("kept_keys", "Keys that stay."),
     ("stated_keys", "Keys that the file says it had, where it does."),
-    ("suspect", "{count, keys}: keys that may not be what they were, being beside a gap."),
+    (
+        "suspect",
+        "{count, keys}: keys that may not be what they were, being beside a gap, or of a name that is no text \
+         where nearly all others are.",
+    ),
     (
         "lost",
         "{bytes, keys, records, gaps}: what goes; records, an array of {offset, len, finding} of those \

@@ -205,6 +205,20 @@ fn a_number_that_is_none() {
     assert!(found.len() > 395, "{}", found.len());
 }
 
+/// A name that is no text, where all others are, in a file that nothing vouches for.
+#[test]
+fn a_name_that_is_no_text() {
+    let (bytes, _) = two_databases(400, 3);
+    let mut damaged = bytes.clone();
+    let at = bytes.windows(7).position(|at| at == b"zero200").unwrap();
+    damaged[at] = 1;
+    // It is a key like others; that something else is wrong makes a new file of it.
+    let last = damaged.len() - 9;
+    let (plan, _) = repair(&damaged[..last], Recovery::Salvage);
+    assert_eq!((census(&plan).odd, census(&plan).suspect.count), (1, 1));
+    assert_eq!(census(&plan).suspect.named[0].key, b"\x01ero200");
+}
+
 /// A length that was damaged swallows keys, and what follows is in step again: the file looks sound. That it has
 /// fewer keys than it says is what tells.
 #[test]

@@ -26,6 +26,10 @@ const TWICE_MAX: usize = 1 << 20;
 /// Bytes of a gap in which the number of a database is looked for, at its end.
 const GAP_MAX: u64 = 64 << 10;
 
+/// Names that are no text, if there are so few, and one of so many keys at most, are suspect.
+const ODD_MAX: usize = 64;
+const ODD_SHARE: u64 = 100;
+
 /// Keys, the first of them by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keys {
@@ -62,6 +66,8 @@ pub struct Census {
     pub kept: u64,
     /// Those of them that may not be what they were.
     pub suspect: Keys,
+    /// How many of these are so for their names, which are no text as others are.
+    pub odd: u64,
     /// Records that are left out, though their neighbours are not.
     pub lost: Vec<Lost>,
     /// Bytes that cannot be read.
@@ -82,6 +88,7 @@ impl Census {
         pieces: Vec::new(),
         kept: 0,
         suspect: Keys { count: 0, named: Vec::new() },
+        odd: 0,
         lost: Vec::new(),
         gaps: Vec::new(),
         stated: None,
@@ -149,6 +156,7 @@ pub fn census(subject: &Subject<'_>, survey: Survey) -> Result<Census> {
         sections: Vec::new(),
         marks: Vec::new(),
         suspects: Vec::new(),
+        odd: Vec::new(),
         out: Census { gaps, reaches_end, ..Census::EMPTY },
     };
     counting.next_bad = counting.bad.next();
@@ -197,6 +205,8 @@ struct Counting<'a> {
     marks: Vec<Mark>,
     /// The section of each suspect that is named.
     suspects: Vec<usize>,
+    /// Keys whose names are no text, and their sections.
+    odd: Vec<(usize, KeyPlace)>,
     out: Census,
 }
 
@@ -310,11 +320,33 @@ impl Counting<'_> {
         section.span.end = span.end;
         self.out.kept += 1;
         if is_suspect {
-            self.out.suspect.add(|| place);
-            self.suspects.push(index);
-            self.suspects.truncate(self.out.suspect.named.len());
+            self.suspect(index, place);
+        } else if self.odd.len() <= ODD_MAX && is_no_text(&place.key) {
+            self.odd.push((index, place));
         }
         self.copy(span);
+    }
+
+    fn suspect(&mut self, section: usize, place: KeyPlace) {
+        self.out.suspect.add(|| place);
+        self.suspects.push(section);
+        self.suspects.truncate(self.out.suspect.named.len());
+    }
+
+    /// A damaged length can make a key of a part of another one, in step with the next: its name is unlike others.
+    fn suspect_odd(&mut self) {
+        let odd = std::mem::take(&mut self.odd);
+        let are_few = odd.len() <= ODD_MAX && odd.len() as u64 * ODD_SHARE <= self.out.kept;
+        if self.subject.is_as_written || !are_few {
+            return;
+        }
+        self.out.odd = odd.len() as u64;
+        for (index, place) in odd {
+            if let Some(section) = self.sections.get_mut(index) {
+                section.suspects += 1;
+            }
+            self.suspect(index, place);
+        }
     }
 
     /// There is a section that records are of.
@@ -357,6 +389,7 @@ impl Counting<'_> {
 
     fn finish(mut self) -> Census {
         self.doubt_number();
+        self.suspect_odd();
         if let Some(section) = self.sections.last_mut().filter(|_| !self.out.reaches_end) {
             section.is_changed = true;
         }
@@ -407,6 +440,10 @@ impl Counting<'_> {
         join(&mut self.out);
         self.out
     }
+}
+
+fn is_no_text(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_err() || name.iter().any(u8::is_ascii_control)
 }
 
 /// Records that are left out directly before a gap are the beginning of that.

@@ -293,7 +293,7 @@ impl Damaged {
         // Of a file whose checksum is right, only what comes before its end matters.
         let size = if is_as_written { report.outcome.end } else { self.seen.size };
         let (file, path) = (&self.file, &*self.path);
-        let subject = Subject { file, path, size, header, options, unknown_dbs };
+        let subject = Subject { file, path, size, header, options, unknown_dbs, is_as_written };
         let mut found = census(&subject, survey(&subject, false)?)?;
         let is_missing =
             |census: &Census| census.stated.is_none_or(|stated| stated > census.found());

@@ -113,6 +113,8 @@ pub struct Subject<'a> {
     pub options: &'a check::Options,
     /// Numbers of databases that the user knows of those that are lost, in the order of the file.
     pub unknown_dbs: &'a [u64],
+    /// Its checksum says that the bytes are as they were written.
+    pub is_as_written: bool,
 }
 
 impl Subject<'_> {
