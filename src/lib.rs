@@ -54,8 +54,8 @@
 //!
 //! Arrows point one way, and `tests/tidy.rs` keeps them so:
 //! `cli → report → job → {input, persist, text} → rdb → {record, element} → encoding → {finding, error, limits}`. The store that replays
-//! files, [`engine`] over [`value`]s, knows no file format; [`store`] gives it files of its own, and [`serve`]
-//! puts sockets before it. Only [`persist`] creates, renames, cuts or removes files: a crash at
+//! files, [`engine`] over [`value`]s, knows no file format; [`store`] gives it files of its own, [`serve`]
+//! puts sockets before it, and [`drill`] crashes it. Only [`persist`] creates, renames, cuts or removes files: a crash at
 //! any moment leaves the old file or the new one.
 //!
 //! # What comes from elsewhere
@@ -86,6 +86,7 @@
 
 pub mod aof;
 pub mod cli;
+pub mod drill;
 pub mod element;
 pub mod encoding;
 pub mod engine;

@@ -16,17 +16,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "report", "serve", "store", "loss", "job", "input", "persist", "text", "rdb",
+            "report", "serve", "drill", "store", "loss", "job", "input", "persist", "text", "rdb",
             "finding", "limits", "error",
         ],
     ),
     ("serve", &["store", "engine", "value", "persist", "aof", "encoding", "glob", "limits"]),
-    ("report", &["job", "loss", "input", "persist", "rdb", "finding", "limits"]),
+    ("report", &["drill", "job", "loss", "input", "persist", "rdb", "finding", "limits"]),
     (
         "job",
         &[
             "input", "engine", "persist", "aof", "text", "fill", "value", "rdb", "record",
             "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
+        ],
+    ),
+    (
+        "drill",
+        &[
+            "store", "engine", "job", "input", "persist", "aof", "value", "rdb", "encoding",
+            "limits", "error",
         ],
     ),
     (

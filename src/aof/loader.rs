@@ -47,7 +47,11 @@ impl Tail<'_> {
         let Some(line) = self.line(pos) else { return Ok(false) };
         match line.as_slice() {
             [b'#', ..] => return Ok(true),
-            [b'*'] => return Err(Ending::Short),
+            // A NUL ends the line for the server, which takes that for the end of the file where it is near.
+            [b'*'] | [b'*', 0, ..] => {
+                let is_last = line.len() + 1 < self.line && !line.ends_with(b"\n");
+                return Err(if is_last { Ending::Short } else { Ending::Format });
+            }
             [b'*', ..] => {}
             _ => return Err(Ending::Format),
         }
@@ -117,6 +121,11 @@ mod tests {
             (b"*3", 0, Ending::Short),
             (b"*3\r\n$3\r\nSET\r\n", 0, Ending::Short),
             (b"*-", 0, Ending::Format),
+            (b"*", 254, Ending::Short),
+            (b"*", 1021, Ending::Short),
+            (b"*", 1022, Ending::Format),
+            (b"*\0\n", 0, Ending::Format),
+            (b"#", 254, Ending::Clean),
             (b"#TS:17", 0, Ending::Clean),
             (b"*1\r\n$4\r\nPING", 0, Ending::Short),
             (b"*1\r\n$4\r\nPING", 1, Ending::Short),

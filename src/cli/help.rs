@@ -72,6 +72,7 @@ pub(crate) fn page(verb: &[&str]) -> Option<&'static Page> {
         ["inspect"] => Some(&super::inspect::PAGE),
         ["replay"] => Some(&super::replay::PAGE),
         ["serve"] => Some(&super::serve::PAGE),
+        ["drill"] => Some(&super::drill::PAGE),
         ["digest"] => Some(&super::digest::PAGE),
         ["verify"] => Some(&super::verify::PAGE),
         ["seal"] => Some(&super::seal::PAGE),

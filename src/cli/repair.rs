@@ -7,11 +7,12 @@ use clap::Args;
 use super::Exit;
 use super::args::{Common, LimitArgs, NowArgs};
 use super::fix::FixArgs;
+use super::fix_payload;
 use super::help::Page;
 use super::session::Log;
 use crate::error::Error;
 use crate::job::{check, check_aof};
-use crate::report::{repair_json, repair_rdb_json, seal};
+use crate::report::{payload, repair_json, repair_rdb_json, seal};
 
 /// Examples and exit status.
 pub(crate) const PAGE: Page = Page {
@@ -41,6 +42,10 @@ pub(crate) const PAGE: Page = Page {
             "rdbtool repair --salvage -o found.rdb --lost pieces dump.rdb",
             "A new RDB of all keys that can be read; what cannot be goes into the folder pieces.",
         ),
+        (
+            "rdbtool repair --payload -o healed.dump user.dump",
+            "A payload of DUMP that RESTORE refuses for its checksum.",
+        ),
     ],
     exit: &[
         (
@@ -56,7 +61,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         ("2", "Nothing was changed: wrong usage, an error, or a loss that was not agreed to."),
     ],
-    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS, seal::FIELDS],
+    json: &[repair_json::FIELDS, repair_rdb_json::FIELDS, seal::FIELDS, payload::FIELDS],
 };
 
 /// Make a sound file of a damaged AOF or RDB
@@ -96,6 +101,11 @@ pub(crate) struct RepairArgs {
     #[arg(long, conflicts_with = "output")]
     in_place: bool,
 
+    /// PATH is what DUMP gave for one key, such as `redis-cli --raw DUMP key` writes it, or the argument of a
+    /// RESTORE that a server refuses: heal it by the checksum that it ends with.
+    #[arg(long, conflicts_with_all = ["salvage", "recovery", "until", "lost", "keep_later", "accept_loss"])]
+    payload: bool,
+
     #[command(flatten)]
     fix: FixArgs,
 
@@ -117,6 +127,10 @@ impl RepairArgs {
             let why = "say where to: -o OUT for a new file or folder, or --in-place; --dry-run only \
                        tells what would be done";
             anyhow::bail!(Error::Usage(why.to_owned()));
+        }
+        if self.payload {
+            let limits = self.limits.limits();
+            return fix_payload::repair(&self.fix, &self.path, out, limits, &self.common);
         }
         let rdb = check::Options {
             limits: self.limits.limits(),

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod convert;
 pub mod distinct;
 pub mod duplicates;
+pub mod fate;
 pub mod filter;
 pub mod follow;
 pub mod heal;

@@ -3,9 +3,8 @@
 
 use super::check_aof::{Named, Report};
 use super::check_set;
+use super::fate::{Fate, Why};
 use super::target::{Target, judge};
-use crate::aof::damage::Kind;
-use crate::aof::loader::{Ending, Tail};
 use crate::aof::settings::Settings;
 use crate::aof::startup::refuses;
 use crate::engine::command::Since;
@@ -143,88 +142,56 @@ fn is_vectorset(found: &str) -> bool {
 fn end(report: &Report, release: &Release, settings: &Settings, last: bool, target: &mut Target) {
     let Some(outcome) = &report.outcome else { return };
     let at = outcome.end;
-    let line = if release.has_redis(7, 0) { 1024 } else { 128 };
-    let ending = outcome.damage.as_ref().map(|damage| {
-        let tail = Tail { head: &damage.head, len: report.size - at, line };
-        (tail.read(), damage)
-    });
-    let cut = match ending {
-        None => report.open_multi().is_some(),
-        Some((_, damage)) if damage.finding.code == Code::AofAnnotationTorn => {
-            if !release.has_redis(7, 0) {
-                let text = format!("an annotation at {at:#x}; these came with 7.0");
-                return target.reasons.push(text);
-            }
+    let damage = outcome.damage.as_ref();
+    let code = damage.map_or(Code::AofMultiOpen, |damage| damage.finding.code);
+    let inside = if damage.is_some() { "a command" } else { "a transaction" };
+    let ends = format!("ends inside {inside}");
+    let count = report.open_multi().map_or(0, |multi| multi.commands);
+    let (reason, doubt) = match Fate::of(outcome, release, settings, last) {
+        Fate::Whole => return,
+        Fate::Unnoticed => {
+            (None, Some(format!("damage at {at:#x} that it does not notice ({code})")))
+        }
+        Fate::Cut(from) if report.open_multi().is_some() => {
+            let text =
+                format!("ends inside a transaction: cut at {from:#x}, {count} commands are lost");
+            (None, Some(text))
+        }
+        Fate::Cut(from) => (None, Some(format!("{ends} at {from:#x}, where it is cut"))),
+        Fate::CutDamage(from) => {
+            let left = report.size - from;
+            (None, Some(format!("damage at {from:#x}: cut off with {left} bytes ({code})")))
+        }
+        Fate::TornAnnotation => {
             let text = format!(
                 "an annotation without its end at {at:#x}: it writes on behind it, and the start \
                  after that is refused"
             );
-            target.doubts.push(text);
-            return;
+            (None, Some(text))
         }
-        Some((Ending::Short, _)) => true,
-        Some((Ending::Clean, damage)) if matches!(damage.kind, Kind::NulTail(_)) => {
-            target.doubts.push(format!("NULs at {at:#x}, which it does not notice"));
-            false
+        Fate::OpenMulti(from) => {
+            let text = format!(
+                "ends inside a command of a transaction: {count} commands from {from:#x} on are not \
+                 run, but their MULTI stays in the file, and all that is written until the next start \
+                 is lost then"
+            );
+            (None, Some(text))
         }
-        Some((_, damage)) => {
-            return refused_end(damage.finding.code, at, report, release, settings, target);
+        Fate::Refused(why) => {
+            let text = match why {
+                Why::Damage => format!("damage at {at:#x} ({code})"),
+                Why::Annotation => {
+                    format!("an annotation at {at:#x}; these came with 7.0")
+                }
+                Why::NotLast => {
+                    format!("{ends} at {at:#x} and is not the last file: it is cut, and refused")
+                }
+                Why::Truncated if settings.load_truncated => format!("{ends} at {at:#x}"),
+                Why::Truncated => format!("{ends} at {at:#x} with `aof-load-truncated no`"),
+            };
+            (Some(text), None)
         }
     };
-    if cut {
-        cut_end(report, release, settings, last, ending.is_some(), target);
-    }
-}
-
-/// Bytes that are no command.
-fn refused_end(
-    code: Code,
-    at: u64,
-    report: &Report,
-    release: &Release,
-    settings: &Settings,
-    target: &mut Target,
-) {
-    let left = report.size - at;
-    let tolerant = release.dialect == Dialect::Redis && release.version() >= (8, 6);
-    if tolerant && left < settings.corrupt_tail_max {
-        target.doubts.push(format!("damage at {at:#x}: cut off with {left} bytes ({code})"));
-    } else {
-        target.reasons.push(format!("damage at {at:#x} ({code})"));
-    }
-}
-
-/// A file that ends inside a command or transaction.
-fn cut_end(
-    report: &Report,
-    release: &Release,
-    settings: &Settings,
-    last: bool,
-    inside_command: bool,
-    target: &mut Target,
-) {
-    let at = report.outcome.as_ref().map_or(0, |outcome| outcome.end);
-    let what = if inside_command { "ends inside a command" } else { "ends inside a transaction" };
-    if !last {
-        let text = format!("{what} at {at:#x} and is not the last file: it is cut, and refused");
-        return target.reasons.push(text);
-    }
-    if !(settings.load_truncated && release.has_redis(2, 8)) {
-        let setting = if settings.load_truncated { "" } else { " with `aof-load-truncated no`" };
-        return target.reasons.push(format!("{what} at {at:#x}{setting}"));
-    }
-    let Some(multi) = report.open_multi() else {
-        return target.doubts.push(format!("{what} at {at:#x}, where it is cut"));
-    };
-    let (from, count) = (multi.offset, multi.commands);
-    let mends = release.dialect == Dialect::Valkey && release.version() >= (9, 1);
-    let text = match inside_command && !mends {
-        true => format!(
-            "ends inside a command of a transaction: {count} commands from {from:#x} on are not \
-             run, but their MULTI stays in the file, and all that is written until the next start \
-             is lost then"
-        ),
-        false => format!("ends inside a transaction: cut at {from:#x}, {count} commands are lost"),
-    };
-    target.doubts.push(text);
+    target.reasons.extend(reason);
+    target.doubts.extend(doubt);
 }

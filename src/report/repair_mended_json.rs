@@ -74,7 +74,8 @@ pub(crate) struct SalvageJson<'a> {
 }
 
 impl ChangeJson {
-    fn new(patch: &Patch) -> ChangeJson {
+    /// Of a patch.
+    pub(crate) fn new(patch: &Patch) -> ChangeJson {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         ChangeJson { offset: patch.offset, old: hex(&patch.old), new: hex(&patch.new) }
     }

@@ -139,7 +139,12 @@ impl Aof {
 
     /// Bytes of all files, and what waits.
     pub(super) fn size(&self) -> u64 {
-        self.before + self.append.len() + self.log.bytes().len() as u64
+        self.before + self.append.len() + self.waiting()
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn waiting(&self) -> u64 {
+        self.log.bytes().len() as u64
     }
 
     /// Why nothing can be written.

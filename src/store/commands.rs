@@ -107,6 +107,7 @@ impl Store {
                 ("aof_last_write_status", ok(aof.failing().is_none())),
                 ("aof_current_size", aof.size().to_string()),
                 ("aof_base_size", aof.base_size.to_string()),
+                ("aof_buffer_length", aof.waiting().to_string()),
                 ("aof_pending_bio_fsync", flag(aof.is_syncing())),
                 ("aof_delayed_fsync", aof.delayed.to_string()),
             ]);

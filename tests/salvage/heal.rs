@@ -1,5 +1,6 @@
 //! Healing: every flipped bit of files that have a checksum is found and put right, and bursts of some bytes are.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use rdbtool::encoding::crc64::crc64;
@@ -11,6 +12,8 @@ use rdbtool::job::repair_rdb::plan::{Action, Refusal};
 use rdbtool::limits::PackedLimits;
 
 use crate::lab::{RDB, is_full, open, options, plan, read, repair, sample, with_rdb};
+use crate::program::rdbtool;
+use crate::servers::{self, Reply, Server, Setup};
 
 /// Files of many writers, all with a checksum and of at most 64 KiB.
 const FILES: [&str; 9] = [
@@ -192,4 +195,58 @@ fn every_bit_of_payloads() {
             assert_eq!(damaged, payload, "bit {bit}");
         }
     }
+}
+
+/// A payload of a server, damaged, is one that it refuses; healed, it takes it.
+#[test]
+fn a_server_takes_the_payload_again() {
+    let Some(binary) = servers::named("redis-7.0.15") else {
+        return println!("SKIP: no redis-7.0.15");
+    };
+    let mut server = Server::start(binary, &Setup::default()).unwrap();
+    let fields: Vec<String> = (0..60).map(|n| format!("field-{n}")).collect();
+    let mut hset = vec!["HSET", "key"];
+    hset.extend(fields.iter().map(String::as_str));
+    server.command(&hset);
+    let digest = server.digest();
+    let Reply::Bulk(Some(payload)) = server.command(&["DUMP", "key"]) else { panic!("no payload") };
+    let dir = tempfile::tempdir().unwrap();
+    let [path, out] = ["damaged", "healed"].map(|name| dir.path().join(name));
+    let mut restore = |payload: &[u8]| {
+        server.command(&["DEL", "key"]);
+        let reply = server.command(&[b"RESTORE" as &[u8], b"key", b"0", payload]);
+        (!matches!(reply, Reply::Error(_))).then(|| server.digest())
+    };
+    for (at, end) in
+        [(0, &b""[..]), (9, b"\n"), (payload.len() / 2, b""), (payload.len() - 3, b"\n")]
+    {
+        let mut damaged = payload.clone();
+        damaged[at] ^= 0x10;
+        assert_eq!(restore(&damaged), None, "{at}");
+        let file = [&damaged[..], end].concat();
+        std::fs::write(&path, &file).unwrap();
+        let [of, to] = [&path, &out].map(|path| path.as_os_str());
+        let planned =
+            rdbtool([OsStr::new("repair"), "--payload".as_ref(), "--dry-run".as_ref(), of]);
+        assert!(planned.code == Some(1) && planned.stdout.contains("PLANNED"), "{planned:?}");
+        let ran = rdbtool([OsStr::new("repair"), "--payload".as_ref(), of, "-o".as_ref(), to]);
+        assert!(ran.code == Some(0) && ran.stdout.contains("HEALED"), "{ran:?}");
+        let healed = std::fs::read(&out).unwrap();
+        assert_eq!(restore(&healed), Some(digest.clone()), "{at}");
+        assert_eq!(std::fs::read(&path).unwrap(), file, "the old one was touched");
+        std::fs::remove_file(&out).unwrap();
+    }
+    // Two bursts far apart are beyond it, and nothing is written.
+    let mut damaged = payload.clone();
+    damaged[2] ^= 1;
+    damaged[payload.len() / 2] ^= 1;
+    std::fs::write(&path, &damaged).unwrap();
+    let ran = rdbtool([
+        OsStr::new("repair"),
+        "--payload".as_ref(),
+        "--in-place".as_ref(),
+        path.as_os_str(),
+    ]);
+    assert!(ran.code == Some(2) && ran.stdout.contains("REFUSED"), "{ran:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), damaged);
 }

@@ -12,7 +12,7 @@ use crate::servers::{self, Server, ServerBinary, Setup};
 
 const SERVER: &str = "redis-7.0.15";
 
-fn server() -> Option<&'static ServerBinary> {
+pub(crate) fn server() -> Option<&'static ServerBinary> {
     let found = servers::named(SERVER);
     if found.is_none() {
         eprintln!("SKIP: no {SERVER}");
@@ -20,12 +20,12 @@ fn server() -> Option<&'static ServerBinary> {
     found
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap();
     i64::try_from(since.as_millis()).unwrap()
 }
 
-fn options(dir: &Path, aof: bool) -> Options {
+pub(crate) fn options(dir: &Path, aof: bool) -> Options {
     let mut options = Options::default();
     options.files.dir = Some(dir.to_owned());
     options.files.append_only = aof;
@@ -37,7 +37,7 @@ fn open(dir: &Path, aof: bool) -> Store {
     open_with(options(dir, aof))
 }
 
-fn open_with(options: Options) -> Store {
+pub(crate) fn open_with(options: Options) -> Store {
     Store::open(Arc::new(RealFs), Box::new(Threads::start()), options, now_ms()).unwrap().0
 }
 
@@ -47,7 +47,7 @@ fn digest(store: &Store) -> String {
 }
 
 /// Everything in a folder, as a server gets it.
-fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -63,7 +63,7 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Commands of every type, on several databases.
-fn commands(seed: u64, count: u64) -> Vec<Vec<String>> {
+pub(crate) fn commands(seed: u64, count: u64) -> Vec<Vec<String>> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut all = Vec::new();
     for _ in 0..count {
@@ -104,7 +104,7 @@ fn run(store: &mut Store, session: &mut Session, argv: &[String]) -> Reply {
 }
 
 /// Runs commands in turns, with the clock of this machine.
-fn work(store: &mut Store, session: &mut Session, commands: &[Vec<String>]) {
+pub(crate) fn work(store: &mut Store, session: &mut Session, commands: &[Vec<String>]) {
     for turn in commands.chunks(7) {
         store.set_clock(now_ms());
         for argv in turn {

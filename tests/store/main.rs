@@ -1,5 +1,5 @@
 //! The live store: [`sim`] crashes it in a simulation, [`live`] exchanges its folders with real servers,
-//! [`start`] starts it from what is no good.
+//! [`drill_path`] has servers start from what crashes leave of a log, [`start`] starts it from what is no good.
 
 #![allow(
     clippy::expect_used,
@@ -9,9 +9,13 @@
     missing_docs
 )]
 
+#[allow(dead_code)]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/servers.rs"]
 mod servers;
 
+mod drill_path;
 mod live;
 mod sim;
 mod start;

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rdbtool::drill::queue::Queue;
 use rdbtool::engine::{Session, resolve};
 use rdbtool::persist::fs::Fs;
 use rdbtool::persist::sim::MemFs;
 use rdbtool::store::{Opened, Options, Store};
-
-use crate::sim::Queue;
 
 const INCR: &str = "/d/appendonlydir/appendonly.aof.1.incr.aof";
 const MANIFEST: &str = "/d/appendonlydir/appendonly.aof.manifest";

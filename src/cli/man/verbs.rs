@@ -32,11 +32,21 @@ fn is_shown(verb: &Command) -> bool {
     !verb.is_hide_set() && verb.get_name() != "help"
 }
 
+/// What a verb works on: `PATH...`, `A B`, `[PATH]`.
+fn operands(verb: &Command) -> String {
+    let named = verb.get_positionals().map(|arg| {
+        let name = arg.get_value_names().map_or("PATH", |names| names[0].as_str());
+        let more = if arg.get_num_args().is_some_and(|n| n.max_values() > 1) { "..." } else { "" };
+        if arg.is_required_set() { format!("{name}{more}") } else { format!("[{name}]{more}") }
+    });
+    named.collect::<Vec<_>>().join(" ")
+}
+
 fn page(verb: &Command, names: &[&str]) -> io::Result<Vec<u8>> {
     let called = [&["rdbtool"], names].concat().join(" ");
     let usage = match verb.has_subcommands() {
         true => format!("{called} VERB [OPTION]... PATH..."),
-        false => format!("{called} [OPTION]... PATH..."),
+        false => format!("{called} [OPTION]... {}", operands(verb)),
     };
     // The first paragraph says what the section NAME has said.
     let about = verb.get_long_about().map(ToString::to_string).unwrap_or_default();

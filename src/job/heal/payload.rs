@@ -11,6 +11,32 @@ use crate::limits::PackedLimits;
 /// Bytes of a payload's version and checksum.
 const FOOTER: usize = 10;
 
+/// What is to be said of a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its checksum is right.
+    Sound,
+    /// This change makes it right, and a server takes it then.
+    Heals(Patch),
+    /// There is no such change, or more than one.
+    Beyond,
+    /// Its checksum is switched off: nothing vouches for it.
+    NoChecksum,
+    /// It is too short to be one.
+    Short,
+}
+
+/// Looks at a payload, as DUMP gives it.
+pub fn look(payload: &[u8]) -> Standing {
+    match heal_payload(payload) {
+        _ if payload.len() <= FOOTER => Standing::Short,
+        Some(patch) => Standing::Heals(patch),
+        None if payload.ends_with(&[0; 8]) => Standing::NoChecksum,
+        None if crc64(payload) == 0 => Standing::Sound,
+        None => Standing::Beyond,
+    }
+}
+
 /// The one change that makes a payload right, if it is certain; RESTORE takes it then.
 pub fn heal_payload(payload: &[u8]) -> Option<Patch> {
     let syndrome = crc64(payload);

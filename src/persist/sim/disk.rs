@@ -5,7 +5,7 @@
 //! that of a folder its names, and neither the other's. A crash leaves the durable image with any of the
 //! pending changes that [`super::crash`] chooses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,6 +105,8 @@ pub struct Disk {
     pub durable: Image,
     /// What it can, in the order it happened.
     pub pending: Vec<Pending>,
+    /// It says that it has synced, and has not.
+    pub lies: bool,
     next: Ino,
 }
 
@@ -200,14 +202,20 @@ impl Default for Disk {
         let root =
             Node { body: Body::Dir(BTreeMap::new()), mode: 0o755, owner: (0, 0), modified: 0 };
         let image = Image { nodes: BTreeMap::from([(ROOT, root)]) };
-        Disk { live: image.clone(), durable: image, pending: Vec::new(), next: ROOT + 1 }
+        Disk {
+            live: image.clone(),
+            durable: image,
+            pending: Vec::new(),
+            lies: false,
+            next: ROOT + 1,
+        }
     }
 }
 
 impl Disk {
     /// A disk that holds just this.
     pub fn of(image: Image, next: Ino) -> Disk {
-        Disk { live: image.clone(), durable: image, pending: Vec::new(), next }
+        Disk { live: image.clone(), durable: image, pending: Vec::new(), lies: false, next }
     }
 
     /// The number the next node will have.
@@ -233,6 +241,9 @@ impl Disk {
 
     /// Moves the pending changes of a file or folder to the disk.
     pub fn sync(&mut self, ino: Ino, scope: Scope, now: u64) {
+        if self.lies {
+            return;
+        }
         let durable = &mut self.durable;
         self.pending.retain(|pending| {
             let stays = pending.ino != ino || pending.doomed || !scope.covers(&pending.change);
@@ -249,6 +260,12 @@ impl Disk {
             pending.ino == ino && matches!(pending.change, Change::Data(..))
         };
         self.pending.iter_mut().filter(data).for_each(|pending| pending.doomed = true);
+    }
+
+    /// Moves to the disk all that a failed sync has not doomed.
+    pub fn write_back(&mut self, now: u64) {
+        let inos: BTreeSet<Ino> = self.pending.iter().map(|pending| pending.ino).collect();
+        inos.into_iter().for_each(|ino| self.sync(ino, Scope::All, now));
     }
 
     /// Makes everything durable.

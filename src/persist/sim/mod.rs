@@ -98,6 +98,23 @@ impl MemFs {
         self.state().capacity = bytes;
     }
 
+    /// Puts on the disk what is pending, as a kernel does that has nothing else to do.
+    pub fn write_back(&self) {
+        let mut state = self.state();
+        let now = state.now;
+        state.disk.write_back(now);
+    }
+
+    /// Whether the power could go, and nothing be lost.
+    pub fn is_settled(&self) -> bool {
+        self.state().disk.pending.is_empty()
+    }
+
+    /// Makes the disk one that says it has synced, and has not.
+    pub fn ignore_syncs(&self) {
+        self.state().disk.lies = true;
+    }
+
     /// Makes it a file system without hard links.
     pub fn forbid_links(&self) {
         self.state().hard_links = false;
