@@ -39,6 +39,7 @@ fn options() -> Options {
         until: None,
         consent: Consent::default(),
         depth: None,
+        unknown_dbs: Vec::new(),
     }
 }
 

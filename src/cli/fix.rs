@@ -55,6 +55,11 @@ pub(crate) struct FixArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) lost: Option<PathBuf>,
 
+    /// The database of keys of an RDB whose database nobody can tell, as its number is lost with what the keys
+    /// have before them: without it they are left out. Of several, in the order of the file.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(..0x8000_0000))]
+    pub(super) unknown_db: Vec<u64>,
+
     /// Agree to a change that makes the checksum of an RDB right, but may do so by chance.
     #[arg(long)]
     pub(super) accept_doubt: bool,
@@ -102,6 +107,7 @@ impl FixArgs {
             (self.recovery != Recovery::default(), "--recovery"),
             (self.salvage, "--salvage"),
             (self.lost.is_some(), "--lost"),
+            (!self.unknown_db.is_empty(), "--unknown-db"),
             (self.accept_doubt, "--accept-doubt"),
             (self.accept_loss, "--accept-loss"),
             (self.keep_later, "--keep-later"),
@@ -128,6 +134,7 @@ impl FixArgs {
                 Recovery::Tail => Some(Depth::Mend),
                 Recovery::Salvage => Some(Depth::Salvage),
             },
+            unknown_dbs: self.unknown_db.clone(),
         }
     }
 

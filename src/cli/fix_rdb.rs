@@ -44,6 +44,7 @@ pub(super) fn options(fix: &FixArgs, check: &check::Options) -> Options {
         recovery: fix.recovery(),
         accept_doubt: fix.accept_doubt,
         accept_loss: fix.accept_loss,
+        unknown_dbs: fix.unknown_db.clone(),
     }
 }
 

@@ -149,6 +149,7 @@ impl Repair<'_> {
             until: self.until,
             consent: Consent::default(),
             depth: None,
+            unknown_dbs: Vec::new(),
         };
         let sets = find(&RealFs, self.path)?;
         let mut good = true;

@@ -75,15 +75,17 @@ pub(crate) const PAGE: Page = Page {
 ///
 /// With --salvage an AOF keeps what is behind the damage too, of all its parts and of the RDB it begins with:
 /// commands that servers know, as servers write them, and transactions only as a whole. The result is
-/// suspect: commands beside a gap and later ones on keys of lost commands are named, and so is from where
-/// on the database is only assumed, as a gap may have hidden a SELECT.
+/// suspect: commands beside a gap and later ones on keys of lost commands are named. A gap may have hidden a
+/// SELECT: behind it commands are taken to be on the database whose keys they fit, and it is said from where
+/// on that is so.
 ///
 /// An RDB is healed by its own checksum where that is possible: it tells which bit or which few bytes
 /// changed, and nothing is lost. A change is made only if the whole file is sound with it and fewer than one
 /// of a million files damaged otherwise would have a change as short; others are shown, and made with
 /// --accept-doubt. An RDB that was cut short is closed behind its last whole key. With --salvage every key
 /// that can be read is kept, also behind damage in the middle, and the result is suspect: nothing vouches
-/// for it. A repair in place keeps the old RDB as NAME.bak-TIME.
+/// for it. Keys are left out if the counts in the file tell that they are of another database than those
+/// before a gap, and its number is lost; --unknown-db names it. A repair in place keeps the old RDB as NAME.bak-TIME.
 ///
 /// What the seal of a file can heal (rdbtool-seal(1)) is healed first, in a file of any kind.
 ///

@@ -15,8 +15,10 @@
 
 pub mod affected;
 mod chain;
+mod databases;
 pub mod find;
 pub mod found;
+mod habits;
 pub mod kept;
 mod look;
 pub mod loss;
@@ -63,6 +65,8 @@ pub struct Options {
     pub consent: Consent,
     /// What is done beside cutting; nothing if it goes back to a time.
     pub depth: Option<Depth>,
+    /// Numbers of databases that the user knows of those that an RDB has lost, in the order of the file.
+    pub unknown_dbs: Vec<u64>,
 }
 
 /// The files of an AOF.

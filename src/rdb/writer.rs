@@ -8,7 +8,8 @@ use crate::element::Str;
 use crate::loss::Loss;
 
 const EOF: u8 = 255;
-const SELECTDB: u8 = 254;
+/// Opcode of the number of a database.
+pub const SELECTDB: u8 = 254;
 const EXPIRETIME: u8 = 253;
 const EXPIRETIME_MS: u8 = 252;
 /// Opcode of the sizes of a database.

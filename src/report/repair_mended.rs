@@ -128,11 +128,14 @@ fn uncertain(out: &mut dyn Write, kept: &Kept, detail: Detail, screen: &Screen) 
         let at = facts::offset(assumed.span.start);
         let commands = counted(assumed.commands, "command");
         let are = if assumed.commands == 1 { "is" } else { "are" };
-        let text = format!(
-            "  from {at} on {commands} {are} taken to be on db {}: a gap is before, and no SELECT \
-             between",
-            assumed.db
-        );
+        let (db, before) = (assumed.db, assumed.before);
+        let why = match db == before {
+            true => "a gap is before, and no SELECT between".to_owned(),
+            false => {
+                format!("their keys and the SELECTs around speak for it, and not for db {before}")
+            }
+        };
+        let text = format!("  from {at} on {commands} {are} taken to be on db {db}: {why}");
         screen.prose(out, 4, &text)?;
     }
     more(out, assumed.len(), detail, "such stretches", screen)?;

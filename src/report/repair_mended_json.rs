@@ -49,6 +49,7 @@ struct SuspectJson<'a> {
 struct AssumedJson {
     offset: u64,
     db: u64,
+    before: u64,
     commands: u64,
 }
 
@@ -123,7 +124,12 @@ impl<'a> SalvageJson<'a> {
             suspect_commands: kept.suspects,
             suspects: kept.named.iter().map(suspect).collect(),
             assumed: assumed
-                .map(|a| AssumedJson { offset: a.span.start, db: a.db, commands: a.commands })
+                .map(|a| AssumedJson {
+                    offset: a.span.start,
+                    db: a.db,
+                    before: a.before,
+                    commands: a.commands,
+                })
                 .collect(),
             gaps: gaps.collect(),
             rdb: salvage.rdb.as_ref().map(RebuildJson::new),

@@ -19,7 +19,7 @@ use super::size::{bytes, count, counted};
 use crate::finding::{Finding, KeyPlace};
 use crate::job::heal::place::Place;
 use crate::job::heal::{Healing, Patch};
-use crate::job::repair_rdb::census::{Keys, Lost};
+use crate::job::repair_rdb::census::{Census, Lost};
 use crate::job::repair_rdb::plan::{Action, Plan, Rebuild, Refusal};
 use crate::job::repair_rdb::run::Done;
 use crate::job::repair_rdb::survey::Gap;
@@ -161,7 +161,7 @@ pub(crate) fn summary(plan: &Plan, is_done: bool) -> String {
             if census.suspect.count > 0 {
                 text.push_str(&format!(", {} of them suspect", count(census.suspect.count)));
             }
-            let keys = census.lost.iter().filter(|lost| lost.why.key.is_some()).count() as u64;
+            let keys = census.keys_lost();
             // A file that only lacks its end has a gap of no bytes.
             let gaps = census.gaps.iter().filter(|gap| !gap.span.is_empty()).count() as u64;
             let mut parts = Vec::new();
@@ -272,19 +272,42 @@ pub(crate) fn one_rebuild(
         );
         screen.prose(out, 4, &text)?;
     }
-    for (db, offset) in census.assumed.iter().take(shown) {
-        let at = facts::offset(*offset);
-        let text =
-            format!("  keys from {at} on are taken for those of db {db}: a gap is before them");
-        screen.prose(out, 4, &text)?;
-    }
-    suspects(out, &census.suspect, detail, screen)?;
+    databases(out, census, shown, screen)?;
+    suspects(out, census, detail, screen)?;
     if !rebuild.is_as_written {
         let text =
             "  nothing vouches for any value: the checksum is lost, or not that of these bytes";
         screen.prose(out, 4, text)?;
     }
     Ok(())
+}
+
+/// Keys whose database is not certain, or not known.
+fn databases(
+    out: &mut dyn Write,
+    census: &Census,
+    shown: usize,
+    screen: &Screen,
+) -> io::Result<()> {
+    for assumed in census.assumed.iter().take(shown) {
+        let (at, end) = (facts::offset(assumed.span.start), facts::offset(assumed.span.end));
+        let (keys, db) = (counted(assumed.keys, "key"), assumed.db);
+        let text = format!("  {keys} from {at} to {end} taken to be of db {db}: a gap is before");
+        screen.prose(out, 4, &text)?;
+    }
+    rest(out, census.assumed.len(), shown, "stretch of keys behind a gap", screen)?;
+    for nameless in census.nameless.iter().take(shown) {
+        let at = facts::offset(nameless.span.start);
+        let below = nameless.below.map_or(String::new(), |below| format!(" and below {below}"));
+        let (strong, keys) = (screen.strong, counted(nameless.keys, "key"));
+        let text = format!(
+            "  left out: {strong}{keys}{strong:#} from {at} on, of a database whose number is lost: at least \
+             {}{below}; --unknown-db N keeps them in db N",
+            nameless.from
+        );
+        screen.prose(out, 4, &text)?;
+    }
+    rest(out, census.nameless.len(), shown, "stretch without a database", screen)
 }
 
 fn one_lost(out: &mut dyn Write, lost: &Lost, screen: &Screen) -> io::Result<()> {
@@ -331,10 +354,11 @@ fn rest(
 
 fn suspects(
     out: &mut dyn Write,
-    suspect: &Keys,
+    census: &Census,
     detail: Detail,
     screen: &Screen,
 ) -> io::Result<()> {
+    let suspect = &census.suspect;
     if suspect.count == 0 || detail == Detail::Quiet {
         return Ok(());
     }
@@ -343,7 +367,11 @@ fn suspects(
         suspect.named.iter().take(shown).map(|key| quoted(&key.key).to_string()).collect();
     let more = suspect.count.saturating_sub(names.len() as u64);
     let more = if more > 0 { format!(" and {} more", count(more)) } else { String::new() };
-    screen.prose(out, 4, &format!("  suspect, beside a gap: {}{more}", names.join(", ")))
+    let why = match census.odd {
+        0 => "beside a gap",
+        _ => "beside a gap or of a name that is no text as those of others are",
+    };
+    screen.prose(out, 4, &format!("  suspect, {why}: {}{more}", names.join(", ")))
 }
 
 fn what_is_where(out: &mut dyn Write, done: &Done, screen: &Screen) -> io::Result<()> {

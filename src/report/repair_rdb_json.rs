@@ -12,6 +12,7 @@ use crate::job::heal::Healing;
 use crate::job::repair_rdb::census::{Census, NAMED};
 use crate::job::repair_rdb::plan::{Action, Rebuild};
 use crate::job::repair_rdb::run::Done;
+use crate::job::repair_rdb::sections::{Assumed, Nameless};
 
 /// Fields, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
@@ -30,13 +31,25 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ),
     ("kept_keys", "Keys that stay."),
     ("stated_keys", "Keys that the file says it had, where it does."),
-    ("suspect", "{count, keys}: keys that may not be what they were, being beside a gap."),
+    (
+        "suspect",
+        "{count, keys}: keys that may not be what they were, being beside a gap, or of a name that is no text \
+         where nearly all others are.",
+    ),
     (
         "lost",
         "{bytes, keys, records, gaps}: what goes; records, an array of {offset, len, finding} of those \
          that are left out while their neighbours stay; gaps, the same of bytes that cannot be read.",
     ),
-    ("assumed_dbs", "Array of {db, offset}: keys from there on may be of another database."),
+    (
+        "assumed_dbs",
+        "Array of {db, offset, keys}: so many keys from there on may be of another database.",
+    ),
+    (
+        "unknown_dbs",
+        "Array of {offset, len, keys, from, below}: keys that are left out, as the number of their \
+         database is lost. It is from or above it, and below below. --unknown-db N keeps them.",
+    ),
     ("new_header", "The first nine bytes, where they had to be made up."),
     (
         "vouched_for",
@@ -117,6 +130,17 @@ struct SpanJson<'a> {
 struct AssumedJson {
     db: u64,
     offset: u64,
+    keys: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct NamelessJson {
+    offset: u64,
+    len: u64,
+    keys: u64,
+    from: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    below: Option<u64>,
 }
 
 /// What is kept of an RDB that is written anew.
@@ -128,6 +152,7 @@ pub(crate) struct RebuildJson<'a> {
     suspect: KeysJson<'a>,
     lost: LostJson<'a>,
     assumed_dbs: Vec<AssumedJson>,
+    unknown_dbs: Vec<NamelessJson>,
 }
 
 impl<'a> RebuildJson<'a> {
@@ -143,6 +168,7 @@ impl<'a> RebuildJson<'a> {
             },
             lost: LostJson::new(census, behind),
             assumed_dbs: assumed(census),
+            unknown_dbs: nameless(census),
         }
     }
 
@@ -214,7 +240,20 @@ fn name(path: &std::path::Path) -> Bytes<'_> {
 
 fn assumed(census: &Census) -> Vec<AssumedJson> {
     let assumed = census.assumed.iter().take(NAMED);
-    assumed.map(|&(db, offset)| AssumedJson { db, offset }).collect()
+    let json = |a: &Assumed| AssumedJson { db: a.db, offset: a.span.start, keys: a.keys };
+    assumed.map(json).collect()
+}
+
+fn nameless(census: &Census) -> Vec<NamelessJson> {
+    let nameless = census.nameless.iter().take(NAMED);
+    let json = |n: &Nameless| NamelessJson {
+        offset: n.span.start,
+        len: n.span.end - n.span.start,
+        keys: n.keys,
+        from: n.from,
+        below: n.below,
+    };
+    nameless.map(json).collect()
 }
 
 impl<'a> HealingJson<'a> {
@@ -252,7 +291,7 @@ impl<'a> LostJson<'a> {
         let lost = census.lost.iter();
         LostJson {
             bytes: census.bytes_lost() + behind,
-            keys: lost.clone().filter(|lost| lost.why.key.is_some()).count() as u64,
+            keys: census.keys_lost(),
             records: lost.take(NAMED).map(|lost| span(&lost.span, &lost.why)).collect(),
             gaps: census.gaps.iter().take(NAMED).map(|gap| span(&gap.span, &gap.why)).collect(),
         }

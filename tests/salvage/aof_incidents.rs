@@ -153,7 +153,7 @@ fn a_block_that_is_there_twice() {
         let mut damaged = bytes.clone();
         let block = bytes[at..at + 4096].to_vec();
         damaged.splice(at + 4096..at + 4096, block);
-        let seen = judge(&bytes, &damaged);
+        let seen = judge(&bytes, "a block twice", &damaged);
         assert_eq!(seen.unlabelled, 0, "{at}: {seen:?}");
     }
 }
@@ -247,7 +247,42 @@ fn the_database_behind_a_gap() {
     let bytes = [sets(0..5), torn, gap, command(&["MULTI"]), set(9), command(&["EXEC"])].concat();
     let (_, found) = repair(&bytes, Depth::Salvage);
     let databases: Vec<_> = told(&found).iter().map(|told| told.0).collect();
-    assert_eq!(databases, [0, 0, 0, 0, 0, 3, 3, 3], "{}", found.escape_ascii());
+    // MULTI and EXEC are on none.
+    assert_eq!(databases, [0, 0, 0, 0, 0, 0, 3, 0], "{}", found.escape_ascii());
+}
+
+/// A SELECT that is lost: its commands are on the database that has their keys, and a gap that is too short for
+/// one hides none.
+#[test]
+fn the_database_of_a_lost_select() {
+    let select = |db: &str| command(&["SELECT", db]);
+    let set = |name: &str, n: u64| command(&["SET", &format!("{name}{n}"), "some value"]);
+    let del = |name: &str, n: u64| command(&["DEL", &format!("{name}{n}")]);
+    let all = |make: &dyn Fn(u64) -> Vec<u8>, n: std::ops::Range<u64>| {
+        n.flat_map(make).collect::<Vec<_>>()
+    };
+    let before = [
+        select("0"),
+        all(&|n| set("zero", n), 0..60),
+        select("3"),
+        all(&|n| set("three", n), 0..60),
+        select("0"),
+        all(&|n| del("zero", n), 0..20),
+    ]
+    .concat();
+    let behind =
+        [all(&|n| del("three", n), 0..9), select("0"), all(&|n| del("zero", n), 20..30)].concat();
+    let truth = [before.clone(), select("3"), behind.clone()].concat();
+    // Nothing of it is there; it can be read, although damaged; it is there, and there is a gap before it.
+    let mut alike = select("3");
+    alike[..9].fill(0xee);
+    for gap in [vec![0xee; 100], vec![0; 512], alike, [vec![0xee; 100], select("3")].concat()] {
+        let (plan, found) = repair(&[before.clone(), gap, behind.clone()].concat(), Depth::Salvage);
+        assert!(told(&found) == told(&truth), "{:?}", salvage(&plan).kept.assumed);
+    }
+    let short = [sets(0..5), vec![0xee; 22], sets(5..9)].concat();
+    let (plan, _) = repair(&short, Depth::Salvage);
+    assert!(salvage(&plan).kept.assumed.is_empty());
 }
 
 /// What later commands make of a key whose command is lost is suspect, until one replaces it.

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use rdbtool::job::check;
 use rdbtool::job::check_aof;
-use rdbtool::job::pieces::Piece;
 use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::plan::{Consent, Fate, Part, Plan};
 use rdbtool::job::repair_aof::run::{Done, Writing, run};
@@ -15,7 +14,7 @@ use rdbtool::job::repair_aof::{Options, Set, plan};
 use rdbtool::persist::sim::MemFs;
 
 use crate::damage::Yield;
-use crate::lab::text;
+use crate::lab::{self, text};
 use crate::resp::command;
 
 pub(crate) const AOF: &str = "/data/appendonly.aof";
@@ -23,7 +22,8 @@ pub(crate) const AOF: &str = "/data/appendonly.aof";
 pub(crate) fn options(depth: Depth) -> Options {
     let rdb = check::Options { jobs: 1, ..check::Options::default() };
     let check = check_aof::Options { rdb, ..check_aof::Options::default() };
-    Options { check, until: None, consent: Consent::default(), depth: Some(depth) }
+    let consent = Consent::default();
+    Options { check, until: None, consent, depth: Some(depth), unknown_dbs: Vec::new() }
 }
 
 /// Some bytes repaired, and the plan for it. Bytes that need none come back as they are.
@@ -99,6 +99,10 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
             [name, number] if name.eq_ignore_ascii_case(b"select") => {
                 db = String::from_utf8_lossy(number).parse().unwrap();
             }
+            // They are on no database.
+            [name] if [&b"MULTI"[..], b"EXEC"].iter().any(|is| name.eq_ignore_ascii_case(is)) => {
+                all.push((at, (0, args)));
+            }
             _ => all.push((at, (db, args))),
         }
     }
@@ -106,7 +110,7 @@ pub(crate) fn commands(bytes: &[u8]) -> Vec<(usize, Told)> {
 }
 
 /// Compares what came out of damage with the truth.
-pub(crate) fn judge(truth: &[u8], damaged: &[u8]) -> Yield {
+pub(crate) fn judge(truth: &[u8], trial: &str, damaged: &[u8]) -> Yield {
     let (plan, found) = repair(damaged, Depth::Salvage);
     let mut left: HashMap<Told, u64> = HashMap::new();
     for (_, told) in commands(truth) {
@@ -130,7 +134,25 @@ pub(crate) fn judge(truth: &[u8], damaged: &[u8]) -> Yield {
             continue;
         }
         seen.phantoms += 1;
-        seen.unlabelled += u64::from(!is_labelled(&plan, at as u64));
+        if !is_labelled(&plan, at as u64) {
+            seen.unlabelled += 1;
+            println!(
+                "{trial}: unmarked at {at} (was {:?}) db {} {}",
+                old_offset(&plan, at as u64),
+                told.0,
+                told.1
+                    .iter()
+                    .map(|w| w[..w.len().min(20)].escape_ascii().to_string())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            );
+        }
+    }
+    if seen.phantoms > 20 {
+        println!(
+            "{trial}: {:?}",
+            part(&plan).salvage.as_ref().map(|salvage| &salvage.kept.assumed)
+        );
     }
     seen
 }
@@ -154,40 +176,40 @@ fn is_labelled(plan: &Plan, at: u64) -> bool {
 }
 
 /// Where a byte of the new file was in the damaged one.
-fn old_offset(plan: &Plan, mut at: u64) -> Option<u64> {
-    let Some(salvage) = &part(plan).salvage else { return Some(at) };
-    for piece in &salvage.kept.pieces {
-        if at < piece.size() {
-            return match piece {
-                Piece::Copy(span) => Some(span.start + at),
-                Piece::New(_) => None,
-            };
-        }
-        at -= piece.size();
+fn old_offset(plan: &Plan, at: u64) -> Option<u64> {
+    match &part(plan).salvage {
+        Some(salvage) => lab::old_offset(&salvage.kept.pieces, at),
+        None => Some(at),
     }
-    None
 }
 
 /// A log of so many writes of all usual kinds, on three databases and with transactions, as a server would
-/// write it; timestamps too, if asked for.
+/// write it: a SELECT only for another database, a DEL only of what is there. Timestamps too.
 pub(crate) fn log(writes: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut bytes = command(&["SELECT", "0"]);
     let mut time = 1_764_201_600;
     let mut in_transaction = 0;
+    let mut db = 0;
+    // The strings of each database.
+    let mut there: [Vec<String>; DATABASES.len()] = Default::default();
     for n in 0..writes {
         if n % 50 == 0 {
             time += random.u64(1..9);
             bytes.extend(format!("#TS:{time}\r\n").bytes());
         }
         if in_transaction == 0 && random.usize(..200) == 0 {
-            bytes.extend(command(&["SELECT", ["0", "3", "12"][random.usize(..3)]]));
+            let next = random.usize(..DATABASES.len());
+            if next != db {
+                bytes.extend(command(&["SELECT", DATABASES[next]]));
+            }
+            db = next;
         }
         if in_transaction == 0 && random.usize(..25) == 0 {
             bytes.extend(command(&["MULTI"]));
             in_transaction = random.usize(1..7);
         }
-        bytes.extend(write(&mut random, n));
+        bytes.extend(write(&mut random, n, &mut there[db]));
         if in_transaction > 0 {
             in_transaction -= 1;
             if in_transaction == 0 {
@@ -201,12 +223,19 @@ pub(crate) fn log(writes: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-fn write(random: &mut fastrand::Rng, n: usize) -> Vec<u8> {
+const DATABASES: [&str; 3] = ["0", "3", "12"];
+
+/// A write to a database that has these strings.
+fn write(random: &mut fastrand::Rng, n: usize, there: &mut Vec<String>) -> Vec<u8> {
     let key = format!("{}:{}", ["user", "s", "order:line", "k"][random.usize(..4)], n % 700);
     let (field, value) = (format!("field{}", n % 9), text(random, 400));
     let (small, number) = (text(random, 30), random.u32(..).to_string());
     let at = format!("{}-{}", 1_764_201_600_000u64 + n as u64, n % 3);
-    match random.usize(..14) {
+    let kind = random.usize(..14);
+    if matches!(kind, 0..=5 | 9) && !there.contains(&key) {
+        there.push(key.clone());
+    }
+    match kind {
         0..=4 => command(&["SET", &key, &value]),
         5 => command(&["SET", &key, &value, "PXAT", &format!("18{:011}", random.u32(..))]),
         6 => command(&["HSET", &format!("h:{key}"), &field, &value, "n", &number]),
@@ -215,7 +244,10 @@ fn write(random: &mut fastrand::Rng, n: usize) -> Vec<u8> {
         9 => command(&["APPEND", &key, &small]),
         10 => command(&["ZADD", &format!("z:{key}"), &number, &small]),
         11 => command(&["XADD", &format!("x:{key}"), &at, "name", &small, "text", &value]),
-        12 => command(&["SADD", &format!("S:{key}"), &small, &number]),
-        _ => command(&["DEL", &key]),
+        13 if !there.is_empty() => {
+            let key = there.swap_remove(random.usize(..there.len()));
+            command(&["DEL", &key])
+        }
+        _ => command(&["SADD", &format!("S:{key}"), &small, &number]),
     }
 }

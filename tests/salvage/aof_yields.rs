@@ -41,12 +41,16 @@ fn check_aof_keeps(bytes: &[u8]) -> Option<u64> {
 #[test]
 fn what_is_had_back_of_an_aof() {
     let truth = log(WRITES, 11);
+    let starts: Vec<usize> = commands(&truth).into_iter().map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([truth.len()]);
+    let spans: Vec<_> = starts.iter().copied().zip(ends).map(|(at, end)| at..end).collect();
     let trials = Trials {
         what: "commands",
-        all: commands(&truth).len() as u64,
+        all: spans.len() as u64,
         sound: &truth,
-        count: if is_full() { 1000 } else { 12 },
-        judge: &|damaged| judge(&truth, damaged),
+        spans: &spans,
+        count: crate::damage::trials(12),
+        judge: &|trial, damaged| judge(&truth, trial, damaged),
         tool: "redis-check-aof",
         kept_by_tool: check_aof_keeps,
     };

@@ -1,5 +1,7 @@
 //! Kinds of damage, made with seeds.
 
+use std::ops::Range;
+
 type Random = fastrand::Rng;
 
 /// A kind of damage.
@@ -56,47 +58,77 @@ pub(crate) struct Yield {
     pub(crate) suspect: u64,
 }
 
+/// How many trials there are of each kind, `few` of them by default.
+pub(crate) fn trials(few: u64) -> u64 {
+    let asked = std::env::var("RDBTOOL_TRIALS").ok().and_then(|count| count.parse().ok());
+    asked.unwrap_or(if crate::lab::is_full() { 1000 } else { few })
+}
+
 /// What is damaged, and how it is asked what is left.
 pub(crate) struct Trials<'a> {
     /// What is counted, and how much of it there is.
     pub(crate) what: &'a str,
     pub(crate) all: u64,
     pub(crate) sound: &'a [u8],
+    /// Where each of it is.
+    pub(crate) spans: &'a [Range<usize>],
     /// How many there are of each kind.
     pub(crate) count: u64,
-    pub(crate) judge: &'a dyn Fn(&[u8]) -> Yield,
+    pub(crate) judge: &'a dyn Fn(&str, &[u8]) -> Yield,
     /// The tool beside, and what it keeps, where it is installed.
     pub(crate) tool: &'a str,
     pub(crate) kept_by_tool: fn(&[u8]) -> Option<u64>,
+}
+
+/// How many of some spans have not a byte changed: what can be had back at best where nothing tells which bytes
+/// those were.
+fn untouched(spans: &[Range<usize>], sound: &[u8], damaged: &[u8]) -> u64 {
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let before = sound.iter().zip(damaged).take_while(same).count();
+    let behind = sound.iter().rev().zip(damaged.iter().rev()).take_while(same).count();
+    let is_whole = |span: &&Range<usize>| match sound.len() == damaged.len() {
+        true => sound[(*span).clone()] == damaged[(*span).clone()],
+        false => span.end <= before || span.start >= sound.len() - behind,
+    };
+    spans.iter().filter(is_whole).count() as u64
 }
 
 impl Trials<'_> {
     /// Every kind of damage: what was kept on average is at least so many percent, phantoms are few and all of
     /// them labelled.
     pub(crate) fn must_keep(&self, least: [f64; KINDS.len()]) {
-        let Trials { what, all, sound, count, judge, tool, kept_by_tool } = *self;
+        let Trials { what, all, sound, spans, count, judge, tool, kept_by_tool } = *self;
         println!(
             "{} bytes, {all} {what}, {count} trials a kind; {what} kept exactly, on average",
             sound.len()
         );
         let tool = format!("{tool} %");
         println!(
-            "{:>14} {:>9} {:>9} {:>9} {:>10} {tool:>18}",
-            "damage", "kept %", "phantoms", "unmarked", "suspect"
+            "{:>14} {:>11} {:>9} {:>9} {:>9} {:>10} {tool:>18}",
+            "damage", "untouched %", "kept %", "phantoms", "unmarked", "suspect"
         );
+        let mut failed = Vec::new();
         for (number, (kind, least)) in KINDS.iter().zip(least).enumerate() {
             if std::env::var("RDBTOOL_KIND").is_ok_and(|only| only != kind.name) {
                 continue;
             }
-            let (mut sum, mut others, mut asked) = (Yield::default(), 0, 0);
+            let (mut sum, mut whole, mut others, mut asked) = (Yield::default(), 0, 0, 0);
             for trial in 0..count {
+                if std::env::var("RDBTOOL_TRIAL").is_ok_and(|only| only != trial.to_string()) {
+                    continue;
+                }
                 let mut random = Random::with_seed(number as u64 * 100_000 + trial);
                 let mut damaged = sound.to_vec();
                 (kind.damage)(&mut damaged, &mut random);
-                let seen = judge(&damaged);
+                let seen = judge(&format!("{} trial {trial}", kind.name), &damaged);
                 if seen.kept * 100 < all * 97 || seen.unlabelled > 0 {
                     println!("{} trial {trial}: {seen:?} of {all}", kind.name);
+                    if let Some(folder) = std::env::var_os("RDBTOOL_KEEP") {
+                        let name = format!("{}-{trial}-{what}", kind.name.replace(' ', "-"));
+                        std::fs::write(std::path::Path::new(&folder).join(name), &damaged).unwrap();
+                    }
                 }
+                whole += untouched(spans, sound, &damaged);
                 sum.kept += seen.kept;
                 sum.phantoms += seen.phantoms;
                 sum.unlabelled += seen.unlabelled;
@@ -115,16 +147,18 @@ impl Trials<'_> {
                 _ => format!("{:.1}", share(others, asked)),
             };
             println!(
-                "{:>14} {:>9.3} {:>9.3} {:>9.3} {:>10.1} {beside:>18}",
+                "{:>14} {:>11.3} {:>9.3} {:>9.3} {:>9.3} {:>10.1} {beside:>18}",
                 kind.name,
+                share(whole, count),
                 share(sum.kept, count),
                 each(sum.phantoms),
                 each(sum.unlabelled),
                 each(sum.suspect),
             );
-            assert!(share(sum.kept, count) >= least, "{}", kind.name);
-            assert!(each(sum.phantoms) <= 0.3, "{}: {} phantoms", kind.name, each(sum.phantoms));
-            assert_eq!(sum.unlabelled, 0, "{}", kind.name);
+            let kept = share(sum.kept, count);
+            let is_good = kept >= least && each(sum.phantoms) <= 0.3 && sum.unlabelled == 0;
+            failed.extend((!is_good).then_some(kind.name));
         }
+        assert!(failed.is_empty(), "{failed:?}");
     }
 }

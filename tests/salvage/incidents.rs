@@ -2,9 +2,9 @@
 
 use rdbtool::finding::Code;
 use rdbtool::job::recovery::Recovery;
-use rdbtool::job::repair_rdb::plan::{Action, Refusal};
+use rdbtool::job::repair_rdb::plan::{Action, Options, Refusal};
 
-use crate::lab::{census, keys, plan, repair, sample};
+use crate::lab::{census, keys, options, plan, repair, repair_with, sample};
 use crate::made::{Rdb, b, lp_texts};
 
 /// HDT3213/rdb#15, redis#12037: months of backups in each of which one value is bad, with a right checksum.
@@ -110,33 +110,136 @@ fn a_block_that_is_there_twice() {
     assert!(found.len() >= 398, "{}", found.len());
 }
 
-/// A database number that no server takes: its keys get the next one, and that is said.
+/// A database number that no server takes: nobody knows where its keys were, so they are left out, and that is
+/// said; who knows can say so.
 #[test]
 fn a_database_number_beyond_all() {
     let bytes = Rdb::redis(11).db(0).resize(1, 0).string("a", "1");
     let bytes = bytes.db(1 << 40).resize(1, 0).string("b", "2").end();
     let (plan, found) = repair(&bytes, Recovery::Salvage);
+    assert_eq!(keys(&found).into_keys().collect::<Vec<_>>(), [(0, b"a".to_vec())]);
+    let nameless = &census(&plan).nameless;
+    assert_eq!((nameless.len(), nameless[0].from, nameless[0].keys), (1, 1, 1));
+    let known = Options { unknown_dbs: vec![7], ..options(Recovery::Salvage) };
+    let (plan, found) = repair_with(&bytes, &known);
     let databases: Vec<_> = keys(&found).into_keys().collect();
-    assert_eq!(databases, [(0, b"a".to_vec()), (1, b"b".to_vec())]);
-    assert_eq!(census(&plan).assumed.len(), 1);
+    assert_eq!(databases, [(0, b"a".to_vec()), (7, b"b".to_vec())]);
+    assert_eq!((census(&plan).nameless.len(), census(&plan).assumed.len()), (0, 1));
 }
 
-/// The number of a database is lost in a gap: its sizes, which stay, tell that there was one.
+/// `zero` keys of database 0 and `nine` of database 9, and where the number of the second is.
+fn two_databases(zero: u64, nine: u64) -> (Vec<u8>, usize) {
+    let all = |rdb: Rdb, name: &str, count: u64| {
+        (0..count).fold(rdb, |rdb, n| rdb.string(&format!("{name}{n}"), "some text"))
+    };
+    let start = || all(Rdb::redis(11).db(0).resize(zero, 0), "zero", zero);
+    let at = start().cut().len();
+    (all(start().db(9).resize(nine, 0), "nine", nine).end_with(0), at)
+}
+
+/// The opcode before the number of a database is lost: its sizes, which stay, tell that it was one.
+#[test]
+fn a_database_number_without_its_opcode() {
+    let (bytes, at) = two_databases(5, 9);
+    assert_eq!(bytes[at..at + 3], [0xfe, 9, 0xfb]);
+    for byte in [0xef, 0x20] {
+        let mut damaged = bytes.clone();
+        damaged[at] = byte;
+        let (plan, found) = repair(&damaged, Recovery::Salvage);
+        assert!(keys(&found) == keys(&bytes), "{byte:#x}: {:?}", census(&plan));
+        assert!(census(&plan).nameless.is_empty());
+    }
+}
+
+/// The number itself is lost: its keys are told from those before, and left out.
 #[test]
 fn a_database_number_in_a_gap() {
-    let start = || {
-        let rdb = Rdb::redis(11).db(0).resize(5, 0);
-        (0..5).fold(rdb, |rdb, n| rdb.string(&format!("zero{n}"), "some text"))
-    };
-    let at = start().cut().len();
-    let rdb = start().db(1).resize(9, 0);
-    let bytes = (0..9).fold(rdb, |rdb, n| rdb.string(&format!("one{n}"), "some text")).end_with(0);
+    let (bytes, at) = two_databases(50, 90);
+    for len in [2, 5, 40] {
+        let mut damaged = bytes.clone();
+        damaged[at..at + len].fill(0xef);
+        let (plan, found) = repair(&damaged, Recovery::Salvage);
+        let (truth, found) = (keys(&bytes), keys(&found));
+        assert!(found.iter().all(|(key, record)| key.0 == 0 && truth.get(key) == Some(record)));
+        assert_eq!(found.len(), 50, "{:?}", census(&plan));
+        let nameless = &census(&plan).nameless;
+        assert_eq!((nameless.len(), nameless[0].from, nameless[0].below), (1, 1, None));
+        assert!(nameless[0].keys >= 86, "{nameless:?}");
+        let known = Options { unknown_dbs: vec![9], ..options(Recovery::Salvage) };
+        let (_, found) = repair_with(&damaged, &known);
+        let found = keys(&found);
+        assert!(found.iter().all(|(key, record)| truth.get(key) == Some(record)));
+        assert!(found.len() >= 136, "{}", found.len());
+    }
+}
+
+/// A gap among keys of one database: as many are missing as were in it, so it hides no other.
+#[test]
+fn a_gap_that_hides_no_database() {
+    let (bytes, at) = two_databases(400, 3);
     let mut damaged = bytes.clone();
-    damaged[at] = 0xef;
-    damaged[at + 1] = 0xef;
+    damaged[at / 2..at / 2 + 60].fill(0xef);
     let (plan, found) = repair(&damaged, Recovery::Salvage);
-    assert!(keys(&found) == keys(&bytes), "{:?}", census(&plan));
-    assert_eq!(census(&plan).assumed.len(), 1);
+    let (truth, found) = (keys(&bytes), keys(&found));
+    assert!(found.iter().all(|(key, record)| truth.get(key) == Some(record)));
+    assert!(found.len() > 395 && census(&plan).assumed.is_empty(), "{:?}", census(&plan));
+}
+
+/// Bytes of a gap that look like the number of a database are none without sizes behind them.
+#[test]
+fn a_number_that_is_none() {
+    let (bytes, at) = two_databases(400, 3);
+    let middle = bytes.windows(7).position(|at| at == b"zero200").unwrap() - 2;
+    let mut damaged = bytes.clone();
+    // Two whole records.
+    damaged[middle - 38..middle].fill(0xef);
+    damaged[middle - 2..middle].copy_from_slice(&[0xfe, 7]);
+    assert!(middle < at);
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    let (truth, found) = (keys(&bytes), keys(&found));
+    assert!(
+        found.iter().all(|(key, record)| truth.get(key) == Some(record)),
+        "{:?}",
+        census(&plan)
+    );
+    assert!(found.len() > 395, "{}", found.len());
+}
+
+/// A name that is no text, where all others are, in a file that nothing vouches for.
+#[test]
+fn a_name_that_is_no_text() {
+    let (bytes, _) = two_databases(400, 3);
+    let mut damaged = bytes.clone();
+    let at = bytes.windows(7).position(|at| at == b"zero200").unwrap();
+    damaged[at] = 1;
+    // It is a key like others; that something else is wrong makes a new file of it.
+    let last = damaged.len() - 9;
+    let (plan, _) = repair(&damaged[..last], Recovery::Salvage);
+    assert_eq!((census(&plan).odd, census(&plan).suspect.count), (1, 1));
+    assert_eq!(census(&plan).suspect.named[0].key, b"\x01ero200");
+}
+
+/// A length that was damaged swallows keys, and what follows is in step again: the file looks sound. That it has
+/// fewer keys than it says is what tells.
+#[test]
+fn keys_that_are_swallowed_unseen() {
+    let (bytes, at) = two_databases(400, 3);
+    let start = bytes.windows(7).position(|at| at == b"zero100").unwrap();
+    let end = bytes.windows(7).position(|at| at == b"zero300").unwrap() - 2;
+    let mut damaged = bytes.clone();
+    let value = start + 7;
+    let len = u16::try_from(end - value - 2).unwrap() | 0x4000;
+    damaged[value..value + 2].copy_from_slice(&len.to_be_bytes());
+    assert!(end < at);
+    assert!(plan(&damaged, Recovery::Tail).has_nothing_to_do());
+    let (plan, found) = repair(&damaged, Recovery::Salvage);
+    let (truth, found) = (keys(&bytes), keys(&found));
+    assert!(
+        found.iter().all(|(key, record)| truth.get(key) == Some(record)),
+        "{:?}",
+        census(&plan)
+    );
+    assert!(found.len() >= 400, "{}: {:?}", found.len(), census(&plan));
 }
 
 /// The first nine bytes are gone; what the server says of itself behind them tells the version.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rdbtool::job::check;
+use rdbtool::job::pieces::Piece;
 use rdbtool::job::pipeline::Cutter;
 use rdbtool::job::rdb_file::RdbFile;
 use rdbtool::job::recovery::Recovery;
@@ -60,12 +61,15 @@ pub(crate) fn plan(bytes: &[u8], recovery: Recovery) -> Plan {
 
 /// Some bytes repaired, and the plan for it. Bytes that need none come back as they are.
 pub(crate) fn repair(bytes: &[u8], recovery: Recovery) -> (Plan, Vec<u8>) {
+    repair_with(bytes, &options(recovery))
+}
+
+pub(crate) fn repair_with(bytes: &[u8], options: &Options) -> (Plan, Vec<u8>) {
     let fs = with_rdb(bytes);
-    let options = options(recovery);
     let damaged = Damaged::open(&fs, Path::new(RDB)).unwrap();
-    let plan = damaged.plan(&options).unwrap();
+    let plan = damaged.plan(options).unwrap();
     assert!(plan.is_agreed(), "{:?}", plan.refusals);
-    run(&fs, &damaged, &plan, &options, &Writing::default()).unwrap();
+    run(&fs, &damaged, &plan, options, &Writing::default()).unwrap();
     (plan, fs.get(Path::new(RDB)).unwrap())
 }
 
@@ -82,19 +86,39 @@ pub(crate) type Key = (u64, Vec<u8>);
 
 /// The record of every key of a sound file.
 pub(crate) fn keys(bytes: &[u8]) -> BTreeMap<Key, Vec<u8>> {
+    keys_at(bytes).into_iter().map(|(_, key, record)| (key, record)).collect()
+}
+
+/// The same, with its offset.
+pub(crate) fn keys_at(bytes: &[u8]) -> Vec<(usize, Key, Vec<u8>)> {
     let source = Box::new(std::io::Cursor::new(bytes.to_vec()));
     let mut rdb = RdbFile::new(source, Limits::default());
-    let mut keys = BTreeMap::new();
+    let mut keys = Vec::new();
     while let Some(chunk) = rdb.cut(None).unwrap() {
         for record in Reader::new(&chunk) {
             let record = record.unwrap();
             if let Event::Key(key) = &record.event {
                 let name = key.key.bytes(&mut Vec::new()).unwrap().to_vec();
-                keys.insert((key.db, name), chunk.slice(&record.span).to_vec());
+                let at = usize::try_from(record.span.start).unwrap();
+                keys.push((at, (key.db, name), chunk.slice(&record.span).to_vec()));
             }
         }
     }
     keys
+}
+
+/// Where a byte of a new file was in the damaged one.
+pub(crate) fn old_offset(pieces: &[Piece], mut at: u64) -> Option<u64> {
+    for piece in pieces {
+        if at < piece.size() {
+            return match piece {
+                Piece::Copy(span) => Some(span.start + at),
+                Piece::New(_) => None,
+            };
+        }
+        at -= piece.size();
+    }
+    None
 }
 
 pub(crate) fn text(random: &mut fastrand::Rng, most: usize) -> String {

@@ -1,15 +1,17 @@
 //! How much is had back: seven kinds of damage, many trials each, on a file whose checksum is switched off, so
 //! that nothing can be healed. The goals are those of RELIABILITY 4, G3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Range;
 use std::process::Command;
 
 use rdbtool::job::recovery::Recovery;
 use rdbtool::job::repair_rdb::plan::Action;
+use rdbtool::rdb::header::Header;
 
 use crate::damage::{KINDS, Trials, Yield};
-use crate::lab::{Key, census, is_full, keys, plan, repair, sample};
+use crate::lab::{Key, census, is_full, keys, keys_at, old_offset, plan, repair, sample};
 use crate::servers;
 
 const KEYS: u64 = 3003;
@@ -19,31 +21,71 @@ type Random = fastrand::Rng;
 /// Percent of the keys that must be kept, on average, in the order of the kinds.
 const LEAST: [f64; 8] = [99.7, 99.7, 98.0, 99.0, 98.0, 98.0, 99.0, 98.0];
 
-fn judge(truth: &BTreeMap<Key, Vec<u8>>, damaged: &[u8]) -> Yield {
+/// What is in a sound file.
+struct Truth {
+    size: usize,
+    keys: BTreeMap<Key, Vec<u8>>,
+    /// Where each key is, and of which database.
+    spans: Vec<Range<usize>>,
+    dbs: Vec<u64>,
+}
+
+impl Truth {
+    fn of(sound: &[u8]) -> Truth {
+        let all = keys_at(sound);
+        let spans = all.iter().map(|(at, _, record)| *at..at + record.len()).collect();
+        let dbs = all.iter().map(|(_, key, _)| key.0).collect();
+        let keys = all.into_iter().map(|(_, key, record)| (key, record)).collect();
+        Truth { size: sound.len(), keys, spans, dbs }
+    }
+}
+
+fn judge(truth: &Truth, trial: &str, damaged: &[u8]) -> Yield {
     let plan = plan(damaged, Recovery::Salvage);
-    let is_rebuilt = matches!(plan.action, Action::Rebuild(_));
-    let found = if is_rebuilt { repair(damaged, Recovery::Salvage).1 } else { damaged.to_vec() };
-    let found = keys(&found);
-    let mut seen = Yield { kept: 0, ..Yield::default() };
-    let missing: Vec<_> = truth.iter().filter(|(key, _)| !found.contains_key(*key)).collect();
-    for (key, record) in &found {
-        match truth.get(key) {
+    let census = match &plan.action {
+        Action::Rebuild(rebuild) => Some(&rebuild.census),
+        _ => None,
+    };
+    let found =
+        if census.is_some() { repair(damaged, Recovery::Salvage).1 } else { damaged.to_vec() };
+    let found = keys_at(&found);
+    let mut seen = Yield { suspect: census.map_or(0, |c| c.suspect.count), ..Yield::default() };
+    let names: BTreeSet<&Key> = found.iter().map(|(_, key, _)| key).collect();
+    let missing: Vec<_> = truth.keys.iter().filter(|(key, _)| !names.contains(key)).collect();
+    for (at, key, record) in &found {
+        let old = match census {
+            Some(census) => old_offset(&census.pieces, (*at - Header::LEN) as u64),
+            None => Some(*at as u64),
+        };
+        // Damage inside a name or a value, of which nothing tells: it is where it was, and as long.
+        let is_in_place = || {
+            let at = truth.spans.binary_search_by_key(&old, |span| Some(span.start as u64));
+            let there = at.ok().map(|at| (truth.dbs[at], truth.spans[at].len()));
+            damaged.len() == truth.size && there == Some((key.0, record.len()))
+        };
+        match truth.keys.get(key) {
             Some(true_record) => seen.kept += u64::from(record == true_record),
-            // A name that was damaged, of a record that is otherwise the true one.
+            None if is_in_place() => {}
             None if missing.iter().any(|(_, lost)| is_altered(lost, record)) => {}
             None => {
                 seen.phantoms += 1;
-                let named = is_rebuilt.then(|| &census(&plan).suspect.named);
-                let labelled = named.is_some_and(|named| named.iter().any(|k| k.key == key.1));
-                if !labelled {
-                    println!("unmarked: db {} {}", key.0, key.1.escape_ascii());
+                let is_labelled = census.is_some_and(|census| {
+                    let named = census.suspect.named.iter();
+                    let is_assumed =
+                        old.is_some_and(|old| census.assumed.iter().any(|a| a.span.contains(&old)));
+                    is_assumed || named.into_iter().any(|k| (k.db, &k.key) == (key.0, &key.1))
+                });
+                if !is_labelled {
+                    seen.unlabelled += 1;
+                    let place = truth.keys.keys().find(|true_key| true_key.1 == key.1);
+                    println!(
+                        "{trial}: unmarked: db {} {} at {old:?}, true place: {place:?}",
+                        key.0,
+                        key.1.escape_ascii()
+                    );
                 }
-                seen.unlabelled += u64::from(!labelled);
             }
         }
-    }
-    if is_rebuilt {
-        seen.suspect = census(&plan).suspect.count;
     }
     seen
 }
@@ -67,14 +109,15 @@ fn before_damage(bytes: &[u8]) -> Option<u64> {
 #[test]
 fn what_is_had_back() {
     let whole = sample(KEYS, 7).end_with(0);
-    let truth = keys(&whole);
-    assert_eq!(truth.len() as u64, KEYS);
+    let truth = Truth::of(&whole);
+    assert_eq!(truth.keys.len() as u64, KEYS);
     let trials = Trials {
         what: "keys",
         all: KEYS,
         sound: &whole,
-        count: if is_full() { 1000 } else { 15 },
-        judge: &|damaged| judge(&truth, damaged),
+        spans: &truth.spans,
+        count: crate::damage::trials(15),
+        judge: &|trial, damaged| judge(&truth, trial, damaged),
         tool: "redis-check-rdb",
         kept_by_tool: before_damage,
     };

@@ -42,6 +42,8 @@ pub struct Suspect {
 pub struct Assumed {
     /// The database.
     pub db: u64,
+    /// The one before the gap.
+    pub before: u64,
     /// Where they are in the damaged file.
     pub span: Range<u64>,
     /// How many.
@@ -187,7 +189,7 @@ impl Kept {
 
     /// From here on the database is not certain.
     pub(super) fn assume(&mut self, db: u64, at: u64) {
-        self.assumed.push(Assumed { db, span: at..at, commands: 0 });
+        self.assumed.push(Assumed { db, before: db, span: at..at, commands: 0 });
         self.is_assumed = true;
     }
 

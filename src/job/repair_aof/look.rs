@@ -207,7 +207,8 @@ impl Look<'_> {
     ) -> Result<Option<Rebuild>> {
         let Some(seen) = self.part.seen else { return Ok(None) };
         let rdb = Damaged::beginning(&self.file, self.path, seen, end);
-        let rebuild = rdb.rebuild(damaged, &self.options.check.rdb)?;
+        let options = self.options;
+        let rebuild = rdb.rebuild(damaged, &options.check.rdb, &options.unknown_dbs)?;
         if rebuild.census.is_empty() {
             affected.all();
             return Ok(None);

@@ -43,7 +43,13 @@ fn of(
         return None;
     }
     let depth = Some(Depth::Salvage);
-    let options = Options { check: check.clone(), until: None, consent: Consent::default(), depth };
+    let options = Options {
+        check: check.clone(),
+        until: None,
+        consent: Consent::default(),
+        depth,
+        unknown_dbs: Vec::new(),
+    };
     let plan = plan(fs, &set()?, &options).ok()?;
     (plan.is_agreed() && !plan.has_nothing_to_do()).then_some(plan)
 }

@@ -54,8 +54,7 @@ impl Salvage {
         let mut lost = Loss::default();
         self.gaps.iter().for_each(|(_, gap)| lost.add(gap));
         if let Some(rebuild) = &self.rdb {
-            let keys = rebuild.census.lost.iter().filter(|lost| lost.why.key.is_some()).count();
-            lost.preamble_keys += keys as u64;
+            lost.preamble_keys += rebuild.census.keys_lost();
             lost.bytes +=
                 lost_spans(rebuild).iter().map(|(span, _)| span.end - span.start).sum::<u64>();
             lost.only_nuls = false;

@@ -5,6 +5,7 @@
 //! run       records as far as they go                              [`Survey::run`]
 //! mend      the one byte that lets them go on                      [`super::mend`]
 //! resync    behind a gap, where they go on                         [`super::resync`]
+//! settle    on which database those are                            [`super::databases`]
 //! ```
 //!
 //! Nothing is kept that did not happen as a whole: a transaction without its EXEC goes from its MULTI on, and
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use super::affected::Affected;
 use super::chain::{HEAD, ends_a_value, readable, step};
+use super::databases::{self, SELECT_MIN};
 use super::found::{Depth, Found, Mend, Several, Subject, told};
 use super::kept::{BESIDE, Doubt, Mark, Suspect};
 use super::mend::{Fault, mends};
@@ -133,14 +135,16 @@ impl Survey<'_> {
                 Ended::Again(at) => pos = at,
                 Ended::Whole => {
                     self.end_open(self.subject.size)?;
-                    return Ok(self.found);
+                    break;
                 }
                 Ended::At(stopped) => match self.damage(&stopped.0, stopped.1)? {
                     Some(next) => pos = next,
-                    None => return Ok(self.found),
+                    None => break,
                 },
             }
         }
+        databases::settle(&self.patched, self.subject.limits, &mut self.found)?;
+        Ok(self.found)
     }
 
     /// Reads records from a place on.
@@ -401,7 +405,9 @@ impl Survey<'_> {
         let mark = self.found.kept.mark(next);
         self.undecided = Some(mark);
         self.stretch = Some(Stretch { mark, db, is_claimed });
-        self.found.kept.assume(db, next);
+        if end - start >= SELECT_MIN {
+            self.found.kept.assume(db, next);
+        }
         self.beside = BESIDE;
         Ok(Some(next))
     }

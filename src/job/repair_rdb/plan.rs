@@ -28,6 +28,8 @@ pub struct Options {
     pub accept_doubt: bool,
     /// Losing every key is agreed to.
     pub accept_loss: bool,
+    /// Numbers of databases that the user knows of those that are lost, in the order of the file.
+    pub unknown_dbs: Vec<u64>,
 }
 
 /// What is to be done.
@@ -223,7 +225,10 @@ impl Damaged {
         let is_as_written = report.outcome.checksum == Checksum::Ok;
         let codes = || report.findings.iter().filter(is_damage).map(|finding| finding.code);
         if codes().next().is_none() {
-            return Ok(plan(Action::Nothing, Healed::default(), Vec::new()));
+            let hidden = self.hidden(&report, options)?;
+            let action =
+                hidden.map_or(Action::Nothing, |rebuild| Action::Rebuild(Box::new(rebuild)));
+            return Ok(plan(action, Healed::default(), Vec::new()));
         }
         if is_as_written && codes().all(|code| code == Code::TrailingBytes) {
             let action = Action::CutBehind(report.outcome.end);
@@ -240,7 +245,7 @@ impl Damaged {
         if let Some(healing) = healed.certain().or(doubtful) {
             return Ok(plan(Action::Heal(healing.clone()), healed, refusals));
         }
-        let rebuild = self.rebuild(&report, &options.check)?;
+        let rebuild = self.rebuild(&report, &options.check, &options.unknown_dbs)?;
         if options.recovery < Recovery::Salvage && !healed.found.is_empty() {
             refusals.push(Refusal::Doubtful);
         }
@@ -257,11 +262,29 @@ impl Damaged {
         Ok(plan(Action::Rebuild(Box::new(rebuild)), healed, refusals))
     }
 
-    /// What can be read of it, `report` being what a check found.
+    /// What can be read of a file that looks sound and says it has more keys than can be read, with nothing that
+    /// vouches for it: a damaged length may have swallowed some, and they can be told.
+    fn hidden(&self, report: &Report, options: &Options) -> Result<Option<Rebuild>> {
+        let says_otherwise = report.findings.iter().any(|f| f.code == Code::ResizeDbHint);
+        let is_vouched_for = report.outcome.checksum == Checksum::Ok;
+        if options.recovery < Recovery::Salvage || is_vouched_for || !says_otherwise {
+            return Ok(None);
+        }
+        let rebuild = self.rebuild(report, &options.check, &options.unknown_dbs)?;
+        Ok(Some(rebuild).filter(|rebuild| rebuild.census.found() > report.facts.keys().keys))
+    }
+
+    /// What can be read of it, `report` being what a check found, and `unknown_dbs` what the user knows of
+    /// numbers of databases that are lost.
     ///
     /// # Errors
     /// When the file cannot be read, or is no RDB at all.
-    pub fn rebuild(&self, report: &Report, options: &check::Options) -> Result<Rebuild> {
+    pub fn rebuild(
+        &self,
+        report: &Report,
+        options: &check::Options,
+        unknown_dbs: &[u64],
+    ) -> Result<Rebuild> {
         let Some((header, is_header_new)) = guess(&self.head()?) else {
             let why = "it does not begin as an RDB does, and nothing else says that it is one";
             return Err(Error::refused(&self.path, why));
@@ -269,13 +292,15 @@ impl Damaged {
         let is_as_written = report.outcome.checksum == Checksum::Ok;
         // Of a file whose checksum is right, only what comes before its end matters.
         let size = if is_as_written { report.outcome.end } else { self.seen.size };
-        let subject = Subject { file: &self.file, path: &self.path, size, header, options };
+        let (file, path) = (&self.file, &*self.path);
+        let subject = Subject { file, path, size, header, options, unknown_dbs, is_as_written };
         let mut found = census(&subject, survey(&subject, false)?)?;
-        let is_missing = |census: &Census| census.stated.is_none_or(|stated| stated > census.kept);
+        let is_missing =
+            |census: &Census| census.stated.is_none_or(|stated| stated > census.found());
         if !is_as_written && is_missing(&found) {
             let hunted = census(&subject, survey(&subject, true)?)?;
-            let is_possible = hunted.stated.is_none_or(|stated| hunted.kept <= stated);
-            if hunted.kept > found.kept && is_possible {
+            let is_possible = hunted.stated.is_none_or(|stated| hunted.found() <= stated);
+            if hunted.found() > found.found() && is_possible {
                 found = hunted;
             }
         }
@@ -291,5 +316,5 @@ fn is_damage(finding: &&Finding) -> bool {
 /// Whether nothing but the end of the file is lost.
 fn is_tail(census: &Census, size: u64) -> bool {
     let at_end = matches!(census.gaps.as_slice(), [gap] if gap.span.end == size);
-    at_end && census.lost.is_empty()
+    at_end && census.lost.is_empty() && census.nameless.is_empty()
 }

@@ -7,7 +7,8 @@
 //! * lengths in a longer form than needed, counts and lengths beyond the bytes that are left;
 //! * a key without a name, or the same key twice in the chain;
 //! * a string with a run of NULs in it: a hole reads as many small strings;
-//! * an expire time before 2001 or after 2286, a database number that goes back or leaps.
+//! * an expire time before 2001 or after 2286;
+//! * a database number that goes back or leaps, or, in a file that has them, without its sizes behind it.
 //!
 //! A whole RDB inside the gap, with its own magic and end, is data inside a value, and is stepped over.
 //! What all this costs is bounded: beyond a budget only every 4096th place is tried, then none.
@@ -17,6 +18,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::sections::SINCE_RESIZEDB;
 use super::unit::{Rules, Step, step};
 use crate::element::Ignore;
 use crate::finding::Severity;
@@ -27,6 +29,7 @@ use crate::persist::fs::{File, FileReader};
 use crate::rdb::header::{Header, is_rdb};
 use crate::rdb::skim::{Checksum, Start};
 use crate::rdb::walk::Walker;
+use crate::rdb::writer::RESIZEDB;
 
 /// Keys in a row that make a place certain, and the bytes they must take at least.
 const CHAIN: usize = 4;
@@ -58,6 +61,8 @@ pub struct Resync {
     budget: u64,
     is_coarse: bool,
     failed: HashSet<u64>,
+    /// Whether the sizes of each database follow its number.
+    pub(super) has_sizes: bool,
 }
 
 /// How far a chain must lead, beside being long enough.
@@ -96,6 +101,7 @@ impl Resync {
             budget: size.saturating_mul(BUDGET).max(BUDGET_MIN),
             is_coarse: false,
             failed: HashSet::new(),
+            has_sizes: header.version >= SINCE_RESIZEDB,
         }
     }
 
@@ -132,6 +138,17 @@ impl Resync {
             at += if self.is_coarse { COARSE } else { 1 };
         }
         Ok(None)
+    }
+
+    /// Where a chain begins in truth that was found at a place.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn inside(&mut self, at: u64, db: u64) -> io::Result<u64> {
+        match self.chain(at, db, Goal::Any)? {
+            Some(starts) => self.inmost(at, db, &starts),
+            None => Ok(at),
+        }
     }
 
     /// Among the records of a chain may be one that is none, and holds the true ones: then they lead to where
@@ -228,6 +245,10 @@ impl Resync {
                 Kind::Select(next) => {
                     if next > 0xffff || next <= db && next != 0 || after_select {
                         break false;
+                    }
+                    // What is behind it may be a record even so.
+                    if self.has_sizes && self.window.at(at + len, 1)?.first() != Some(&RESIZEDB) {
+                        return Ok(None);
                     }
                     db = next;
                     after_select = true;

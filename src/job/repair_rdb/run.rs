@@ -161,5 +161,6 @@ pub fn lost_spans(rebuild: &Rebuild) -> Vec<(Range<u64>, &'static str)> {
     let census = &rebuild.census;
     let gaps = census.gaps.iter().map(|gap| (gap.span.clone(), "gap"));
     let records = census.lost.iter().map(|lost| (lost.span.clone(), "record"));
-    gaps.chain(records).collect()
+    let nameless = census.nameless.iter().map(|keys| (keys.span.clone(), "database"));
+    gaps.chain(records).chain(nameless).collect()
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::resync::{Goal, LARGE, Resync};
+use super::sections::SINCE_RESIZEDB;
 use crate::element::Ignore;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
@@ -93,6 +94,8 @@ pub struct Survey {
     pub reaches_end: bool,
     /// Places of all keys.
     pub keys: Duplicates,
+    /// Whether the sizes of each database follow its number, as servers write them.
+    pub has_sizes: bool,
 }
 
 /// A file to look at.
@@ -108,6 +111,10 @@ pub struct Subject<'a> {
     pub header: Header,
     /// How to check.
     pub options: &'a check::Options,
+    /// Numbers of databases that the user knows of those that are lost, in the order of the file.
+    pub unknown_dbs: &'a [u64],
+    /// Its checksum says that the bytes are as they were written.
+    pub is_as_written: bool,
 }
 
 impl Subject<'_> {
@@ -146,6 +153,7 @@ pub fn survey(subject: &Subject<'_>, hunt: bool) -> Result<Survey> {
         bad: Vec::new(),
         reaches_end: false,
         keys: Duplicates::default(),
+        has_sizes: subject.header.version >= SINCE_RESIZEDB,
     };
     let Subject { file, size, header, options, .. } = *subject;
     let mut resync = Resync::new(file, size, header, options.limits);
@@ -154,6 +162,7 @@ pub fn survey(subject: &Subject<'_>, hunt: bool) -> Result<Survey> {
     let mut pos = (Header::LEN as u64).min(size);
     loop {
         let ran = survey.run(subject, pos, start, hasher)?;
+        resync.has_sizes = survey.has_sizes;
         if survey.bad.len() > BAD_MAX {
             let why = "more than a million of its values are bad, so it is not what a server wrote";
             return Err(Error::refused(subject.path, why));
@@ -225,7 +234,7 @@ impl Survey {
         let Subject { size, options, header, .. } = *subject;
         let mut rdb = subject.records(pos..size, start);
         let (mut firsts, mut lasts) = (Vec::new(), VecDeque::new());
-        let mut spilled = Ok(());
+        let (mut spilled, mut numbers) = (Ok(()), Numbers::default());
         pipeline::run(
             &mut rdb,
             options.jobs,
@@ -239,6 +248,7 @@ impl Survey {
                 firsts.extend(out.firsts.into_iter().take(room));
                 lasts.extend(out.lasts);
                 lasts.drain(..lasts.len().saturating_sub(BESIDE));
+                numbers.add(out.numbers);
             },
         )
         .map_err(|err| subject.failed(err))?;
@@ -256,7 +266,11 @@ impl Survey {
         };
         self.runs.push(Run { span: pos..end, start, sound_from, sound_to: u64::MAX });
         let why = why(&outcome, ended, size);
-        Ok(Ran { end, ended_at: ended.then_some(outcome.end), why, db: outcome.db, lasts })
+        if self.runs.len() == 1 && numbers.first_is_bare == Some(true) {
+            self.has_sizes = false;
+        }
+        let db = if self.has_sizes { numbers.sure.unwrap_or(start.db) } else { outcome.db };
+        Ok(Ran { end, ended_at: ended.then_some(outcome.end), why, db, lasts })
     }
 
     /// A length that was damaged may have swallowed records, and what is behind it is out of step then. So
@@ -271,7 +285,7 @@ impl Survey {
             run.span.end = end;
         }
         self.bad.retain(|bad| bad.span.start < end);
-        Ok(Some(found))
+        resync.inside(found, db).map(Some)
     }
 
     /// The first record of the last run that holds others, which go on where it does not; that run ends before
@@ -350,8 +364,47 @@ fn why(outcome: &Outcome, ended: bool, size: u64) -> Finding {
     why
 }
 
+/// Numbers of databases in a run, and whether their sizes follow them.
+#[derive(Default)]
+struct Numbers {
+    /// What follows the first one is something else.
+    first_is_bare: Option<bool>,
+    /// The last one with its sizes.
+    sure: Option<u64>,
+    /// The sizes of one before these come first, and one whose sizes must come is last.
+    begins_with_sizes: bool,
+    last: Option<u64>,
+}
+
+impl Numbers {
+    fn meet(&mut self, event: Option<&Event<'_>>, is_first: bool) {
+        match (event, self.last.take()) {
+            (Some(Event::SelectDb(db)), _) => self.last = Some(*db),
+            (Some(Event::ResizeDb { .. }), Some(db)) => {
+                self.first_is_bare.get_or_insert(false);
+                self.sure = Some(db);
+            }
+            (Some(Event::ResizeDb { .. }), None) => self.begins_with_sizes |= is_first,
+            (_, Some(_)) => _ = self.first_is_bare.get_or_insert(true),
+            (_, None) => {}
+        }
+    }
+
+    /// Those behind it.
+    fn add(&mut self, next: Numbers) {
+        if let Some(db) = self.last.take() {
+            self.first_is_bare.get_or_insert(!next.begins_with_sizes);
+            self.sure = if next.begins_with_sizes { Some(db) } else { self.sure };
+        }
+        self.first_is_bare = self.first_is_bare.or(next.first_is_bare);
+        self.sure = next.sure.or(self.sure);
+        self.last = next.last;
+    }
+}
+
 /// What a worker makes of a chunk.
 struct Out {
+    numbers: Numbers,
     bad: Vec<Bad>,
     rows: Vec<u128>,
     firsts: Vec<Range<u64>>,
@@ -404,11 +457,17 @@ impl Worker<Chunk> for Surveyor<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out =
-            Out { bad: Vec::new(), rows: Vec::new(), firsts: Vec::new(), lasts: VecDeque::new() };
+        let mut out = Out {
+            numbers: Numbers::default(),
+            bad: Vec::new(),
+            rows: Vec::new(),
+            firsts: Vec::new(),
+            lasts: VecDeque::new(),
+        };
         let mut start = chunk.offset;
         for (record, end) in Reader::new(chunk).zip(&chunk.ends) {
             let span = start..chunk.offset + *end as u64;
+            out.numbers.meet(record.as_ref().ok().map(|r| &r.event), start == chunk.offset);
             start = span.end;
             let finding = match record {
                 Ok(Record { event: Event::Eof { .. }, .. }) => continue,
