@@ -102,7 +102,7 @@ fn the_manual_has_every_field_of_json() {
     const RDB: &str = "testdata/damaged/rdb-badcrc.rdb";
     const AOF: &str = "testdata/damaged/aof-ok.aof";
     const SET: &str = "testdata/damaged/mp-trunc-notlast";
-    let runs: [&[&str]; 8] = [
+    let runs: [&[&str]; 9] = [
         &["check", "--json", RDB],
         &["check", "--json", AOF],
         &["check", "--json", SET],
@@ -111,6 +111,7 @@ fn the_manual_has_every_field_of_json() {
         &["inspect", "--json", AOF],
         &["inspect", "--json", SET],
         &["repair", "--json", "--dry-run", SET],
+        &["drill", "--json", "--runs", "1", "--scenario", "write"],
     ];
     for args in runs {
         let verb = args[0];
@@ -133,6 +134,7 @@ fn every_verb_has_examples_and_exit_status() {
         &["check"],
         &["inspect"],
         &["repair"],
+        &["drill"],
         &["rdb"],
         &["rdb", "check"],
         &["aof"],

@@ -26,6 +26,20 @@ pub enum Policy {
     Snapshots,
 }
 
+impl Promise {
+    /// What is promised of a policy.
+    pub fn words(policy: Policy, crashes: &[Crash], span_ms: i64) -> String {
+        match (policy, crashes) {
+            (Policy::Always, _) => "none lost".to_owned(),
+            (Policy::EverySecond, _) => format!("at most {} s", span_ms / 1000),
+            (Policy::No, [Crash::Power]) => "what was on the disk".to_owned(),
+            (Policy::No, [Crash::Kill]) => "what was written".to_owned(),
+            (Policy::No, _) => "what was on the disk; killed: written".to_owned(),
+            (Policy::Snapshots, _) => "the last one, or a newer".to_owned(),
+        }
+    }
+}
+
 impl Policy {
     /// All of them.
     pub const ALL: [Policy; 4] =
@@ -103,6 +117,15 @@ pub struct Loss {
     pub span_ms: i64,
 }
 
+impl Loss {
+    /// The worse of each of two.
+    #[must_use]
+    pub fn or_worse(self, other: Loss) -> Loss {
+        let Loss { writes, span_ms } = other;
+        Loss { writes: self.writes.max(writes), span_ms: self.span_ms.max(span_ms) }
+    }
+}
+
 impl Known {
     /// Of a store that started with this.
     pub(super) fn new(digest: Digest, at_ms: i64) -> Known {
@@ -115,22 +138,17 @@ impl Known {
         self.states.len().saturating_sub(1)
     }
 
-    /// What was lost, when this came back.
-    ///
-    /// # Errors
-    /// How that breaks the promise.
-    pub(super) fn judge(&self, promise: Promise, came: &Digest) -> Result<Loss, String> {
-        let at = match promise.policy {
+    /// What was lost, when this came back; and how that breaks the promise, if it does.
+    pub(super) fn judge(&self, promise: Promise, came: &Digest) -> (Loss, Option<String>) {
+        let is_it = |at: &usize| self.states.get(*at).is_some_and(|state| state.digest == *came);
+        let (at, else_) = match promise.policy {
             Policy::Snapshots => {
-                let is_one = |at: &&usize| self.states.get(**at).is_some_and(|s| s.digest == *came);
-                let at = self.points.iter().rfind(is_one).copied();
-                at.ok_or("what came back is not what any snapshot was made of")?
+                let at = self.points.iter().copied().rfind(is_it);
+                (at, "what came back is not what any snapshot was made of")
             }
-            _ => {
-                let at = self.states.iter().rposition(|state| state.digest == *came);
-                at.ok_or("what came back was there at no time")?
-            }
+            _ => ((0..self.states.len()).rfind(is_it), "what came back was there at no time"),
         };
+        let Some(at) = at else { return (self.loss(0), Some(else_.to_owned())) };
         let loss = self.loss(at);
         let (floor, what) = match (promise.policy, promise.crash) {
             (Policy::Snapshots, _) => (self.saved, "in the last snapshot"),
@@ -138,14 +156,14 @@ impl Known {
             (_, Crash::Kill) => (self.written, "given to the kernel"),
             (_, Crash::Power) => (self.settled, "on the disk"),
         };
-        if at < floor {
-            return Err(format!("writes were lost that were {what}: {} of them", floor - at));
-        }
-        if promise.policy == Policy::EverySecond && loss.span_ms > promise.span_ms {
-            let Loss { writes, span_ms } = loss;
-            return Err(format!("{writes} writes of {span_ms} ms were lost"));
-        }
-        Ok(loss)
+        let broken = if at < floor {
+            Some(format!("{} writes are gone that were {what}", floor - at))
+        } else if promise.policy == Policy::EverySecond && loss.span_ms > promise.span_ms {
+            Some(format!("{} writes of {} ms are gone", loss.writes, loss.span_ms))
+        } else {
+            None
+        };
+        (loss, broken)
     }
 
     fn loss(&self, at: usize) -> Loss {
@@ -153,5 +171,60 @@ impl Known {
         let when = |at: usize| self.states.get(at).map_or(0, |state| state.at_ms);
         let span_ms = if writes > 0 { when(self.acked) - when(at + 1) } else { 0 };
         Loss { writes: writes as u64, span_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store whose states came to be at these times, all of them acknowledged.
+    fn known(times: &[i64]) -> (Known, Vec<Digest>) {
+        let digest = |at: usize| Digest([u8::try_from(at).unwrap_or(0); 20]);
+        let digests: Vec<Digest> = (0..times.len()).map(digest).collect();
+        let states = times.iter().zip(&digests);
+        let states = states.map(|(at_ms, digest)| State { digest: *digest, at_ms: *at_ms });
+        let last = times.len() - 1;
+        let (written, settled) = (last, 0);
+        let states = states.collect();
+        (Known { states, acked: last, written, settled, points: vec![0], saved: 0 }, digests)
+    }
+
+    fn broken(known: &Known, policy: Policy, crash: Crash, came: &Digest) -> Option<String> {
+        known.judge(Promise { policy, crash, span_ms: 1000 }, came).1
+    }
+
+    #[test]
+    fn what_is_lost_breaks_the_promise_that_it_breaks() {
+        let (mut known, came) = known(&[0, 100, 1100, 1200]);
+        let power =
+            |known: &Known, policy, at: usize| broken(known, policy, Crash::Power, &came[at]);
+        assert_eq!(power(&known, Policy::Always, 3), None);
+        assert!(power(&known, Policy::Always, 2).is_some_and(|why| why.starts_with("1 writes")));
+        assert_eq!(power(&known, Policy::EverySecond, 1), None);
+        assert!(power(&known, Policy::EverySecond, 0).is_some_and(|why| why.contains("1100 ms")));
+        assert_eq!(power(&known, Policy::No, 0), None);
+        known.settled = 1;
+        assert!(power(&known, Policy::No, 0).is_some_and(|why| why.contains("on the disk")));
+        let why = broken(&known, Policy::No, Crash::Kill, &came[2]);
+        assert!(why.is_some_and(|why| why.contains("given to the kernel")));
+    }
+
+    #[test]
+    fn what_was_never_there_breaks_every_promise() {
+        let (mut known, came) = known(&[0, 100, 200]);
+        let never = Digest([99; 20]);
+        for policy in Policy::ALL {
+            for crash in [Crash::Power, Crash::Kill] {
+                assert!(broken(&known, policy, crash, &never).is_some());
+            }
+        }
+        // A state of no snapshot, and that of one before the last.
+        let snapshot = |known: &Known, at: usize| {
+            broken(known, Policy::Snapshots, Crash::Power, &came[at]).is_some()
+        };
+        assert!(!snapshot(&known, 0) && snapshot(&known, 1));
+        (known.points, known.saved) = (vec![0, 1, 2], 1);
+        assert!(snapshot(&known, 0) && !snapshot(&known, 1) && !snapshot(&known, 2));
     }
 }

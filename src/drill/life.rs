@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::habits::Habits;
 use super::judge::{Known, State};
 use super::queue::Queue;
 use super::workload;
@@ -12,35 +13,12 @@ use crate::error::Result;
 use crate::persist::fs::Fs;
 use crate::persist::sim::MemFs;
 use crate::persist::sim::crash::Random;
-use crate::persist::sim::fault::{Fault, FaultKind};
+use crate::persist::sim::fault::{Fault, FaultKind, Op};
 use crate::store::{Fatal, Lane, Options, Store};
 use crate::value::digest::Digest;
 
 /// Where the data is.
 pub(super) const DIR: &str = "/data";
-
-/// How a store and its disk behave. Chances are of 1000, in a turn.
-#[derive(Debug, Clone)]
-pub(super) struct Habits {
-    pub(super) options: Options,
-    /// Turns of the event loop …
-    pub(super) turns: u64,
-    /// … and how long one takes at most, in ms.
-    pub(super) turn_ms: u64,
-    /// Bytes of a value, at most.
-    pub(super) longest: u64,
-    /// That a sync of the AOF gets done, and a step of what is written beside the work.
-    pub(super) syncs: u64,
-    pub(super) files: u64,
-    /// That BGREWRITEAOF or BGSAVE comes.
-    pub(super) rewrites: u64,
-    pub(super) saves: u64,
-    /// That the disk fills up; and that there is room again.
-    pub(super) fills: u64,
-    pub(super) heals: u64,
-    /// That the kernel writes to the disk what nobody asked it to.
-    pub(super) writes_back: u64,
-}
 
 /// What is under way beside the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +60,10 @@ pub(super) struct Life<'a> {
     full: bool,
     /// It was full once.
     was_full: bool,
+    /// What was under way after each turn, and how many snapshots had been begun.
+    pub(super) turns: Vec<(Phase, usize)>,
+    /// Operations that were done when the last replies went out.
+    pub(super) replied_at: u64,
     /// Rewrites and snapshots that were done.
     pub(super) rewrites: u64,
     pub(super) snapshots: u64,
@@ -131,6 +113,8 @@ impl<'a> Life<'a> {
             fault: None,
             full: false,
             was_full: false,
+            turns: Vec::new(),
+            replied_at: 0,
             rewrites: 0,
             snapshots: 0,
         })
@@ -147,6 +131,19 @@ impl<'a> Life<'a> {
         self.was_full || self.fault.is_some_and(|fault| self.fs.operations() > fault.at)
     }
 
+    /// Whether replies went out after a sync of the AOF had said that it failed.
+    pub(super) fn replied_after_failed_sync(&self) -> bool {
+        let Some(Fault { at, kind: FaultKind::Fails(_) | FaultKind::FailsAfter(_), .. }) =
+            self.fault
+        else {
+            return false;
+        };
+        let struck = usize::try_from(at).ok().and_then(|at| self.fs.trace().into_iter().nth(at));
+        let is_of_aof =
+            |op: Op| op.name == "sync_data" && op.path.to_string_lossy().contains(".incr.");
+        struck.is_some_and(is_of_aof) && self.replied_at > at
+    }
+
     /// Lives until its end.
     pub(super) fn live(&mut self) -> End {
         for _ in 0..self.habits.turns {
@@ -157,8 +154,21 @@ impl<'a> Life<'a> {
             if let Err(fatal) = ended {
                 return End::Fatal(fatal);
             }
+            self.turns.push((self.phase(), self.known.points.len() - 1));
         }
         End::Over
+    }
+
+    /// Ends it as it should end. Whether all that was acknowledged is safe now.
+    pub(super) fn shut_down(&mut self) -> bool {
+        self.store.set_clock(self.now_ms);
+        let is_safe = self.store.shutdown(None).is_ok();
+        if is_safe {
+            let last = self.known.acked;
+            (self.known.written, self.known.settled, self.known.saved) = (last, last, last);
+            self.known.points.push(last);
+        }
+        is_safe
     }
 
     fn is_dark(&self) -> bool {
@@ -235,6 +245,7 @@ impl<'a> Life<'a> {
     /// The replies of the turn are out.
     fn note_acknowledged(&mut self) {
         self.known.acked = self.known.last();
+        self.replied_at = self.fs.operations();
         if self.info("aof_buffer_length") == "0" {
             self.known.written = self.known.acked;
         }

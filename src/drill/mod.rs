@@ -15,17 +15,22 @@
 //! |---|---|
 //! | [`scenario`] | what happens: the rows of the table |
 //! | [`judge`] | what is promised, and whether it was kept |
-//! | `trial` | one run of one row |
+//! | `trial` | one run of one row: `strike`, `starts`, `anything` |
+//! | `habits` | how stores and disks behave |
 //! | `life` | a store, its clients and its disk, turn by turn |
 //! | `workload` | what clients send |
 //! | [`queue`] | work beside the event loop, done when the seed says so |
 //! | [`files`] | crashes of an AOF that is there |
 
+mod anything;
 pub mod files;
+mod habits;
 pub mod judge;
 mod life;
 pub mod queue;
 pub mod scenario;
+mod starts;
+mod strike;
 mod trial;
 mod workload;
 
@@ -41,7 +46,7 @@ use self::trial::Trial;
 pub struct Options {
     /// The seed of the first run of every row; the next run has the next one.
     pub seed: u64,
-    /// Runs of every row.
+    /// Runs of every row; fewer where a run tries each of many steps.
     pub runs: u64,
     /// Threads. They change nothing but the time it takes.
     pub jobs: usize,
@@ -58,6 +63,8 @@ pub struct Options {
 pub struct Report {
     /// The seed of the first runs.
     pub seed: u64,
+    /// Whether the disk said that it had synced, and had not.
+    pub disk_lies: bool,
     /// A row for each scenario and policy.
     pub rows: Vec<Row>,
 }
@@ -103,6 +110,8 @@ pub struct Tally {
     pub rewrites: u64,
     /// Snapshots that were done.
     pub snapshots: u64,
+    /// Starts that were refused, with advice.
+    pub refused: u64,
     /// Stores that ended by themselves, as they must when a sync fails.
     pub stopped: u64,
 }
@@ -114,10 +123,10 @@ impl Tally {
         self.crashes += other.crashes;
         self.acknowledged += other.acknowledged;
         self.lost += other.lost;
-        self.worst.writes = self.worst.writes.max(other.worst.writes);
-        self.worst.span_ms = self.worst.span_ms.max(other.worst.span_ms);
+        self.worst = self.worst.or_worse(other.worst);
         self.rewrites += other.rewrites;
         self.snapshots += other.snapshots;
+        self.refused += other.refused;
         self.stopped += other.stopped;
     }
 }
@@ -132,15 +141,8 @@ impl Report {
 /// Drills.
 pub fn run(options: &Options) -> Report {
     let mut rows = rows(options);
-    let trials: Vec<(usize, Trial)> = (0..options.runs)
-        .flat_map(|number| {
-            let seed = options.seed.wrapping_add(number);
-            let trial = move |(at, row): (usize, &Row)| {
-                (at, Trial::new(row.scenario, row.policy, seed, options.disk_lies))
-            };
-            rows.iter().enumerate().map(trial).collect::<Vec<_>>()
-        })
-        .collect();
+    let trials: Vec<(usize, Trial)> =
+        rows.iter().enumerate().flat_map(|(at, row)| trials(options, at, row)).collect();
     let mut ended: Vec<_> = in_threads(&trials, options.jobs);
     // In the order of the seeds, whoever was first.
     ended.sort_by_key(|(number, _)| *number);
@@ -153,7 +155,13 @@ pub fn run(options: &Options) -> Report {
             row.broken.get_or_insert(Broken { seed: trial.seed(), why });
         }
     }
-    Report { seed: options.seed, rows }
+    Report { seed: options.seed, disk_lies: options.disk_lies, rows }
+}
+
+fn trials(options: &Options, at: usize, row: &Row) -> Vec<(usize, Trial)> {
+    let Row { scenario, policy, .. } = *row;
+    let seeds = (0..scenario.runs(options.runs)).map(|number| options.seed.wrapping_add(number));
+    seeds.map(|seed| (at, Trial::new(scenario, policy, seed, options.disk_lies))).collect()
 }
 
 fn rows(options: &Options) -> Vec<Row> {

@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! always    written and synced before the replies of the turn go out; an error ends the process
-//! everysec  written every turn, synced beside it every second. While a sync runs nothing is written; when
-//!           what it covers is 2 s old, replies wait for it: no more than 2 s of writes can be lost
+//! everysec  written every turn, synced beside it before a second is over: on a disk that does that at once
+//!           no more than 1 s of writes can be lost. While a sync runs nothing is written; when what it
+//!           covers is 2 s old, replies wait for it: no more than 2 s of writes can be lost
 //! no        written every turn
 //! ```
 //! A failed sync ends the process under every policy: nobody knows what it left behind, and asking again
@@ -27,9 +28,12 @@ use crate::persist::aofdir::{NotPut, put_manifest};
 use crate::persist::append::Append;
 use crate::persist::fs::{Access, Dir, Fs, stat_if_there};
 
-/// Milliseconds between syncs, and between tries of a failed write. (A clock may be set back: distances
-/// are what is looked at.)
+/// Milliseconds between tries of a failed write. (A clock may be set back: distances are what is looked at.)
 const SECOND: u64 = 1000;
+
+/// Milliseconds between the beginnings of syncs, and the age at which a write calls for one. A look later
+/// would be too late for that no more than a second of writes is lost.
+const EVERY: u64 = SECOND - super::CRON.unsigned_abs();
 
 /// How old what a running sync covers may get before replies wait for it, in ms.
 const DELAY: u64 = 2000;
@@ -190,7 +194,8 @@ impl Aof {
         match policy {
             Fsync::Always if self.written_ms.is_some() => self.sync_now()?,
             Fsync::EverySecond => {
-                let due = now_ms.abs_diff(self.sync_began_ms) >= SECOND;
+                let is_old = |ms: i64| now_ms.abs_diff(ms) >= EVERY;
+                let due = is_old(self.sync_began_ms) || self.written_ms.is_some_and(is_old);
                 if due && !quiet && self.syncing_ms.is_none() && self.written_ms.is_some() {
                     self.syncing_ms = self.written_ms.take();
                     self.sync_began_ms = now_ms;

@@ -1,5 +1,6 @@
-//! The live store: [`sim`] crashes it in a simulation, [`live`] exchanges its folders with real servers,
-//! [`drill_path`] has servers start from what crashes leave of a log, [`start`] starts it from what is no good.
+//! The live store: [`sim`] crashes it in a simulation, which [`drill`] has as a verb, [`drill_path`] has
+//! servers start from what crashes leave of a log, [`live`] exchanges folders with real servers, and
+//! [`start`] starts from what is no good.
 
 #![allow(
     clippy::expect_used,
@@ -15,6 +16,7 @@ mod program;
 #[path = "../support/servers.rs"]
 mod servers;
 
+mod drill;
 mod drill_path;
 mod live;
 mod sim;
