@@ -139,9 +139,11 @@ fn uncertain(out: &mut dyn Write, kept: &Kept, detail: Detail, screen: &Screen) 
         screen.prose(out, 4, &text)?;
     }
     more(out, assumed.len(), detail, "such stretches", screen)?;
-    for (doubt, why) in
-        [(Doubt::Beside, "beside a gap"), (Doubt::Affected, "on keys of commands that are lost")]
-    {
+    for (doubt, why) in [
+        (Doubt::Beside, "beside a gap"),
+        (Doubt::Affected, "on keys of commands that are lost"),
+        (Doubt::Odd, "not as servers write it"),
+    ] {
         let all: Vec<_> = kept.named.iter().filter(|suspect| suspect.doubt == doubt).collect();
         if all.is_empty() {
             continue;

@@ -110,6 +110,7 @@ impl<'a> SalvageJson<'a> {
             why: match suspect.doubt {
                 Doubt::Beside => "beside-gap",
                 Doubt::Affected => "affected-key",
+                Doubt::Odd => "odd",
             },
         };
         let assumed = kept.assumed.iter().filter(|assumed| assumed.commands > 0);

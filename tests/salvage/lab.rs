@@ -107,16 +107,20 @@ pub(crate) fn keys_at(bytes: &[u8]) -> Vec<(usize, Key, Vec<u8>)> {
     keys
 }
 
-/// Where a byte of a new file was in the damaged one.
+/// Where a byte of a new file was in the damaged one; of bytes that are written anew, where they were.
 pub(crate) fn old_offset(pieces: &[Piece], mut at: u64) -> Option<u64> {
+    let mut before = None;
     for piece in pieces {
         if at < piece.size() {
             return match piece {
                 Piece::Copy(span) => Some(span.start + at),
-                Piece::New(_) => None,
+                Piece::New(_) => before,
             };
         }
         at -= piece.size();
+        if let Piece::Copy(span) = piece {
+            before = Some(span.end);
+        }
     }
     None
 }

@@ -1,5 +1,5 @@
 //! The live store: [`sim`] crashes it in a simulation, which [`drill`] has as a verb, [`drill_path`] has
-//! servers start from what crashes leave of a log, [`live`] exchanges folders with real servers, and
+//! servers start from what crashes leave of a log, [`everysec`] looks at when it syncs, [`live`] exchanges folders with real servers, and
 //! [`start`] starts from what is no good.
 
 #![allow(
@@ -18,6 +18,7 @@ mod servers;
 
 mod drill;
 mod drill_path;
+mod everysec;
 mod live;
 mod sim;
 mod start;

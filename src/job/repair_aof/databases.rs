@@ -30,8 +30,11 @@ use crate::limits::Limits;
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::record::Event;
 
-/// The shortest SELECT, in bytes: a shorter gap hides none.
-pub(super) const SELECT_MIN: u64 = 23;
+/// Bytes of the shortest SELECT.
+const SELECT_MIN: usize = 23;
+
+/// A gap is taken to be at least so long: bytes may be gone of which nothing is left.
+const GAP_MIN: u64 = 512;
 
 /// Databases that are compared.
 const DATABASES: usize = 32;
@@ -394,7 +397,7 @@ impl<'a> Walk<'a> {
         let gap = gap.map_or(0..0, |gap| gap.span.clone());
         let read = self.read_in(gap.clone())?;
         let others = habits.databases.len().saturating_sub(1).max(1) as f64;
-        let hidden = habits.is_hidden(gap.end - gap.start);
+        let hidden = habits.is_hidden((gap.end - gap.start).max(GAP_MIN));
         let says = |db: u64| {
             let prior = if db == self.db { 1.0 - hidden } else { hidden / others };
             let next = stretch.next.map_or(1.0, |next| match next == db {
@@ -434,6 +437,6 @@ impl<'a> Walk<'a> {
             let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
             parse_i64(number.get(..digits)?).and_then(|db| u64::try_from(db).ok())
         };
-        Ok(bytes.windows(SELECT_MIN as usize).rev().find_map(read))
+        Ok(bytes.windows(SELECT_MIN).rev().find_map(read))
     }
 }

@@ -80,9 +80,9 @@ impl Habits {
         (self.again + 0.5) / (self.selects + 1.0)
     }
 
-    /// How likely so many bytes have a SELECT in them.
+    /// How likely so many bytes have a SELECT in them; in a small file, not enough to say so without more.
     pub(super) fn is_hidden(&self, gap: u64) -> f64 {
         let each = (self.selects + 0.5) / (self.bytes + 1) as f64;
-        (1.0 - (-each * gap as f64).exp()).clamp(1e-6, 0.999)
+        (1.0 - (-each * gap as f64).exp()).clamp(1e-6, 0.4)
     }
 }

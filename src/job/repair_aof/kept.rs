@@ -20,6 +20,8 @@ pub enum Doubt {
     Beside,
     /// It is on a key that a lost command was on.
     Affected,
+    /// It is not as servers write it.
+    Odd,
 }
 
 /// A command that may not be what it was, or not do what it did.

@@ -19,8 +19,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::affected::Affected;
-use super::chain::{HEAD, ends_a_value, readable, step};
-use super::databases::{self, SELECT_MIN};
+use super::chain::{HEAD, ends_a_value, is_set_of_nothing, readable, step};
+use super::databases;
 use super::found::{Depth, Found, Mend, Several, Subject, told};
 use super::kept::{BESIDE, Doubt, Mark, Suspect};
 use super::mend::{Fault, mends};
@@ -231,6 +231,11 @@ impl Survey<'_> {
         if is_odd {
             self.found.kept.rewrite(&span, command.args);
         }
+        let (at, db) = (span.start, command.db);
+        let is_told = self.found.kept.named.last().is_some_and(|last| last.offset == at);
+        if next.is_none() && !is_told && (is_odd || is_set_of_nothing(command.args)) {
+            self.found.kept.suspect(|| told(at, db, command.args, Doubt::Odd));
+        }
         Ok(next)
     }
 
@@ -405,9 +410,8 @@ impl Survey<'_> {
         let mark = self.found.kept.mark(next);
         self.undecided = Some(mark);
         self.stretch = Some(Stretch { mark, db, is_claimed });
-        if end - start >= SELECT_MIN {
-            self.found.kept.assume(db, next);
-        }
+        // However short it is: of bytes that are gone nothing is left to see.
+        self.found.kept.assume(db, next);
         self.beside = BESIDE;
         Ok(Some(next))
     }
