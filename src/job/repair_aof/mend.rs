@@ -147,6 +147,21 @@ impl Search {
         found
     }
 
+    /// Whether a record takes in what is sound, and ends where one of these commands does: a length that fits by
+    /// chance. Commands inside a value end before its own line end.
+    fn swallows(&self, start: usize, end: usize) -> bool {
+        let Some(mut at) = self.next.filter(|next| start < *next && *next < end) else {
+            return false;
+        };
+        while at < end {
+            match step(self.bytes.get(at..).unwrap_or_default(), self.limits.string) {
+                Ok(step) => at += step.len,
+                Err(_) => return false,
+            }
+        }
+        at == end
+    }
+
     fn put(&mut self, at: usize, byte: u8) {
         if let Some(place) = self.bytes.get_mut(at) {
             *place = byte;
@@ -171,8 +186,11 @@ impl Search {
             }
             match step(bytes, self.limits.string) {
                 Ok(step) => {
-                    pos += step.len;
                     cost += 4 * step.args.len() as u64;
+                    if self.swallows(pos, pos + step.len) {
+                        return (false, cost);
+                    }
+                    pos += step.len;
                 }
                 Err(why) => {
                     let is_out_of_sight = why == No::Short && !self.is_all;
