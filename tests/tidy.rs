@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "job",
         &[
             "input", "engine", "persist", "aof", "text", "fill", "value", "rdb", "record",
-            "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
+            "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats", "join",
         ],
     ),
     (
