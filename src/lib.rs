@@ -96,6 +96,7 @@ pub mod finding;
 pub mod glob;
 pub mod input;
 pub mod job;
+pub mod join;
 pub mod limits;
 pub mod loss;
 pub mod persist;

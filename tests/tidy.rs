@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "job",
         &[
             "input", "engine", "persist", "aof", "text", "fill", "value", "rdb", "record",
-            "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats",
+            "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats", "join",
         ],
     ),
     (
@@ -54,13 +54,14 @@ const ARROWS: &[(&str, &[&str])] = &[
         "rdb",
         &["record", "loss", "element", "encoding", "fill", "repeats", "finding", "limits", "error"],
     ),
-    ("engine", &["value", "record", "element", "encoding", "glob", "limits", "error"]),
+    ("engine", &["value", "record", "element", "encoding", "glob", "join", "limits", "error"]),
     ("value", &["element", "encoding", "limits", "error"]),
     // Records carry rows of the type table.
     ("record", &["rdb", "element"]),
     ("element", &["encoding"]),
-    ("encoding", &["finding", "limits", "error"]),
+    ("encoding", &["finding", "join", "limits", "error"]),
     ("fill", &[]),
+    ("join", &[]),
     ("error", &["finding"]),
     ("finding", &["limits"]),
     ("limits", &[]),

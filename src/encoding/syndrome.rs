@@ -13,6 +13,7 @@
 //! a burst of at most b bits is hidden: that divided by 2^64 is how many are to be expected where there is
 //! none, and it says how far to trust a find.
 
+use crate::join::join;
 use std::thread;
 
 use super::polynomial::Polynomial;
@@ -93,10 +94,7 @@ pub fn bursts(
             others.iter().map(|&(start, end)| scope.spawn(move || search(start, end))).collect();
         found = search(first.0, first.1);
         for other in others {
-            match other.join() {
-                Ok(more) => found.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            found.extend(join(other));
         }
     });
     found.sort_by_key(|burst| (burst.bits(), burst.offset));

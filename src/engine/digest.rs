@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use super::{Engine, Keyspace};
+use crate::join::join;
 use crate::value::digest::{Digest, Fold, Style, fold_value, of_value};
 
 impl Engine {
@@ -67,10 +68,7 @@ fn all_keys(space: &Keyspace, style: Style, jobs: usize) -> Digest {
         let mut sum = Fold::new(style);
         sum.merge(part(0));
         for worker in workers {
-            match worker.join() {
-                Ok(digest) => sum.merge(digest),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            sum.merge(join(worker));
         }
         sum.sum()
     })

@@ -20,6 +20,7 @@ use super::look::{state, trimmed};
 use super::payload::PAYLOADS;
 use crate::engine::shards::Look;
 use crate::engine::{Access, Engine, KeyRef, Release};
+use crate::join::join;
 use crate::value::Value;
 
 /// What is not compared.
@@ -184,13 +185,9 @@ impl<'a> Comparison<'a> {
             let a: Vec<_> = a.shards().map(|shard| scope.spawn(move || of_a(shard))).collect();
             let b: Vec<_> = b.shards().map(|shard| scope.spawn(move || of_b(shard))).collect();
             for thread in a.into_iter().chain(b) {
-                match thread.join() {
-                    Ok((part, places)) => {
-                        counts.add(part);
-                        found.extend(places);
-                    }
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
+                let (part, places) = join(thread);
+                counts.add(part);
+                found.extend(places);
             }
         });
         if !options.ignore.functions {

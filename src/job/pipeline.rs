@@ -9,6 +9,7 @@
 //! Whoever cuts a chunk works on it, so its bytes are still in that core's cache. Nobody gets far ahead of
 //! the slowest: memory is a chunk a worker, and a few results.
 
+use crate::join::join;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -95,10 +96,9 @@ pub fn run<S: Cutter + Send, W: Worker<S::Chunk>>(
         shop.hand_out_rest(&mut each);
         drop(stop);
         for handle in handles {
-            match handle.join() {
-                Ok(Ok(worker)) => workers.push(worker),
-                Ok(Err(err)) => outcome = Err(err),
-                Err(panic) => std::panic::resume_unwind(panic),
+            match join(handle) {
+                Ok(worker) => workers.push(worker),
+                Err(err) => outcome = Err(err),
             }
         }
         outcome.map(|_| workers)

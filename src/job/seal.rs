@@ -29,6 +29,7 @@ use crate::encoding::seal::{BLOCK, SIZE_MAX, Seal, Unusable, sum};
 use crate::error::{Error, Result};
 use crate::input::detect::{ENOUGH, FileKind};
 use crate::input::source::Input;
+use crate::join::join;
 use crate::persist::fs::{self, Access, File, Fs, Kind, Stat, read_full_at, stat_if_there};
 use crate::persist::replace::{Replaced, Replacement};
 use crate::persist::target;
@@ -115,11 +116,7 @@ fn measure(file: &Arc<dyn File>, span: Range<u64>, block: u32, jobs: usize) -> i
             .into_iter()
             .map(|part| scope.spawn(move || measure_part(&**file, part, block)))
             .collect();
-        let joined = threads.into_iter().map(|thread| match thread.join() {
-            Ok(sums) => sums,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect::<io::Result<Vec<Sums>>>()
+        threads.into_iter().map(join).collect::<io::Result<Vec<Sums>>>()
     })?;
     let mut all = Sums { blocks: Vec::new(), whole: 0, len: 0 };
     for part in sums {

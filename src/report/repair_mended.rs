@@ -130,6 +130,10 @@ fn uncertain(out: &mut dyn Write, kept: &Kept, detail: Detail, screen: &Screen) 
         let are = if assumed.commands == 1 { "is" } else { "are" };
         let (db, before) = (assumed.db, assumed.before);
         let why = match db == before {
+            true if assumed.is_mended => {
+                "a length before was changed, but bytes may be missing there, a SELECT among them"
+                    .to_owned()
+            }
             true => "a gap is before, and no SELECT between".to_owned(),
             false => {
                 format!("their keys and the SELECTs around speak for it, and not for db {before}")

@@ -8,6 +8,9 @@
 //! they have made; together with how likely a gap of its length
 //! hides a SELECT, the next SELECT, which servers write only to change the database, and what can be read of a
 //! damaged one in the gap.
+//!
+//! Where a length was changed to mend a command, bytes may be missing instead, and a SELECT with them. That is
+//! assumed only if what follows speaks clearly for another database, or is a SELECT of the same one again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -47,6 +50,12 @@ const KEYS_OF_ONE: usize = 4;
 
 /// What a SELECT says that can be read in the gap in a damaged form.
 const READ_SAYS: f64 = 6.0;
+
+/// How much more must speak for another database where no gap is.
+const CLEARLY: f64 = 5.0;
+
+/// A file selects a database again so seldom that it means something.
+const SELDOM: f64 = 0.1;
 
 /// Bytes of a gap in which one is looked for, at its end.
 const GAP_MAX: u64 = 64 << 10;
@@ -152,8 +161,12 @@ pub(super) fn settle(file: &Arc<dyn File>, limits: Limits, found: &mut Found) ->
     };
     let Some(walk) = Walk::new(file, limits, found, Some(&habits)).walk()? else { return Ok(()) };
     let decided = walk.decided;
-    for (index, db, before) in decided {
+    for Decided { index, db, before, is_doubtful } in decided {
         let Some(assumed) = found.kept.assumed.get_mut(index) else { continue };
+        if assumed.is_mended && !is_doubtful {
+            assumed.commands = 0;
+            continue;
+        }
         let span = assumed.span.clone();
         (assumed.db, assumed.before) = (db, before);
         if db != before {
@@ -195,8 +208,18 @@ struct Walk<'a> {
     next_stretch: usize,
     /// Keys that stretches have made, and the last stretch that did.
     made: HashMap<u64, usize>,
-    /// Stretches, their databases, and what is selected where they begin.
-    decided: Vec<(usize, u64, u64)>,
+    decided: Vec<Decided>,
+}
+
+/// What was found of a stretch.
+struct Decided {
+    /// Which it is.
+    index: usize,
+    /// Its database, and the one that is selected where it begins.
+    db: u64,
+    before: u64,
+    /// Something speaks for another one, or against the one that was selected.
+    is_doubtful: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -382,7 +405,8 @@ impl<'a> Walk<'a> {
         stretch.next = next;
         let before = self.db;
         let db = self.decide(index, &stretch, habits)?;
-        self.decided.push((index, db, before));
+        let is_again = next == Some(before) && habits.again() < SELDOM;
+        self.decided.push(Decided { index, db, before, is_doubtful: db != before || is_again });
         self.db = db;
         for (key, change) in stretch.writes {
             self.change(key, change);
@@ -394,7 +418,7 @@ impl<'a> Walk<'a> {
     fn decide(&self, index: usize, stretch: &Stretch, habits: &Habits) -> io::Result<u64> {
         let Some(assumed) = self.found.kept.assumed.get(index) else { return Ok(self.db) };
         let gap = self.found.gaps.iter().rfind(|gap| gap.span.end <= assumed.span.start);
-        let gap = gap.map_or(0..0, |gap| gap.span.clone());
+        let gap = gap.filter(|_| !assumed.is_mended).map_or(0..0, |gap| gap.span.clone());
         let read = self.read_in(gap.clone())?;
         let others = habits.databases.len().saturating_sub(1).max(1) as f64;
         let hidden = habits.is_hidden((gap.end - gap.start).max(GAP_MIN));
@@ -413,7 +437,8 @@ impl<'a> Walk<'a> {
         let all = habits.databases.iter().copied().chain(read);
         let best = all.map(|db| (says(db), db)).max_by(|a, b| a.0.total_cmp(&b.0));
         // What is only as good changes nothing.
-        Ok(best.filter(|(best, _)| *best > says(self.db)).map_or(self.db, |(_, db)| db))
+        let least = says(self.db) + if assumed.is_mended { CLEARLY } else { 0.0 };
+        Ok(best.filter(|(best, _)| *best > least).map_or(self.db, |(_, db)| db))
     }
 
     /// The database of the last SELECT that can be read in a gap, in a damaged form too.

@@ -39,7 +39,8 @@ pub struct Suspect {
     pub doubt: Doubt,
 }
 
-/// Commands whose database is not certain: a gap is before them, and no SELECT since.
+/// Commands whose database is not certain: a gap is before them, and no SELECT since. Or the length of an
+/// argument was changed before them, and they look as if bytes were missing there instead, a SELECT among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assumed {
     /// The database.
@@ -48,8 +49,10 @@ pub struct Assumed {
     pub before: u64,
     /// Where they are in the damaged file.
     pub span: Range<u64>,
-    /// How many.
+    /// How many; none if it turned out that there is nothing to assume.
     pub commands: u64,
+    /// It is no gap that is before them, but a length that was changed.
+    pub is_mended: bool,
 }
 
 /// What is kept.
@@ -191,7 +194,18 @@ impl Kept {
 
     /// From here on the database is not certain.
     pub(super) fn assume(&mut self, db: u64, at: u64) {
-        self.assumed.push(Assumed { db, before: db, span: at..at, commands: 0 });
+        self.assume_behind(db, at, false);
+    }
+
+    /// The same behind a length that was changed.
+    pub(super) fn assume_mended(&mut self, db: u64, at: u64) {
+        if !self.is_assumed {
+            self.assume_behind(db, at, true);
+        }
+    }
+
+    fn assume_behind(&mut self, db: u64, at: u64, is_mended: bool) {
+        self.assumed.push(Assumed { db, before: db, span: at..at, commands: 0, is_mended });
         self.is_assumed = true;
     }
 

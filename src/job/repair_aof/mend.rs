@@ -80,12 +80,18 @@ pub(super) fn mends(
     if !resync.charge(len as u64) {
         return Ok(Vec::new());
     }
+    // The record before may have taken in the first of them.
+    let inner = match previous {
+        Some(start) => resync.find(window, fault.record, start + 1)?,
+        None => fault.next,
+    };
     let read = window.at(base, len)?;
     let pos = |offset: u64| usize::try_from(offset - base).unwrap_or(usize::MAX);
     let mut search = Search {
         bytes: read.get(..len).unwrap_or(read).to_vec(),
         is_all: end == window.size(),
         next: fault.next.map(pos),
+        inner: inner.filter(|at| *at < end).map(pos),
         is_cut: fault.is_cut,
         limits,
     };
@@ -115,6 +121,7 @@ struct Search {
     /// The file ends with them.
     is_all: bool,
     next: Option<usize>,
+    inner: Option<usize>,
     is_cut: bool,
     limits: Limits,
 }
@@ -147,6 +154,21 @@ impl Search {
         found
     }
 
+    /// Whether a record takes in what is sound, and ends where one of these commands does: a length that fits by
+    /// chance. Commands inside a value end before its own line end.
+    fn swallows(&self, start: usize, end: usize) -> bool {
+        let inside = [self.inner, self.next].into_iter().flatten();
+        inside.filter(|at| start < *at && *at < end).any(|mut at| {
+            while let Some(bytes) = self.bytes.get(at..end).filter(|bytes| !bytes.is_empty()) {
+                match step(bytes, self.limits.string) {
+                    Ok(step) => at += step.len,
+                    Err(_) => return false,
+                }
+            }
+            at == end
+        })
+    }
+
     fn put(&mut self, at: usize, byte: u8) {
         if let Some(place) = self.bytes.get_mut(at) {
             *place = byte;
@@ -171,8 +193,11 @@ impl Search {
             }
             match step(bytes, self.limits.string) {
                 Ok(step) => {
-                    pos += step.len;
                     cost += 4 * step.args.len() as u64;
+                    if self.swallows(pos, pos + step.len) {
+                        return (false, cost);
+                    }
+                    pos += step.len;
                 }
                 Err(why) => {
                     let is_out_of_sight = why == No::Short && !self.is_all;

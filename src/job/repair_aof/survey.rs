@@ -316,8 +316,7 @@ impl Survey<'_> {
         let previous = self.previous.filter(|before| before.mark.at < record);
         let start = previous.map(|before| before.mark.at);
         let fault = Fault { previous: start, record, is_cut, next, odd };
-        let limits = self.subject.limits;
-        let mut changes = mends(&mut self.window, fault, &mut self.resync, limits)?;
+        let mut changes = mends(&mut self.window, fault, &mut self.resync, self.subject.limits)?;
         let Some(patch) = changes.pop() else { return Ok(None) };
         if !changes.is_empty() {
             changes.push(patch);
@@ -333,6 +332,10 @@ impl Survey<'_> {
         let at = back.mark.at;
         self.patch(&patch);
         let command = self.told_at(at, back.state.db, Doubt::Beside)?;
+        // Bytes that are gone make a length wrong, too, a SELECT perhaps among them.
+        if self.depth == Depth::Salvage && patch.new.iter().all(u8::is_ascii_digit) {
+            self.found.kept.assume_mended(back.state.db, at);
+        }
         self.found.mends.push(Mend { patch, command });
         Ok(Some(at))
     }

@@ -48,6 +48,9 @@ const DEEP_STEP: u64 = 256;
 /// Steps of the coarse search.
 const COARSE: u64 = 4096;
 
+/// No record begins with so many bytes that are all the same: of a hole most places need no closer look.
+const SAME: usize = 1024;
+
 /// Places that are remembered to lead nowhere.
 const FAILED_MAX: usize = 1 << 20;
 
@@ -121,6 +124,12 @@ impl Resync {
                 continue;
             }
             if self.begins_well(at)? && !self.failed.contains(&at) {
+                let same = self.same(at)?;
+                if same > 0 {
+                    self.charge(same / STEP);
+                    at += same;
+                    continue;
+                }
                 if let Some(starts) = self.chain(at, db, goal)? {
                     return match goal {
                         Goal::Any => self.inmost(at, db, &starts).map(Some),
@@ -179,6 +188,17 @@ impl Resync {
             }
         }
         Ok(None)
+    }
+
+    /// How far one byte goes on from here, but for the last `SAME` of them.
+    fn same(&mut self, at: u64) -> io::Result<u64> {
+        let bytes = self.window.at(at, SAME + 1)?;
+        let Some(first) = bytes.first() else { return Ok(0) };
+        if bytes.get(1) != Some(first) || bytes.get(SAME) != Some(first) {
+            return Ok(0);
+        }
+        let count = bytes.iter().take_while(|byte| *byte == first).count();
+        Ok(count.saturating_sub(SAME) as u64)
     }
 
     /// A cheap look at the first byte.

@@ -19,6 +19,7 @@ use crate::aof::skim::{Chunk, Spare};
 use crate::engine::shards::{Call, Place, parts, place, run};
 use crate::engine::{Command, Engine, Session};
 use crate::error::Result;
+use crate::join::join;
 
 /// Batches that wait for a lane.
 const WAITING: usize = 2;
@@ -156,10 +157,7 @@ pub(super) fn with<T>(
         // Without senders the lanes come to an end.
         drop((lanes, held));
         for handle in handles {
-            match handle.join() {
-                Ok(other) => tally.merge(other),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            tally.merge(join(handle));
         }
         tally.full |= full;
         tally.sort();

@@ -18,6 +18,7 @@ use crate::job::compare::{Difference, Ignore, verify};
 use crate::job::convert::write::Make;
 use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
 use crate::job::replay::{self, Expired, replay};
+use crate::join::join;
 use crate::loss::Loss;
 use crate::persist::fs::Stat;
 use crate::value::digest::{Digest, Style};
@@ -235,10 +236,8 @@ fn both<A, B: Send>(
         let mut block = vec![0; BLOCK];
         while done.is_ok() && rest.read(&mut block).is_ok_and(|len| len > 0) {}
         drop(rest);
-        match other.join() {
-            Ok(second) => Ok((done?, second)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let second = join(other);
+        Ok((done?, second))
     })
 }
 

@@ -16,6 +16,7 @@ use crate::encoding::polynomial::XZ;
 use crate::encoding::seal::sum;
 use crate::encoding::syndrome::{Burst, bursts, expected, longest};
 use crate::job::heal::{CERTAIN, Patch};
+use crate::join::join;
 use crate::persist::fs::{File, read_full_at};
 
 /// Bits of a burst that is looked for in every block, and bursts to be expected by chance where longer ones
@@ -109,11 +110,7 @@ fn search_all(file: &Arc<dyn File>, standing: &Standing, jobs: usize) -> io::Res
             .chunks(share)
             .map(|numbers| scope.spawn(move || search(numbers)))
             .collect();
-        let joined = threads.into_iter().map(|thread| match thread.join() {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect::<io::Result<Vec<_>>>()
+        threads.into_iter().map(join).collect::<io::Result<Vec<_>>>()
     })?;
     Ok(found.into_iter().flatten().collect())
 }
