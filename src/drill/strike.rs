@@ -43,6 +43,15 @@ pub(super) fn changes(op: &Op) -> bool {
     CHANGES.contains(&op.name)
 }
 
+/// A life that nothing disturbed, to see what is in it.
+struct Rehearsal {
+    habits: Habits,
+    seed: u64,
+    phases: Vec<(u64, Phase)>,
+    turns: Vec<(Phase, usize)>,
+    trace: Vec<Op>,
+}
+
 /// A life that could be struck.
 #[derive(Debug)]
 struct Seen {
@@ -85,20 +94,28 @@ impl Trial {
         all.get(at).copied()
     }
 
+    /// A life that is no run of its own: what it had in it is not counted.
+    fn rehearsal(&mut self) -> Result<Rehearsal, Broken> {
+        let seed = self.random.bits();
+        let habits = Habits::of(self.scenario, self.policy, &mut self.random);
+        let fs = self.new_disk()?;
+        let mut random = Random::new(seed);
+        let mut life = Trial::begin(&fs, &habits, &mut random, BEGIN_MS)?;
+        let tally = self.tally;
+        self.end(&mut life)?;
+        self.tally = tally;
+        // Before it goes: a store that is dropped removes what it had not finished.
+        let trace = fs.trace();
+        let (phases, turns) = (std::mem::take(&mut life.phases), std::mem::take(&mut life.turns));
+        drop(life);
+        Ok(Rehearsal { habits, seed, phases, turns, trace })
+    }
+
     /// Lives until there is something to strike at.
     fn seen(&mut self, at: At, each: bool, faults: &[FaultKind]) -> Result<Option<Seen>, Broken> {
         for _ in 0..LIVES {
-            let seed = self.random.bits();
-            let habits = Habits::of(self.scenario, self.policy, &mut self.random);
-            let fs = self.new_disk()?;
-            let mut random = Random::new(seed);
-            let mut life = Trial::begin(&fs, &habits, &mut random, BEGIN_MS)?;
-            // It is no run of its own: what it had in it is not counted.
-            let tally = self.tally;
-            self.end(&mut life)?;
-            self.tally = tally;
-            let trace = fs.trace();
-            let mut places = places(at, each, &life.phases, &trace);
+            let Rehearsal { habits, seed, phases, trace, .. } = self.rehearsal()?;
+            let mut places = places(at, each, &phases, &trace);
             if each && faults == [FaultKind::PowerOff] {
                 let op = |at: &u64| trace.get(usize::try_from(*at).ok()?);
                 places.retain(|at| op(at).is_some_and(changes));
@@ -114,18 +131,11 @@ impl Trial {
     /// files tells of such a turn, so it is the turns that are looked at.
     pub(super) fn idle(&mut self, before: bool) -> Result<(), Broken> {
         for _ in 0..LIVES {
-            let seed = self.random.bits();
-            let mut habits = Habits::of(self.scenario, self.policy, &mut self.random);
-            let fs = self.new_disk()?;
-            let mut random = Random::new(seed);
-            let mut life = Trial::begin(&fs, &habits, &mut random, BEGIN_MS)?;
-            let tally = self.tally;
-            self.end(&mut life)?;
-            self.tally = tally;
+            let Rehearsal { mut habits, seed, turns, .. } = self.rehearsal()?;
             let is_one = |(phase, snapshots): &(Phase, usize)| {
                 *phase == Phase::Idle && (*snapshots == 0) == before
             };
-            let turns = (1..).zip(&life.turns).filter(|(_, turn)| is_one(turn));
+            let turns = (1..).zip(&turns).filter(|(_, turn)| is_one(turn));
             let turns: Vec<u64> = turns.map(|(number, _)| number).collect();
             let Some(turns) = self.one_of(&turns) else { continue };
             habits.turns = turns;

@@ -28,12 +28,11 @@ pub enum Standing {
 
 /// Looks at a payload, as DUMP gives it.
 pub fn look(payload: &[u8]) -> Standing {
-    match heal_payload(payload) {
-        _ if payload.len() <= FOOTER => Standing::Short,
-        Some(patch) => Standing::Heals(patch),
-        None if payload.ends_with(&[0; 8]) => Standing::NoChecksum,
-        None if crc64(payload) == 0 => Standing::Sound,
-        None => Standing::Beyond,
+    match () {
+        () if payload.len() <= FOOTER => Standing::Short,
+        () if payload.ends_with(&[0; 8]) => Standing::NoChecksum,
+        () if crc64(payload) == 0 => Standing::Sound,
+        () => heal_payload(payload).map_or(Standing::Beyond, Standing::Heals),
     }
 }
 
