@@ -7,11 +7,11 @@
 
 use std::collections::BinaryHeap;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::hash::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 use crate::repeats::Repeats;
 
@@ -24,22 +24,21 @@ const OFFSET_BITS: u32 = 48;
 /// Makes the rows; the same for all workers of a run, and different in each run, so that nobody can
 /// prepare a file whose keys collide.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyHasher(SipHasher13);
+pub struct KeyHasher {
+    keys: (u64, u64),
+}
 
 impl KeyHasher {
     /// A hasher with keys of its own.
     pub fn new() -> KeyHasher {
         let random = RandomState::new();
-        KeyHasher(SipHasher13::new_with_keys(random.hash_one(1u8), random.hash_one(2u8)))
+        KeyHasher { keys: (random.hash_one(1u8), random.hash_one(2u8)) }
     }
 
-    /// The row of a key.
+    /// The row of a key. A database has keys of its own.
     #[inline]
     pub fn row(&self, db: u64, key: &[u8], offset: u64) -> u128 {
-        let mut hasher = self.0;
-        hasher.write_u64(db);
-        hasher.write(key);
-        let hash = hasher.finish128().as_u128();
+        let hash = SipHasher13::new_with_keys(self.keys.0, self.keys.1 ^ db).hash(key).as_u128();
         hash & (u128::MAX << OFFSET_BITS) | u128::from(offset) & ((1 << OFFSET_BITS) - 1)
     }
 }

@@ -197,9 +197,14 @@ impl Walker {
     /// A member or field that must not come twice: `at` begins where it does.
     #[inline]
     pub fn unique(&mut self, string: Str<'_>, at: &[u8], code: Code) {
-        if !self.deep {
-            return;
+        match string {
+            _ if !self.deep => {}
+            Str::Raw(bytes) => self.unique_bytes(bytes, at, code),
+            _ => self.unique_stored(string, at, code),
         }
+    }
+
+    fn unique_stored(&mut self, string: Str<'_>, at: &[u8], code: Code) {
         let mut text = std::mem::take(&mut self.text);
         match string.bytes(&mut text) {
             Ok(bytes) => self.unique_bytes(bytes, at, code),
