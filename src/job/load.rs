@@ -142,11 +142,14 @@ impl Worker<Chunk> for Builder {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out::default();
         let mut db = chunk.start.db;
-        for record in Reader::new(chunk) {
-            match record {
-                Err(finding) => out.findings.push(finding),
-                Ok(Record { event: Event::Key(ref key), .. }) => self.key(key, &mut out),
-                Ok(record) => {
+        let mut reader = Reader::new(chunk);
+        loop {
+            // Looked at where it was read: a record is large.
+            match reader.next() {
+                None => break,
+                Some(Err(finding)) => out.findings.push(finding),
+                Some(Ok(Record { event: Event::Key(ref key), .. })) => self.key(key, &mut out),
+                Some(Ok(ref record)) => {
                     match record.event {
                         Event::SelectDb(selected) => db = selected,
                         Event::Function { code } => out.functions.extend(function(code)),
@@ -154,10 +157,10 @@ impl Worker<Chunk> for Builder {
                             let bytes = chunk.slice(&record.span).to_vec();
                             out.beside.push(Beside::ModuleAux(bytes));
                         }
-                        _ => out.beside.extend(unheld(&record)),
+                        _ => out.beside.extend(unheld(record)),
                     }
                     let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(&record, opcode, db));
+                    out.once.extend(self.facts.record(record, opcode, db));
                 }
             }
         }
