@@ -8,7 +8,7 @@ use std::ops::Range;
 use hashbrown::{DefaultHashBuilder, HashSet};
 
 use super::types::{DataType, RdbType};
-use crate::element::{Str, StreamId, Visit};
+use crate::element::{Element, Str, StreamId, Visit};
 use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
 use crate::finding::{Code, Finding};
@@ -179,6 +179,23 @@ impl Walker {
         if let Str::Lzf { compressed, len } = string {
             self.check_lzf(compressed, len, at);
         }
+    }
+
+    /// Hands out the value of a string key: `at` begins where it does.
+    pub fn text(&mut self, string: Str<'_>, at: &[u8], visit: &mut dyn Visit) {
+        let Str::Lzf { compressed, .. } = string else {
+            return visit.element(Element::Text(string));
+        };
+        if !visit.expands() {
+            self.check_text(string, at);
+            return visit.element(Element::Text(string));
+        }
+        let mut text = std::mem::take(&mut self.text);
+        match string.bytes(&mut text) {
+            Ok(bytes) => visit.element(Element::Text(Str::Raw(bytes))),
+            Err(err) => self.lzf_fault(&err, compressed, at),
+        }
+        self.text = text;
     }
 
     fn check_lzf(&mut self, compressed: &[u8], len: u64, at: &[u8]) {
