@@ -74,6 +74,7 @@ codes! {
     RdbCrcAbsent "rdb-crc-absent" Warning "RDB versions below 5 carry no checksum: nothing vouches for the bytes."
     TrailingBytes "trailing-bytes" Warning "Bytes after the end of the RDB, which no server looks at."
     RdbOpcode "rdb-opcode" Error "An opcode or type byte that this dialect and version does not have: nothing after it can be framed."
+    RdbRepeats "rdb-repeats" Error "The same bytes over and over where records should be: a hole, or a block that was written many times. No server writes a record twice in a row, so nothing after it is read."
     RdbTypeVersion "rdb-type-version" Warning "A type or opcode that came with a later RDB version than the header states."
     RdbTypeProvisional "rdb-type-provisional" Warning "A type or opcode of a release that was not at hand when this was written; it is read by its published description."
     ModulePreGa "module-pre-ga" Error "A module value of the 4.0 release candidates: it has no framing, so nothing after it can be read."
