@@ -54,8 +54,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "rdb",
         &[
-            "record", "loss", "element", "encoding", "fill", "periodic", "repeats", "finding", "limits",
-            "error",
+            "record", "loss", "element", "encoding", "fill", "periodic", "repeats", "finding",
+            "limits", "error",
         ],
     ),
     ("engine", &["value", "record", "element", "encoding", "glob", "join", "limits", "error"]),
