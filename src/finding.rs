@@ -172,6 +172,7 @@ codes! {
     AofExecAlone "aof-exec-alone" Error "An EXEC without its MULTI: servers log an error and go on, redis-check-aof stops."
     AofUnknownCommand "aof-unknown-command" Error "A command that no server knows: the server refuses to start."
     AofModuleCommand "aof-module-command" Note "A command of a module: a server without that module refuses to start."
+    AofSyntax "aof-syntax" Warning "A command with options that no server takes: servers log an error and go on without it. Damage can make one of two."
     AofArity "aof-arity" Error "A command with a wrong number of arguments: Redis runs it all the same and reads memory it should not, Valkey refuses to start from 8.1 on."
     AofDbRange "aof-db-range" Warning "A SELECT of a database at or above the server's `databases` setting: the server skips it, and what follows lands in another database."
     AofDbInvalid "aof-db-invalid" Error "A SELECT of what no server has as a database: it is skipped, and what follows lands in another database."
