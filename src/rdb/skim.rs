@@ -282,7 +282,6 @@ impl<R: Read> Chunks<R> {
         if is_run {
             let mut run = Run::of(record.get(..fault_len).unwrap_or_default());
             run.follow(record);
-            tell(&run, &mut finding);
             self.run = Some(run);
         }
         let read = self.buf.get(..self.filled).unwrap_or_default();
