@@ -3,9 +3,10 @@
 //! ```text
 //! turn:  wait ─► read ─► requests ─► store.execute ─► answers collected
 //!                                        │
-//!                 tick (save points, fsync, expiry)        store.before_replies (the AOF is written,
-//!                                                          and with `always` is on the disk)
-//!                                                              └─► answers sent
+//!                                        store.before_replies (the AOF is written, and with `always`
+//!                                                              is on the disk) ─► answers sent
+//!                                                              ─► tick (save points, fsync, expiry,
+//!                                                                       a slice of a snapshot)
 //! ```
 //! One thread runs all of that, as in the servers: commands are atomic because nothing runs beside them. No
 //! answer leaves before [`Store::before_replies`] has returned, so that what a client was told is as safe as
@@ -107,6 +108,8 @@ pub struct Server {
     up_ms: i64,
     /// … and of the last tick.
     ticked_ms: i64,
+    /// There were requests in this turn.
+    served: bool,
     /// The time for the data, as of this turn.
     now_ms: i64,
     /// It ends after this turn.
@@ -159,6 +162,7 @@ impl Server {
             started: Instant::now(),
             up_ms: 0,
             ticked_ms: 0,
+            served: false,
             now_ms: clock.now_ms(),
             ended: false,
             log,

@@ -18,9 +18,12 @@ use crate::persist::fs::{Dir, File, Fs, stat_if_there, write_all_at};
 use crate::persist::temp::Temp;
 
 /// Bytes that are handed out at a time: the length of a pause, unless a single key is longer.
-const SLICE: usize = 128 << 10;
+const SLICE: usize = 16 << 10;
 
-/// Slices that wait for the disk.
+/// Bytes that are written at a time: waking the background costs more than a slice should.
+const BLOCK: usize = 128 << 10;
+
+/// Blocks that wait for the disk.
 const WAITING: usize = 32;
 
 /// What a task is for.
@@ -189,9 +192,11 @@ impl Task {
             self.failed = Some(Error::Usage(text));
             return;
         }
-        self.ship(background);
         if !more {
             self.dump = None;
+        }
+        if !more || self.block.len() >= BLOCK {
+            self.ship(background);
         }
     }
 
