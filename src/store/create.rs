@@ -49,7 +49,7 @@ pub(super) fn create(
 fn fill(folder: &NewFolder<'_>, options: &Options, engine: &mut Engine) -> Result<Manifest> {
     let name = |name: &[u8]| OsString::from_vec(name.to_vec());
     let stem = options.files.append_file_name.as_bytes();
-    let form = if options.preamble { Form::Preamble } else { Form::Commands };
+    let form = options.base_form();
     let (base, incr) = (base_name(stem, 1, !form.is_rdb()), incr_name(stem, 1));
     let file = write(folder.file(&name(&base), None)?, form, options, engine)?;
     file.commit(|_| Ok(()))?;

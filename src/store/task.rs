@@ -48,7 +48,7 @@ pub(super) struct Task {
     /// Until it has ended.
     dump: Option<Dump>,
     block: Vec<u8>,
-    place: Place,
+    pub(super) place: Place,
     temp: Option<Temp>,
     file: Arc<dyn File>,
     /// Bytes handed to the background.
@@ -153,6 +153,13 @@ impl Task {
                 let ended = background.wait(Lane::Files);
                 self.ended(ended);
             }
+        }
+    }
+
+    /// It is not wanted any more. What is being put in place already gets there all the same.
+    pub(super) fn stop(&mut self) {
+        if !self.publishing {
+            self.failed.get_or_insert_with(|| Error::Usage("it was stopped".to_owned()));
         }
     }
 
