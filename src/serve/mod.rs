@@ -103,6 +103,7 @@ pub struct Server {
     /// What is read goes here first.
     scratch: Vec<u8>,
     counts: Counts,
+    slow_log: own::SlowLog,
     started: Instant,
     /// Time since the start in ms, which no clock that is set can turn back, as of this turn …
     up_ms: i64,
@@ -159,6 +160,7 @@ impl Server {
             waiting: Vec::new(),
             scratch: vec![0; crate::limits::serve::READ],
             counts: Counts::default(),
+            slow_log: own::SlowLog::default(),
             started: Instant::now(),
             up_ms: 0,
             ticked_ms: 0,
