@@ -57,12 +57,7 @@ impl Disk {
         begun
     }
 
-    fn try_begin_aof(
-        &mut self,
-        engine: &mut Engine,
-        options: &Options,
-        now_ms: i64,
-    ) -> Result<()> {
+    fn try_begin_aof(&mut self, engine: &mut Engine, options: &Options, now_ms: i64) -> Result<()> {
         use std::os::unix::ffi::OsStrExt;
         let stem = options.files.append_file_name.as_bytes().to_vec();
         let folder = options.dir().join(&options.files.append_dir_name);

@@ -32,7 +32,8 @@ fn talk(client: &mut Client) -> Vec<String> {
     };
     let long = "x".repeat(200);
     let many: Vec<String> = (0..40).map(|at| format!("e{at}")).collect();
-    let many: Vec<&str> = ["RPUSH", "l"].into_iter().chain(many.iter().map(String::as_str)).collect();
+    let many: Vec<&str> =
+        ["RPUSH", "l"].into_iter().chain(many.iter().map(String::as_str)).collect();
     ask(client, &["CLIENT", "SETNAME", "me"]);
     ask(client, &["CONFIG", "SET", "slowlog-log-slower-than", "-1"]);
     ask(client, &["SLOWLOG", "RESET"]);
@@ -51,7 +52,9 @@ fn talk(client: &mut Client) -> Vec<String> {
     said.extend(slow(client, "-1").iter().map(|argv| argv.join(" ")));
     said.push(slow(client, "2").len().min(1).to_string());
     // The last one stays, whatever it is.
-    client.command(&["CONFIG", "SET", "slowlog-max-len", "1", "slowlog-log-slower-than", "0"]).unwrap();
+    client
+        .command(&["CONFIG", "SET", "slowlog-max-len", "1", "slowlog-log-slower-than", "0"])
+        .unwrap();
     client.command(&["GET", "a"]).unwrap();
     client.command(&["CONFIG", "SET", "slowlog-log-slower-than", "-1"]).unwrap();
     said.push(client.command(&["SLOWLOG", "LEN"]).unwrap().text());

@@ -136,7 +136,11 @@ pub(crate) fn rest(store: &mut Store) {
     }
 }
 
-pub(crate) fn server_digest(binary: &ServerBinary, files: Vec<(String, Vec<u8>)>, aof: bool) -> String {
+pub(crate) fn server_digest(
+    binary: &ServerBinary,
+    files: Vec<(String, Vec<u8>)>,
+    aof: bool,
+) -> String {
     let line = if aof { "appendonly yes" } else { "appendonly no" };
     let setup = Setup { files, ..Setup::default() }.line(line);
     let mut server =

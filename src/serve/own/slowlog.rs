@@ -86,9 +86,9 @@ pub(super) fn slowlog(server: &mut Server, _: &mut Client, argv: &[&[u8]]) -> Ou
     match (lower(sub).as_str(), args) {
         ("get", []) => Ok(log.told(usize::try_from(TOLD).unwrap_or(0))),
         ("get", [count]) => {
-            let count = parse_i64(count).filter(|count| *count >= -1).ok_or_else(|| {
-                Failure::new("ERR count should be greater than or equal to -1")
-            })?;
+            let count = parse_i64(count)
+                .filter(|count| *count >= -1)
+                .ok_or_else(|| Failure::new("ERR count should be greater than or equal to -1"))?;
             // -1 is all of them.
             Ok(log.told(usize::try_from(count).unwrap_or(usize::MAX)))
         }
