@@ -1,7 +1,7 @@
 //! Commands on keys of any type.
 
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::flag::{DENYOOM, OPTIONS, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -18,7 +18,7 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("rename", 3, WRITE, Keys::TWO, Since::both(1, 0), rename),
     cmd("renamenx", 3, WRITE, Keys::TWO, Since::both(1, 0), renamenx),
     cmd("move", 3, WRITE, Keys::ONE, Since::both(1, 0), move_key),
-    cmd("copy", -3, WRITE | DENYOOM, Keys::TWO, Since::both(6, 2), copy),
+    cmd("copy", -3, WRITE | DENYOOM | OPTIONS, Keys::TWO, Since::both(6, 2), copy),
     container("object", Since::both(2, 2), OBJECT),
     container("memory", Since::both(4, 0), MEMORY),
 ];

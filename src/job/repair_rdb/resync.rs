@@ -25,6 +25,7 @@ use crate::finding::Severity;
 use crate::job::rdb_file::RdbFile;
 use crate::job::window::{WINDOW, WINDOW_MAX, Window};
 use crate::limits::Limits;
+use crate::periodic::{Run, period};
 use crate::persist::fs::{File, FileReader};
 use crate::rdb::header::{Header, is_rdb};
 use crate::rdb::skim::{Checksum, Start};
@@ -48,8 +49,9 @@ const DEEP_STEP: u64 = 256;
 /// Steps of the coarse search.
 const COARSE: u64 = 4096;
 
-/// No record begins with so many bytes that are all the same: of a hole most places need no closer look.
+/// No record begins with so many bytes that repeat after so few: of a hole most places need no closer look.
 const SAME: usize = 1024;
+const PERIOD: usize = 32;
 
 /// Places that are remembered to lead nowhere.
 const FAILED_MAX: usize = 1 << 20;
@@ -190,15 +192,15 @@ impl Resync {
         Ok(None)
     }
 
-    /// How far one byte goes on from here, but for the last `SAME` of them.
+    /// How far the same bytes repeat from here, but for the last `SAME` of them.
     fn same(&mut self, at: u64) -> io::Result<u64> {
-        let bytes = self.window.at(at, SAME + 1)?;
-        let Some(first) = bytes.first() else { return Ok(0) };
-        if bytes.get(1) != Some(first) || bytes.get(SAME) != Some(first) {
+        let bytes = self.window.at(at, 2 * SAME)?;
+        let Some(unit) = period(bytes, PERIOD, SAME).and_then(|period| bytes.get(..period)) else {
             return Ok(0);
-        }
-        let count = bytes.iter().take_while(|byte| *byte == first).count();
-        Ok(count.saturating_sub(SAME) as u64)
+        };
+        let mut run = Run::of(unit);
+        run.follow(bytes);
+        Ok(run.len().saturating_sub(SAME as u64))
     }
 
     /// A cheap look at the first byte.
