@@ -99,6 +99,7 @@ pub mod job;
 pub mod join;
 pub mod limits;
 pub mod loss;
+pub mod periodic;
 pub mod persist;
 pub mod rdb;
 pub mod record;

@@ -36,5 +36,7 @@ mod hostile;
 mod incidents;
 #[path = "salvage/lab.rs"]
 mod lab;
+#[path = "salvage/table.rs"]
+mod table;
 #[path = "salvage/yields.rs"]
 mod yields;

@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "job",
         &[
             "input", "engine", "persist", "aof", "text", "fill", "value", "rdb", "record",
-            "element", "encoding", "finding", "limits", "loss", "error", "glob", "repeats", "join",
+            "element", "encoding", "finding", "limits", "loss", "error", "glob", "periodic",
+            "repeats", "join",
         ],
     ),
     (
@@ -52,7 +53,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "rdb",
-        &["record", "loss", "element", "encoding", "fill", "repeats", "finding", "limits", "error"],
+        &[
+            "record", "loss", "element", "encoding", "fill", "periodic", "repeats", "finding",
+            "limits", "error",
+        ],
     ),
     ("engine", &["value", "record", "element", "encoding", "glob", "join", "limits", "error"]),
     ("value", &["element", "encoding", "limits", "error"]),
@@ -67,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("loss", &[]),
     ("glob", &[]),
+    ("periodic", &[]),
     ("repeats", &[]),
 ];
 

@@ -30,6 +30,8 @@ pub mod flag {
     pub const RANDOM: u16 = 16;
     /// Not to be called by scripts.
     pub const NOSCRIPT: u16 = 32;
+    /// What follows the arguments that its arity asks for are options: words that it knows, and their values.
+    pub const OPTIONS: u16 = 64;
 }
 
 /// A command's code. `argv` begins with the command's name and has passed the arity check.

@@ -37,6 +37,7 @@ mod reply;
 pub mod script;
 mod session;
 pub mod shards;
+pub mod syntax;
 mod watch;
 
 pub use command::{Command, resolve};

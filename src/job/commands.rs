@@ -127,6 +127,14 @@ pub fn unknown(args: &[&[u8]], known: Known, span: Range<u64>) -> Finding {
     }
 }
 
+/// What to say of a command whose options no server takes.
+#[cold]
+pub fn no_options(row: &Command, args: &[&[u8]], span: Range<u64>) -> Finding {
+    let options = args.iter().skip(usize::from(row.arity.unsigned_abs())).take(4);
+    let found: Vec<_> = options.map(|option| shown(option)).collect();
+    Finding::new(Code::AofSyntax, span, format!("options of {}", row.name), found.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,16 +37,14 @@ impl RdbFile {
         RdbFile { chunks: Chunks::new(reader, 0, limits) }
     }
 
-    /// The records from somewhere in the middle of a damaged RDB on, up to a hole.
+    /// The records from somewhere in the middle of a damaged RDB on.
     pub fn resume(
         reader: Box<dyn Read + Send>,
         offset: u64,
         start: Start,
         limits: Limits,
     ) -> RdbFile {
-        let mut chunks = Chunks::resume(reader, offset, start, limits);
-        chunks.stop_at_nuls();
-        RdbFile { chunks }
+        RdbFile { chunks: Chunks::resume(reader, offset, start, limits) }
     }
 
     /// How it ended, if the rest of the stream does not matter, and whether that was by its EOF record.

@@ -14,6 +14,7 @@
 //! A second repair finds nothing to do.
 
 pub mod affected;
+mod before;
 mod chain;
 mod databases;
 pub mod find;

@@ -181,6 +181,7 @@ fn refused(finding: &Finding) -> Refused {
         | Code::RdbNoEof
         | Code::RdbCrc
         | Code::RdbOpcode
+        | Code::RdbRepeats
         | Code::ModulePreGa
         | Code::ModuleOpcode
         | Code::DbRange

@@ -8,6 +8,7 @@ pub mod opcodes;
 pub mod reader;
 pub mod shape;
 pub mod skim;
+pub mod step;
 pub mod string;
 pub mod target;
 pub mod types;

@@ -6,16 +6,15 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::header::{Header, header};
+use super::header::Header;
 use super::length::length;
-use super::opcodes::Kind;
-use super::shape::{skip, skip_string};
-use super::types::{Op, Table};
+use super::step::{LOOK, Skim, repeats};
 use crate::encoding::crc64::Crc64;
-use crate::error::{Fault, Parse, fault_of};
+use crate::error::{Fault, fault_of};
 use crate::fill::fill;
 use crate::finding::{Code, Excerpt, Finding};
 use crate::limits::{CHUNK, Limits};
+use crate::periodic::Run;
 
 /// What a reader must know to start in the middle of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,79 +121,6 @@ pub struct Outcome {
     pub db: u64,
 }
 
-/// Two empty strings without a name, as a hole reads: no server writes the same key twice.
-const NULS: [u8; 5] = [0; 5];
-
-/// Steps over records.
-#[derive(Debug)]
-struct Skim {
-    start: Start,
-    string_limit: u64,
-    /// NULs where a record should begin are damage.
-    nuls_are_damage: bool,
-    /// Attributes were read whose key has not come yet.
-    carried: bool,
-    ended: bool,
-}
-
-impl Skim {
-    /// Steps over the record at the start of `i`.
-    fn record<'a>(&mut self, i: &'a [u8]) -> Parse<'a, ()> {
-        let Some(head) = self.start.header else {
-            let (rest, head) = header(i)?;
-            self.start.header = Some(head);
-            return Ok((rest, ()));
-        };
-        if self.nuls_are_damage && i.starts_with(&NULS) {
-            return Fault::err(Code::RdbOpcode, i, NULS.len(), "a record", "NUL bytes");
-        }
-        let table = Table::of(head.dialect);
-        let mut at = i;
-        loop {
-            let Some((&code, rest)) = at.split_first() else {
-                return Fault::truncated(at, "a key or an opcode");
-            };
-            match table.get(code) {
-                Some(Op::Type(row)) => {
-                    let (rest, ()) = skip_string(rest, self.string_limit)?;
-                    let done = skip(row.shape, rest, self.string_limit)?;
-                    self.carried = false;
-                    return Ok(done);
-                }
-                Some(Op::Opcode(op)) if op.kind.is_attribute() => {
-                    at = skip(op.shape, rest, self.string_limit)?.0;
-                }
-                Some(Op::Opcode(_)) if at.len() < i.len() => {
-                    self.carried = true;
-                    return Ok((at, ()));
-                }
-                Some(Op::Opcode(op)) if op.kind == Kind::Eof => {
-                    let crc = if head.has_checksum() { 8 } else { 0 };
-                    let Some(rest) = rest.get(crc..) else {
-                        return Fault::truncated(rest, "a checksum of 8 bytes");
-                    };
-                    self.ended = true;
-                    return Ok((rest, ()));
-                }
-                Some(Op::Opcode(op)) => {
-                    if op.kind == Kind::SelectDb {
-                        self.start.db = length(rest)?.1;
-                    }
-                    return skip(op.shape, rest, self.string_limit);
-                }
-                None => return unknown(code, at, head),
-            }
-        }
-    }
-}
-
-#[cold]
-fn unknown<'a>(code: u8, at: &[u8], head: Header) -> Parse<'a, ()> {
-    let dialect = head.dialect.as_str();
-    let expected = format!("a type or opcode of a {dialect} RDB of version {}", head.version);
-    Fault::err(Code::RdbOpcode, at, 1, expected, format!("byte {code} ({code:#04x})"))
-}
-
 /// Cuts a stream into chunks.
 #[derive(Debug)]
 pub struct Chunks<R> {
@@ -211,6 +137,8 @@ pub struct Chunks<R> {
     damaged_record: Vec<u8>,
     /// The end of the string that was too long, if it were there.
     claimed_end: Option<u64>,
+    /// What repeats where it stopped.
+    run: Option<Run>,
 }
 
 impl<R: Read> Chunks<R> {
@@ -224,13 +152,7 @@ impl<R: Read> Chunks<R> {
     pub fn resume(source: R, offset: u64, start: Start, limits: Limits) -> Chunks<R> {
         Chunks {
             source,
-            skim: Skim {
-                start,
-                string_limit: limits.string,
-                nuls_are_damage: false,
-                carried: false,
-                ended: false,
-            },
+            skim: Skim::new(start, limits.string),
             limits,
             buf: Vec::new(),
             filled: 0,
@@ -241,12 +163,8 @@ impl<R: Read> Chunks<R> {
             damage: None,
             damaged_record: Vec::new(),
             claimed_end: None,
+            run: None,
         }
-    }
-
-    /// Stops at a hole, which otherwise reads as many empty strings without a name.
-    pub fn stop_at_nuls(&mut self) {
-        self.skim.nuls_are_damage = true;
     }
 
     /// The next chunk; `None` after the EOF record, or where damage stops the cutting.
@@ -287,7 +205,8 @@ impl<R: Read> Chunks<R> {
     /// which no attribute is waiting for its key.
     fn cut(&mut self, ends: &mut Vec<usize>) -> io::Result<usize> {
         let (mut pos, mut safe, mut safe_count) = (0, 0, 0);
-        let mut safe_db = self.skim.start.db;
+        let start = self.skim.start;
+        let mut safe_db = start.db;
         loop {
             self.fill()?;
             let buf = self.buf.get(..self.filled).unwrap_or_default();
@@ -302,6 +221,14 @@ impl<R: Read> Chunks<R> {
                         }
                         if self.skim.ended {
                             return Ok(safe);
+                        }
+                        if ends.len().is_multiple_of(LOOK)
+                            && let Some((sound, at, fault)) = repeats(buf, ends)
+                        {
+                            ends.truncate(sound);
+                            pos = at;
+                            self.skim = Skim::new(start, self.limits.string).over(buf, ends);
+                            break fault;
                         }
                     }
                     Err(err) => break fault_of(err),
@@ -335,7 +262,7 @@ impl<R: Read> Chunks<R> {
         let at = self.offset + pos as u64;
         let end = self.offset + self.filled as u64;
         let record = self.buf.get(pos..self.filled).unwrap_or_default();
-        let fault_rest = fault.rest();
+        let (fault_rest, fault_len) = (fault.rest(), fault.len());
         let mut finding = if too_large {
             let expected = format!("a record of at most {} bytes", self.limits.record);
             Finding::new(Code::RecordLimit, at..end, expected, "a longer one")
@@ -351,9 +278,17 @@ impl<R: Read> Chunks<R> {
             let len = length(string).map(|(_, len)| len).ok();
             self.claimed_end = len.map(|len| finding.span.start.saturating_add(len));
         }
+        let is_run = finding.code == Code::RdbRepeats;
+        if is_run {
+            let mut run = Run::of(record.get(..fault_len).unwrap_or_default());
+            run.follow(record);
+            self.run = Some(run);
+        }
         let read = self.buf.get(..self.filled).unwrap_or_default();
         finding.excerpt = Excerpt::around(read, self.offset, finding.span.start);
-        self.damaged_record = record.get(..record.len().min(4096)).unwrap_or_default().to_vec();
+        // What repeats is no record, so nothing in it is a name.
+        let shown = if is_run { 0 } else { record.len().min(4096) };
+        self.damaged_record = record.get(..shown).unwrap_or_default().to_vec();
         self.damage = Some(finding);
     }
 
@@ -410,6 +345,9 @@ impl<R: Read> Chunks<R> {
             self.filled = last;
             self.fill()?;
             size += (self.filled - last) as u64;
+            if let Some(run) = &mut self.run {
+                run.follow(self.buf.get(last..self.filled).unwrap_or_default());
+            }
             if self.filled == last {
                 break;
             }
@@ -419,6 +357,9 @@ impl<R: Read> Chunks<R> {
             && let Checksum::Ok = verdict(u64::from_le_bytes(*stored), self.crc.value())
         {
             self.checksum = Checksum::Ok;
+        }
+        if let (Some(damage), Some(run)) = (&mut self.damage, &self.run) {
+            tell(run, damage);
         }
         if let (Some(damage), Some(claimed)) = (&mut self.damage, self.claimed_end) {
             // Not a long string but a wrong length: the file is not even that long.
@@ -464,6 +405,15 @@ impl<R: Read> Chunks<R> {
             db: self.skim.start.db,
         };
         (outcome, buf, self.source)
+    }
+}
+
+/// How long it goes on where the same bytes repeat.
+fn tell(run: &Run, damage: &mut Finding) {
+    let span = &mut damage.span;
+    if run.repeats() {
+        span.end = span.start.saturating_add(run.len());
+        damage.found = run.describe();
     }
 }
 

@@ -17,6 +17,8 @@ const CUT_OR_CHANGED: &str = "bytes have changed, so that a length reaches behin
 const CHANGED: &str = "bytes have changed since the server wrote the file, and servers refuse it (unless started \
      with rdbchecksum no, which loads the damage): take another copy, and check the disk and the \
      way it came here.";
+const REPEATS: &str = "where records should be, the same bytes repeat: what a power cut, a disk or a copy left of them. \
+     Take another copy; rdbtool repair --salvage --dry-run tells what can be had of this one.";
 const WRITTEN_SO: &str = "the checksum is right, so these are the bytes that were written: the data was damaged in the \
      server's memory, or software other than a server wrote it. Another copy of the same dump \
      will not help; an older dump may.";
@@ -60,6 +62,8 @@ fn damage(report: &Report, codes: &BTreeSet<Code>) -> Option<&'static str> {
             _ if has(&[Code::RdbOpcode]) => Some(NEWER),
             _ => Some(WRITTEN_SO),
         }
+    } else if has(&[Code::RdbRepeats]) {
+        Some(REPEATS)
     } else if has(&[Code::RdbNoEof, Code::RdbTruncated]) {
         Some(if errors == 1 { CUT } else { CUT_OR_CHANGED })
     } else if has(&[Code::RdbCrc]) || (errors > 0 && checksum == Checksum::Unknown) {

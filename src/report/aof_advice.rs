@@ -20,6 +20,9 @@ const STOPS: &str = "servers stop at the damage, and redis-check-aof --fix would
      keep this file as it is, and ask rdbtool repair --salvage --dry-run what can be had back.";
 const COMMANDS: &str = "servers refuse this file, although redis-check-aof passes it: a damaged name, or a command \
      of a newer server or a module.";
+const OPTIONS: &str = "servers load this file, log an error where a command has options that none takes, and go on \
+     without it: it may be two commands, with what was between them gone. rdbtool repair --salvage \
+     --dry-run lists what is suspect.";
 const NOT_LAST: &str = "do not start a server with this: it would cut the damaged file on the disk, and then refuse \
      to start, because other files follow. rdbtool repair --dry-run tells what there is to choose.";
 const NO_MANIFEST: &str = "do not start a server with this: it would start empty, and append to files that are \
@@ -66,6 +69,7 @@ fn one(report: &Report) -> Option<&'static str> {
         (has(&[Code::AofAnnotationTorn]), STAMP),
         (has(&[Code::AofTruncated]), CUT_OFF),
         (has(&[Code::AofUnknownCommand, Code::AofArgc]), COMMANDS),
+        (has(&[Code::AofSyntax]), OPTIONS),
     ];
     rows.into_iter().find_map(|(is_so, text)| is_so.then_some(text))
 }

@@ -3,9 +3,10 @@
 //! ```text
 //! turn:  wait ─► read ─► requests ─► store.execute ─► answers collected
 //!                                        │
-//!                 tick (save points, fsync, expiry)        store.before_replies (the AOF is written,
-//!                                                          and with `always` is on the disk)
-//!                                                              └─► answers sent
+//!                                        store.before_replies (the AOF is written, and with `always`
+//!                                                              is on the disk) ─► answers sent
+//!                                                              ─► tick (save points, fsync, expiry,
+//!                                                                       a slice of a snapshot)
 //! ```
 //! One thread runs all of that, as in the servers: commands are atomic because nothing runs beside them. No
 //! answer leaves before [`Store::before_replies`] has returned, so that what a client was told is as safe as
@@ -102,11 +103,14 @@ pub struct Server {
     /// What is read goes here first.
     scratch: Vec<u8>,
     counts: Counts,
+    slow_log: own::SlowLog,
     started: Instant,
     /// Time since the start in ms, which no clock that is set can turn back, as of this turn …
     up_ms: i64,
     /// … and of the last tick.
     ticked_ms: i64,
+    /// There were requests in this turn.
+    served: bool,
     /// The time for the data, as of this turn.
     now_ms: i64,
     /// It ends after this turn.
@@ -156,9 +160,11 @@ impl Server {
             waiting: Vec::new(),
             scratch: vec![0; crate::limits::serve::READ],
             counts: Counts::default(),
+            slow_log: own::SlowLog::default(),
             started: Instant::now(),
             up_ms: 0,
             ticked_ms: 0,
+            served: false,
             now_ms: clock.now_ms(),
             ended: false,
             log,

@@ -1,5 +1,7 @@
 //! Requests of a client, one after the other: who may ask, what it is, who answers it.
 
+use std::time::Instant;
+
 use super::Server;
 use super::blocked::Wait;
 use super::client::{Client, End, Replies, give_back};
@@ -91,7 +93,7 @@ impl Server {
         match found {
             Ok(command) if client.trusted && command.name != "info" => {
                 client.last = command.name;
-                return self.execute(client, command, argv);
+                return self.timed(client, command, argv);
             }
             _ => {}
         }
@@ -105,6 +107,27 @@ impl Server {
             Err(failure) if client.trusted => self.unknown(client, argv, failure),
             _ => Reply::Error(own::NO_AUTH),
         })
+    }
+
+    /// Runs a command of the engine, and notes it if it takes long. What is queued takes no time.
+    #[inline]
+    fn timed(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        argv: &[&[u8]],
+    ) -> Option<Reply> {
+        let most_us = self.settings.slower_than_us;
+        if most_us < 0 || (client.session.in_multi() && command.name != "exec") {
+            return self.execute(client, command, argv);
+        }
+        let began = Instant::now();
+        let reply = self.execute(client, command, argv);
+        let took_us = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        if took_us >= most_us {
+            self.slow_log.note(client, argv, took_us, self.now_ms, self.settings.slow_log);
+        }
+        reply
     }
 
     /// Runs a command of the engine.

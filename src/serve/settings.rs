@@ -19,6 +19,10 @@ pub struct Settings {
     pub query_buffer: usize,
     /// Bytes of answers that may wait: the hard limit of `client-output-buffer-limit normal`.
     pub output_buffer: usize,
+    /// Microseconds from which on SLOWLOG keeps a command; negative: none: `slowlog-log-slower-than`.
+    pub slower_than_us: i64,
+    /// Commands that it keeps: `slowlog-max-len`.
+    pub slow_log: usize,
 }
 
 impl Default for Settings {
@@ -30,6 +34,8 @@ impl Default for Settings {
             bulk: limits::BULK,
             query_buffer: limits::QUERY,
             output_buffer: limits::OUTPUT,
+            slower_than_us: 10_000,
+            slow_log: 128,
         }
     }
 }
@@ -74,6 +80,11 @@ impl Settings {
                 let hard = hard.filter(|_| class == b"normal").ok_or(NotSet::Value)?;
                 self.output_buffer = usize::try_from(hard).unwrap_or(usize::MAX);
             }
+            "slowlog-log-slower-than" => {
+                let limit = text.parse().ok().filter(|limit| *limit >= -1);
+                self.slower_than_us = limit.ok_or(NotSet::Value)?;
+            }
+            "slowlog-max-len" => self.slow_log = text.parse().map_err(|_| NotSet::Value)?,
             _ => return Err(NotSet::Unknown),
         }
         Ok(())
@@ -88,6 +99,8 @@ impl Settings {
             ("timeout", self.timeout_s.to_string().into_bytes()),
             ("proto-max-bulk-len", text(self.bulk)),
             ("client-query-buffer-limit", text(self.query_buffer)),
+            ("slowlog-log-slower-than", self.slower_than_us.to_string().into_bytes()),
+            ("slowlog-max-len", text(self.slow_log)),
             (
                 "client-output-buffer-limit",
                 format!("normal {} 0 0", self.output_buffer).into_bytes(),

@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::persist::aofdir::{NotPut, put_manifest};
 use crate::persist::append::Append;
 use crate::persist::fs::{Access, Dir, Fs, stat_if_there};
+use crate::persist::temp::Temp;
 
 /// Milliseconds between tries of a failed write. (A clock may be set back: distances are what is looked at.)
 const SECOND: u64 = 1000;
@@ -51,6 +52,8 @@ pub(super) struct Aof {
     stem: Vec<u8>,
     manifest: Manifest,
     append: Append,
+    /// The last incr file as long as no manifest names it, and it has not its name: see [`Aof::begin`].
+    begun: Option<Temp>,
     log: Log,
     /// When the oldest of what waits to be written was logged …
     logged_ms: Option<i64>,
@@ -115,23 +118,10 @@ impl Aof {
         let len = file.stat().map_err(failed("look at"))?.size;
         // A run that was killed may have left bytes that only the cache holds.
         file.sync().map_err(failed("sync"))?;
-        let mut aof = Aof {
-            fs,
-            dir,
-            folder,
-            stem,
-            manifest,
-            append: Append::new(file, path, len),
-            log: Log::default(),
-            logged_ms: None,
-            written_ms: None,
-            syncing_ms: None,
-            sync_began_ms: now_ms,
-            failing: None,
-            before: sizes.iter().sum::<u64>().saturating_sub(if is_new { 0 } else { len }),
-            base_size,
-            delayed: 0,
-        };
+        let before = sizes.iter().sum::<u64>().saturating_sub(if is_new { 0 } else { len });
+        let files = Files { fs, folder, stem, manifest };
+        let mut aof = Aof::of(files, dir, Append::new(file, path, len), now_ms);
+        (aof.before, aof.base_size) = (before, base_size);
         if is_new || changed {
             let manifest = std::mem::take(&mut aof.manifest);
             aof.put(manifest).map_err(|not| match not {
@@ -139,6 +129,61 @@ impl Aof {
             })?;
         }
         Ok(aof)
+    }
+
+    fn of(files: Files, dir: Arc<dyn Dir>, append: Append, now_ms: i64) -> Aof {
+        let Files { fs, folder, stem, manifest } = files;
+        Aof {
+            fs,
+            dir,
+            folder,
+            stem,
+            manifest,
+            append,
+            begun: None,
+            log: Log::default(),
+            logged_ms: None,
+            written_ms: None,
+            syncing_ms: None,
+            sync_began_ms: now_ms,
+            failing: None,
+            before: 0,
+            base_size: 0,
+            delayed: 0,
+        }
+    }
+
+    /// A new one while a store runs, beside what lies there: a start sees none of it before a base of this
+    /// moment is there and [`Aof::install`]ed. Until then it goes when this is dropped.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub(super) fn begin(mut files: Files, now_ms: i64) -> Result<Aof> {
+        let dir = files.fs.open_dir(&files.folder);
+        let dir = dir.map_err(|err| Error::io(&files.folder, "open", err))?;
+        let entry = free_part(&*dir, &files.stem, &files.manifest, Kind::Incr, true)?;
+        let path = files.folder.join(OsStr::from_bytes(&entry.name));
+        files.manifest.entries.push(entry);
+        let (temp, file) = Temp::file(&*files.fs, &dir)?;
+        let mut aof = Aof::of(files, dir, Append::new(file, path, 0), now_ms);
+        aof.begun = Some(temp);
+        Ok(aof)
+    }
+
+    /// Is it one that no start sees yet?
+    pub(super) fn is_beginning(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// The last incr file gets its name.
+    fn name_begun(&mut self) -> Result<()> {
+        let last = self.manifest.entries.iter().rfind(|entry| entry.kind == Kind::Incr);
+        let (Some(temp), Some(last)) = (&self.begun, last) else { return Ok(()) };
+        let name = OsStr::from_bytes(&last.name);
+        let renamed = self.dir.rename_new(temp.name(), name).and_then(|()| self.dir.sync());
+        renamed.map_err(|err| Error::io(self.folder.join(name), "put in place", err))?;
+        self.begun.take().into_iter().for_each(Temp::renamed);
+        Ok(())
     }
 
     /// Bytes of all files, and what waits.
@@ -305,6 +350,9 @@ impl Aof {
         base: Entry,
         size: u64,
     ) -> std::result::Result<Result<()>, Fatal> {
+        if let Err(error) = self.name_begun() {
+            return Ok(Err(error));
+        }
         let mut manifest = self.manifest.clone();
         let last = manifest.entries.iter().rposition(|entry| entry.kind == Kind::Incr);
         for (at, entry) in manifest.entries.iter_mut().enumerate() {

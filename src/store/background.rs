@@ -15,7 +15,7 @@ pub type Job = Box<dyn FnOnce() -> Result<()> + Send>;
 pub enum Lane {
     /// fsyncs of the AOF, which must not wait behind anything.
     Sync,
-    /// Writing snapshots, and removing old files.
+    /// Writing snapshots, and removing old files: work that nobody waits for, behind everything else.
     Files,
 }
 
@@ -49,7 +49,7 @@ struct Thread {
 impl Threads {
     /// Starts them. They end when this is dropped and their jobs are done.
     pub fn start() -> Threads {
-        Threads { lanes: Lane::ALL.map(|_| Thread::start()) }
+        Threads { lanes: Lane::ALL.map(Thread::start) }
     }
 
     fn lane(&mut self, lane: Lane) -> &mut Thread {
@@ -62,10 +62,13 @@ impl Threads {
 }
 
 impl Thread {
-    fn start() -> Thread {
+    fn start(lane: Lane) -> Thread {
         let (jobs, work) = channel::<Job>();
         let (tell, ended) = channel();
         thread::spawn(move || {
+            if lane == Lane::Files {
+                step_back();
+            }
             while let Ok(job) = work.recv() {
                 if tell.send(job()).is_err() {
                     break;
@@ -75,6 +78,19 @@ impl Thread {
         Thread { jobs, ended }
     }
 }
+
+/// Lets others go first on a processor that more than one wants: woken in the middle of a turn of the event
+/// loop, this thread would take the processor from it for a tick of the kernel, some milliseconds. Not as far
+/// back as can be: SAVE and the end of the process wait for this thread.
+fn step_back() {
+    // Elsewhere it would be the whole process that steps back.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+/// How far: of a processor that it shares with one other thread it gets a tenth.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 
 fn gone() -> Error {
     Error::Usage("a thread that writes files has ended".to_owned())

@@ -97,7 +97,7 @@ impl Store {
             ("rdb_bgsave_in_progress", flag(disk.is_saving())),
             ("rdb_last_save_time", disk.saves.last_ms.div_euclid(1000).to_string()),
             ("rdb_last_bgsave_status", ok(disk.saves.ok)),
-            ("aof_enabled", flag(disk.aof.is_some())),
+            ("aof_enabled", flag(self.options.files.append_only)),
             ("aof_rewrite_in_progress", flag(disk.is_rewriting())),
             ("aof_rewrite_scheduled", flag(disk.rewrites.scheduled)),
             ("aof_last_bgrewrite_status", ok(disk.rewrites.ok)),

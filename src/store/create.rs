@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::persist::folder::NewFolder;
 use crate::persist::fs::{Fs, open_parent};
 use crate::persist::replace::Replacement;
+use crate::persist::temp::sweep;
 
 /// Bytes that are made at a time.
 const BLOCK: usize = 1 << 20;
@@ -33,6 +34,8 @@ pub(super) fn create(
 ) -> Result<Manifest> {
     let path = options.dir().join(&options.files.append_dir_name);
     if plan.set.is_some() {
+        // One that was begun at run time and had no base yet.
+        sweep(fs, &path);
         let (dir, name) = open_parent(fs, &path)?;
         dir.remove_dir(&name).map_err(|err| Error::io(&path, "remove the empty", err))?;
     }
@@ -49,7 +52,7 @@ pub(super) fn create(
 fn fill(folder: &NewFolder<'_>, options: &Options, engine: &mut Engine) -> Result<Manifest> {
     let name = |name: &[u8]| OsString::from_vec(name.to_vec());
     let stem = options.files.append_file_name.as_bytes();
-    let form = if options.preamble { Form::Preamble } else { Form::Commands };
+    let form = options.base_form();
     let (base, incr) = (base_name(stem, 1, !form.is_rdb()), incr_name(stem, 1));
     let file = write(folder.file(&name(&base), None)?, form, options, engine)?;
     file.commit(|_| Ok(()))?;

@@ -17,6 +17,7 @@ use super::dump::Dump;
 use super::record::Form;
 use super::task::{Goal, Place, Task};
 use super::{Fatal, Options};
+use crate::aof::manifest::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::persist::fs::{Dir, Fs};
@@ -164,7 +165,7 @@ impl Disk {
         self.rewrites.scheduled = false;
         let begun = self.try_begin_rewrite(engine, options, now_ms)?;
         if begun.is_err() {
-            self.rewrite_failed(now_ms);
+            self.rewrite_failed(engine, now_ms);
         }
         Ok(begun)
     }
@@ -178,22 +179,34 @@ impl Disk {
         let Some(aof) = &mut self.aof else {
             return Ok(Err(Error::Usage("no AOF is kept".to_owned())));
         };
-        let form = if options.preamble { Form::Preamble } else { Form::Commands };
-        let base = match aof.new_base(!form.is_rdb()) {
+        let base = match aof.new_base(!options.base_form().is_rdb()) {
             Ok(base) => base,
             Err(error) => return Ok(Err(error)),
         };
         if let Err(error) = aof.rotate(now_ms, &mut *self.background)? {
             return Ok(Err(error));
         }
+        let dir = aof.dir.clone();
+        Ok(self.begin_base(dir, base, engine, options, now_ms))
+    }
+
+    /// Begins a base of this moment.
+    pub(super) fn begin_base(
+        &mut self,
+        dir: Arc<dyn Dir>,
+        base: Entry,
+        engine: &mut Engine,
+        options: &Options,
+        now_ms: i64,
+    ) -> Result<()> {
         use std::os::unix::ffi::OsStringExt;
         let name = std::ffi::OsString::from_vec(base.name.clone());
-        let place = Place { dir: aof.dir.clone(), name, replaces: false };
+        let place = Place { dir, name, replaces: false };
+        let form = options.base_form();
         let stamp = options.timestamps.then(|| now_ms.div_euclid(1000));
         let dump = |out: &mut Vec<u8>| Dump::begin(engine, form, options.compress, stamp, out);
-        Ok(Task::begin(&*self.fs, place, Goal::Rewrite { base }, dump).map(|task| {
-            self.task = Some(task);
-        }))
+        self.task = Some(Task::begin(&*self.fs, place, Goal::Rewrite { base }, dump)?);
+        Ok(())
     }
 
     /// The next slice of what is under way.
@@ -209,7 +222,7 @@ impl Disk {
         }
         let Some(task) = &mut self.task else { return Ok(()) };
         match task.advance(engine, &mut *self.background) {
-            Some(done) => self.done(done, now_ms),
+            Some(done) => self.done(done, engine, now_ms),
             None => Ok(()),
         }
     }
@@ -222,7 +235,7 @@ impl Disk {
     ) -> std::result::Result<(), Fatal> {
         if let Some(task) = &mut self.task {
             let done = task.finish(engine, &mut *self.background);
-            self.done(done, now_ms)?;
+            self.done(done, engine, now_ms)?;
         }
         Ok(())
     }
@@ -234,43 +247,41 @@ impl Disk {
         }
     }
 
-    fn done(&mut self, done: Result<u64>, now_ms: i64) -> std::result::Result<(), Fatal> {
+    fn done(
+        &mut self,
+        done: Result<u64>,
+        engine: &mut Engine,
+        now_ms: i64,
+    ) -> std::result::Result<(), Fatal> {
         let Some(task) = self.task.take() else { return Ok(()) };
         match (task.goal, done) {
             (Goal::Save { dirty }, Ok(_)) => {
                 let tried_ms = self.saves.tried_ms;
                 let scheduled = self.saves.scheduled;
                 self.saves = Saves { last_ms: now_ms, dirty, ok: true, tried_ms, scheduled };
-                Ok(())
             }
-            (Goal::Save { .. }, Err(_)) => {
-                self.saves.ok = false;
-                Ok(())
-            }
-            (Goal::Rewrite { .. }, Err(_)) => {
-                self.rewrite_failed(now_ms);
-                Ok(())
-            }
+            (Goal::Save { .. }, Err(_)) => self.saves.ok = false,
+            // It was stopped because the AOF was.
+            (Goal::Rewrite { .. }, Err(_)) if self.aof.is_none() => {}
+            (Goal::Rewrite { .. }, Err(_)) => self.rewrite_failed(engine, now_ms),
             (Goal::Rewrite { base }, Ok(size)) => {
-                let Some(aof) = &mut self.aof else { return Ok(()) };
-                let name = base.name.clone();
-                match aof.install(base, size)? {
-                    Ok(()) => {
-                        (self.rewrites.ok, self.rewrites.failures) = (true, 0);
-                        self.clean();
-                    }
-                    Err(_) => {
-                        use std::os::unix::ffi::OsStrExt;
-                        aof.dir.unlink(std::ffi::OsStr::from_bytes(&name)).unwrap_or_default();
-                        self.rewrite_failed(now_ms);
-                    }
+                let installed = self.aof.as_mut().map(|aof| aof.install(base, size)).transpose()?;
+                if let Some(Ok(())) = installed {
+                    (self.rewrites.ok, self.rewrites.failures) = (true, 0);
+                    self.clean();
+                    return Ok(());
                 }
-                Ok(())
+                task.place.dir.unlink(&task.place.name).unwrap_or_default();
+                if installed.is_some() {
+                    self.rewrite_failed(engine, now_ms);
+                }
             }
         }
+        Ok(())
     }
 
-    fn rewrite_failed(&mut self, now_ms: i64) {
+    pub(super) fn rewrite_failed(&mut self, engine: &mut Engine, now_ms: i64) {
+        self.drop_begun(engine);
         self.rewrites.ok = false;
         self.rewrites.failures = self.rewrites.failures.saturating_add(1);
         self.rewrites.failed_ms = now_ms;
@@ -317,8 +328,11 @@ impl Disk {
         if self.is_busy() {
             return Ok(());
         }
-        if self.rewrites.scheduled || self.rewrite_is_due(options, now_ms) {
+        let wants_aof = options.files.append_only && self.aof.is_none();
+        if wants_aof && now_ms >= self.rewrites.not_before_ms() {
             // Whether it could begin is told by INFO.
+            self.begin_aof(engine, options, now_ms).unwrap_or_default();
+        } else if self.rewrites.scheduled || self.rewrite_is_due(options, now_ms) {
             self.begin_rewrite(engine, options, now_ms)?.unwrap_or_default();
         } else if self.saves.scheduled || self.save_is_due(engine, options, now_ms) {
             self.begin_save(engine, options, now_ms).unwrap_or_default();

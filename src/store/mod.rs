@@ -22,10 +22,12 @@ pub mod options;
 mod record;
 mod refuse;
 mod startup;
+mod switch;
 mod task;
 
 use std::sync::Arc;
 
+use self::aof::Aof;
 pub use self::background::{Background, Lane, Threads};
 use self::disk::Disk;
 pub use self::options::{Fsync, Options, SavePoint};
@@ -228,13 +230,17 @@ impl Store {
             let what = format!("ERR CONFIG SET failed (possibly related to argument '{name}')");
             Some(Err(Failure::new(format!("{what} - {why}"))))
         };
-        if !mutable {
+        let is_aof = name.eq_ignore_ascii_case("appendonly");
+        if !mutable || (is_aof && self.is_read_only()) {
             return failed("can't set immutable config");
         }
         if self.options.set(name, value).is_none() {
             return failed("argument couldn't be parsed");
         }
         self.engine.set_max_memory(self.options.engine.max_memory);
+        if is_aof && let Err(error) = self.switch_aof() {
+            return failed(&format!("Unable to turn on AOF: {error}"));
+        }
         Some(Ok(()))
     }
 
@@ -245,6 +251,13 @@ impl Store {
     /// When that fails: the process should go on then, unless it is told to end all the same.
     pub fn shutdown(&mut self, save: Option<bool>) -> Result<()> {
         let Some(disk) = &mut self.disk else { return Ok(()) };
+        if disk.aof.as_ref().is_some_and(Aof::is_beginning) {
+            // Without its base the next start would see nothing of it.
+            disk.finish(&mut self.engine, self.now_ms).map_err(|Fatal(error)| error)?;
+            if disk.aof.is_none() {
+                return Err(Error::Usage("the new AOF could not be written".to_owned()));
+            }
+        }
         disk.cancel(&mut self.engine);
         if let Some(aof) = &mut disk.aof {
             let settled = aof.settle(self.now_ms, &mut *disk.background);

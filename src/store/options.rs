@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::record::Form;
 use crate::aof::settings::{Settings, memory, yes};
 use crate::encoding::number::parse_i64;
 use crate::engine::{Config, Release};
@@ -99,7 +100,7 @@ const NAMES: &[(&str, bool)] = &[
     ("appenddirname", false),
     ("appendfilename", false),
     ("appendfsync", true),
-    ("appendonly", false),
+    ("appendonly", true),
     ("aof-load-corrupt-tail-max-size", true),
     ("aof-load-truncated", true),
     ("aof-timestamp-enabled", true),
@@ -189,6 +190,11 @@ impl Options {
             _ => String::new(),
         };
         text.into_bytes()
+    }
+
+    /// The form of a base.
+    pub(super) fn base_form(&self) -> Form {
+        if self.preamble { Form::Preamble } else { Form::Commands }
     }
 
     /// The folder of the files.

@@ -18,9 +18,12 @@ use crate::persist::fs::{Dir, File, Fs, stat_if_there, write_all_at};
 use crate::persist::temp::Temp;
 
 /// Bytes that are handed out at a time: the length of a pause, unless a single key is longer.
-const SLICE: usize = 128 << 10;
+const SLICE: usize = 16 << 10;
 
-/// Slices that wait for the disk.
+/// Bytes that are written at a time: waking the background costs more than a slice should.
+const BLOCK: usize = 128 << 10;
+
+/// Blocks that wait for the disk.
 const WAITING: usize = 32;
 
 /// What a task is for.
@@ -45,7 +48,7 @@ pub(super) struct Task {
     /// Until it has ended.
     dump: Option<Dump>,
     block: Vec<u8>,
-    place: Place,
+    pub(super) place: Place,
     temp: Option<Temp>,
     file: Arc<dyn File>,
     /// Bytes handed to the background.
@@ -153,6 +156,13 @@ impl Task {
         }
     }
 
+    /// It is not wanted any more. What is being put in place already gets there all the same.
+    pub(super) fn stop(&mut self) {
+        if !self.publishing {
+            self.failed.get_or_insert_with(|| Error::Usage("it was stopped".to_owned()));
+        }
+    }
+
     /// Ends it before it is done.
     pub(super) fn cancel(mut self, engine: &mut Engine, background: &mut dyn Background) {
         while self.jobs > 0 {
@@ -189,9 +199,11 @@ impl Task {
             self.failed = Some(Error::Usage(text));
             return;
         }
-        self.ship(background);
         if !more {
             self.dump = None;
+        }
+        if !more || self.block.len() >= BLOCK {
+            self.ship(background);
         }
     }
 

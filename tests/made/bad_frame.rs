@@ -121,6 +121,14 @@ fn opcodes() -> Vec<Sample> {
             let value = b().i64le(FAR).len(1).len(1).str("f").str("v");
             Rdb::valkey(80).db(0).key(24, "key", value).end()
         }),
+        bad("rdb-repeats", "nuls", "a page of NULs between two keys", {
+            let whole = plain(Rdb::redis(9)).raw(vec![0; 4096]);
+            whole.string("behind", "it").end()
+        }),
+        bad("rdb-repeats", "keys", "a block of two keys, a hundred times", {
+            let block = b().u8(0).str("one").str("1").u8(0).str("two").str("2").0;
+            plain(Rdb::redis(9)).raw(block.repeat(100)).end()
+        }),
         bad(
             "rdb-type-version",
             "hash-ttl-in-11",

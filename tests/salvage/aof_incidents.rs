@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rdbtool::finding::Code;
+use rdbtool::job::check::Verdict;
 use rdbtool::job::repair_aof::found::Depth;
 use rdbtool::job::repair_aof::kept::Doubt;
 use rdbtool::job::repair_aof::plan::Fate;
@@ -11,7 +12,7 @@ use rdbtool::job::repair_aof::{Set, plan};
 use rdbtool::persist::sim::MemFs;
 
 use crate::aof_lab::{
-    Told, commands, judge, log, options, part, planned, repair, repair_with, salvage,
+    Told, checked, commands, judge, log, options, part, planned, repair, repair_with, salvage,
 };
 use crate::damage::KINDS;
 use crate::lab::{is_full, sample};
@@ -432,4 +433,31 @@ fn must_be_what_a_replay_gives(server: &'static servers::ServerBinary, aof: &[u8
     std::fs::write(&path, aof).unwrap();
     let ours = crate::program::rdbtool(["digest", "--as", "redis-7.0", &path.to_string_lossy()]);
     assert!(ours.stdout.contains(&digest), "{what}: {digest}\n{}{}", ours.stdout, ours.stderr);
+}
+
+/// Bytes that are gone inside a transaction make one SET of two, and all of it can be framed: servers load it with
+/// an error in their log (RELIABILITY 3.2, `64 deleted`). A check tells of it, and a salvage marks it.
+#[test]
+fn a_set_of_two_commands() {
+    let transaction = |middle: &[u8]| {
+        [&command(&["MULTI"])[..], &set(20), middle, &set(21), &command(&["EXEC"])].concat()
+    };
+    let with_expire = command(&["SET", "key", "text", "PXAT", "1700000000000"]);
+    let hash = command(&["HSET", "hash", "field", "value"]);
+    let cut = find(&with_expire, b"$4\r\nPXAT");
+    let rest = find(&hash, b"$5\r\nfield");
+    let damaged = transaction(&[&with_expire[..cut], &hash[rest..]].concat());
+    let damaged = [sets(0..20), damaged, sets(22..40)].concat();
+    let at = find(&damaged, b"*5") as u64;
+    let report = checked(&damaged);
+    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    assert_eq!((finding.code, finding.span.start), (Code::AofSyntax, at));
+    assert_eq!(finding.found, "\"field\" \"value\"");
+    assert_eq!(report.verdict(), Verdict::Warnings);
+    // Nothing is left out, so the file stays as it is.
+    let (plan, found) = repair(&damaged, Depth::Salvage);
+    assert!(found == damaged && plan.suspects() == 1);
+    let named = &part(&plan).salvage.as_ref().expect("it was looked at").kept.named;
+    let told = named.iter().find(|told| told.offset == at).expect("it is marked");
+    assert_eq!((told.doubt, told.key.as_deref()), (Doubt::Odd, Some(&b"key"[..])));
 }

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use rdbtool::input::detect::FileKind;
+use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check;
 use rdbtool::job::check_aof;
 use rdbtool::job::repair_aof::found::Depth;
@@ -40,6 +42,13 @@ pub(crate) fn repair_with(bytes: &[u8], depth: Depth, writing: &Writing) -> (Pla
     assert!(plan.is_agreed(), "{:?}", plan.refusals);
     let done = run(&fs, &set, &plan, &options, writing).unwrap();
     (plan, done, fs)
+}
+
+/// What a check says of some bytes.
+pub(crate) fn checked(bytes: &[u8]) -> check_aof::Report {
+    let reader = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let source = Source { reader, kind: FileKind::Aof, compression: None, size: None };
+    check_aof::check_aof(source, &Input::Stdin, &check_aof::Options::default()).unwrap()
 }
 
 /// The plan for some bytes.

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use rdbtool::finding::Code;
 use rdbtool::job::recovery::Recovery;
 use rdbtool::job::repair_rdb::plan::Action;
 
-use crate::lab::{census, is_full, keys, plan, repair, sample};
+use crate::lab::{census, checked, is_full, keys, plan, repair, sample};
 use crate::made::{Rdb, b};
 
 /// Ample for the megabytes that are tried here, on a busy machine and without optimization.
@@ -101,6 +102,63 @@ fn patterns_that_read_as_records() {
         let (kept, suspect) = (census(&plan).kept, census(&plan).suspect.count);
         assert!(kept <= 64 && suspect + 1 >= kept, "{pattern:?}: {kept}, {suspect} suspect");
     }
+}
+
+/// Records that repeat are told of as one thing, with its place and its length, and are no keys: however long it is,
+/// as many of them are read. What is behind is had back.
+#[test]
+fn what_repeats_is_one_thing() {
+    let patterns: [(&[u8], &str); 9] = [
+        (b"\0", "NUL bytes"),
+        (b"\x01", "times the byte 0x01"),
+        (b"\x05", "times the byte 0x05"),
+        (b"\xfe\0", "the same 2 repeat"),
+        (b"\xfb\0\0", "the same 3 repeat"),
+        (b"\0\x01a\x01b", "the same 5 repeat"),
+        (b"\0\x01a\x01b\0\x02cc\x01d", "the same 11 repeat"),
+        (b"\xfa\x01a\x01b", "the same 5 repeat"),
+        (b"\xfc\0\0\0\0\0\x01\0\0", "the same 9 repeat"),
+    ];
+    let write = |rdb: Rdb, from: u64| {
+        (from..from + 20).fold(rdb, |rdb, n| rdb.string(&format!("key:{n}"), "some text"))
+    };
+    for (pattern, words) in patterns {
+        for len in [9000, 100_000, 2_500_000] {
+            let len = len / pattern.len() * pattern.len();
+            let head = || write(Rdb::redis(11).db(0), 0);
+            let start = head().cut().len() as u64;
+            let run = pattern.iter().copied().cycle().take(len).collect::<Vec<_>>();
+            let bytes = write(head().raw(run).raw([0xee]), 20).end_with(0);
+            let report = checked(&bytes);
+            let shown = pattern.escape_ascii();
+            let told: Vec<_> =
+                report.findings.iter().filter(|f| f.code == Code::RdbRepeats).collect();
+            let [told] = told[..] else { panic!("{shown}: {len} bytes, {told:.3?}") };
+            assert_eq!(told.span, start..start + len as u64, "{shown}");
+            assert!(told.found.contains(words), "{shown}: {}", told.found);
+            assert_eq!((report.facts.keys().keys, report.findings.len()), (20, 1), "{shown}");
+            let (plan, found) = repair(&bytes, Recovery::Salvage);
+            let (truth, found) = (keys(&write(head(), 20).end()), keys(&found));
+            let [gap] = &census(&plan).gaps[..] else {
+                panic!("{shown}: {:?}", census(&plan).gaps)
+            };
+            assert_eq!(gap.span.start, start, "{shown}");
+            let wrong = found.iter().filter(|(key, record)| truth.get(*key) != Some(record));
+            assert!(wrong.count() <= 1 && found.len() >= 39, "{shown}: {} keys", found.len());
+        }
+    }
+}
+
+/// A few records that come twice are that, not something that repeats; nor is a value in which bytes do.
+#[test]
+fn what_comes_twice_does_not_repeat() {
+    let inside = b().u8(0).str("key").str("text").0.repeat(1000);
+    let rdb = (0..200).fold(Rdb::redis(11).db(0), |rdb, n| rdb.string(&format!("key:{n}"), "x"));
+    let rdb = rdb.key(0, "inside", b().str(&inside)).string("twice", "1").string("twice", "1");
+    let rdb = (200..400).fold(rdb, |rdb, n| rdb.string(&format!("key:{n}"), "x"));
+    let report = checked(&rdb.end());
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!((codes, report.facts.keys().keys), (vec![Code::DupKey], 403));
 }
 
 /// Lengths that claim more than there is, at every place.

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rdbtool::input::source::Input;
 use rdbtool::job::check;
 use rdbtool::job::pieces::Piece;
 use rdbtool::job::pipeline::Cutter;
-use rdbtool::job::rdb_file::RdbFile;
+use rdbtool::job::rdb_file::{Extent, RdbFile};
 use rdbtool::job::recovery::Recovery;
 use rdbtool::job::repair_rdb::census::Census;
 use rdbtool::job::repair_rdb::plan::{Action, Damaged, Options, Plan};
@@ -51,6 +52,14 @@ pub(crate) fn open(fs: &MemFs) -> Arc<dyn File> {
 pub(crate) fn options(recovery: Recovery) -> Options {
     let check = check::Options { jobs: 1, ..check::Options::default() };
     Options { check, recovery, ..Options::default() }
+}
+
+/// What a check says of some bytes.
+pub(crate) fn checked(bytes: &[u8]) -> check::Report {
+    let input = Input::Stdin;
+    let reader = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let options = options(Recovery::Strict).check;
+    check::check_part(reader, &input, &options, Extent::Whole).unwrap().0
 }
 
 /// The plan for some bytes.

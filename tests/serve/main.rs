@@ -12,6 +12,7 @@
 mod clients;
 mod kill;
 mod limits;
+mod measures;
 #[path = "../support/servers.rs"]
 mod servers;
 mod session;

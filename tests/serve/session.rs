@@ -137,7 +137,7 @@ fn what_is_there_and_what_is_not() {
         text(ask(&["SUBSCRIBE", "x"])),
         "ERR this engine cannot run SUBSCRIBE: messages are not passed on here"
     );
-    for missing in ["REPLICAOF", "CLUSTER", "MONITOR", "MODULE", "ACL", "SLOWLOG", "WAIT"] {
+    for missing in ["REPLICAOF", "CLUSTER", "MONITOR", "MODULE", "ACL", "LATENCY", "WAIT"] {
         assert!(text(ask(&[missing, "x"])).starts_with("ERR "), "{missing}");
     }
     assert!(text(ask(&["NOSUCH", "x"])).starts_with("ERR unknown command 'NOSUCH'"));

@@ -33,7 +33,7 @@ pub(crate) fn options(dir: &Path, aof: bool) -> Options {
     options
 }
 
-fn open(dir: &Path, aof: bool) -> Store {
+pub(crate) fn open(dir: &Path, aof: bool) -> Store {
     open_with(options(dir, aof))
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn open_with(options: Options) -> Store {
     Store::open(Arc::new(RealFs), Box::new(Threads::start()), options, now_ms()).unwrap().0
 }
 
-fn digest(store: &Store) -> String {
+pub(crate) fn digest(store: &Store) -> String {
     let style = store.engine().config().release.digest_style(now_ms());
     store.engine().digest(style, 1).to_string()
 }
@@ -119,7 +119,7 @@ pub(crate) fn work(store: &mut Store, session: &mut Session, commands: &[Vec<Str
     }
 }
 
-fn info(store: &Store, name: &str) -> String {
+pub(crate) fn info(store: &Store, name: &str) -> String {
     store.info().into_iter().find(|(line, _)| *line == name).map(|(_, v)| v).unwrap_or_default()
 }
 
@@ -129,14 +129,18 @@ fn own(store: &mut Store, name: &str) {
 }
 
 /// Goes on until nothing is under way.
-fn rest(store: &mut Store) {
+pub(crate) fn rest(store: &mut Store) {
     let busy = ["rdb_bgsave_in_progress", "aof_rewrite_in_progress"];
     while busy.iter().any(|name| info(store, name) == "1") {
         store.tick(now_ms()).unwrap();
     }
 }
 
-fn server_digest(binary: &ServerBinary, files: Vec<(String, Vec<u8>)>, aof: bool) -> String {
+pub(crate) fn server_digest(
+    binary: &ServerBinary,
+    files: Vec<(String, Vec<u8>)>,
+    aof: bool,
+) -> String {
     let line = if aof { "appendonly yes" } else { "appendonly no" };
     let setup = Setup { files, ..Setup::default() }.line(line);
     let mut server =

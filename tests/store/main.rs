@@ -1,5 +1,6 @@
 //! The live store: [`sim`] crashes it in a simulation, which [`drill`] has as a verb, [`drill_path`] has
-//! servers start from what crashes leave of a log, [`everysec`] looks at when it syncs, [`live`] exchanges folders with real servers, and
+//! servers start from what crashes leave of a log, [`everysec`] looks at when it syncs, [`live`] exchanges folders
+//! with real servers, [`switch`] has an AOF begin and end while the store runs, and
 //! [`start`] starts from what is no good.
 
 #![allow(
@@ -22,3 +23,4 @@ mod everysec;
 mod live;
 mod sim;
 mod start;
+mod switch;

@@ -3,17 +3,17 @@
 
 use crate::encoding::number::{MAX_I64_TEXT, i64_text};
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{READONLY, WRITE};
+use crate::engine::command::flag::{OPTIONS, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::reply::Reply;
 
 pub(super) const COMMANDS: &[Command] = &[
-    cmd("expire", -3, WRITE, Keys::ONE, Since::both(1, 0), expire),
-    cmd("pexpire", -3, WRITE, Keys::ONE, Since::both(2, 6), pexpire),
-    cmd("expireat", -3, WRITE, Keys::ONE, Since::both(1, 2), expireat),
-    cmd("pexpireat", -3, WRITE, Keys::ONE, Since::both(2, 6), pexpireat),
+    cmd("expire", -3, WRITE | OPTIONS, Keys::ONE, Since::both(1, 0), expire),
+    cmd("pexpire", -3, WRITE | OPTIONS, Keys::ONE, Since::both(2, 6), pexpire),
+    cmd("expireat", -3, WRITE | OPTIONS, Keys::ONE, Since::both(1, 2), expireat),
+    cmd("pexpireat", -3, WRITE | OPTIONS, Keys::ONE, Since::both(2, 6), pexpireat),
     cmd("persist", 2, WRITE, Keys::ONE, Since::both(2, 2), persist),
     cmd("ttl", 2, READONLY, Keys::ONE, Since::both(1, 0), ttl),
     cmd("pttl", 2, READONLY, Keys::ONE, Since::both(2, 6), pttl),

@@ -1,13 +1,13 @@
 //! Commands on keys of any type.
 
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::flag::{DENYOOM, OPTIONS, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::keyspace::{Access, Item};
 use crate::engine::reply::Reply;
-use crate::value::Value;
+use crate::value::{Bytes, Value};
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("del", -2, WRITE, Keys::ALL, Since::both(1, 0), del),
@@ -18,8 +18,9 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("rename", 3, WRITE, Keys::TWO, Since::both(1, 0), rename),
     cmd("renamenx", 3, WRITE, Keys::TWO, Since::both(1, 0), renamenx),
     cmd("move", 3, WRITE, Keys::ONE, Since::both(1, 0), move_key),
-    cmd("copy", -3, WRITE | DENYOOM, Keys::TWO, Since::both(6, 2), copy),
+    cmd("copy", -3, WRITE | DENYOOM | OPTIONS, Keys::TWO, Since::both(6, 2), copy),
     container("object", Since::both(2, 2), OBJECT),
+    container("memory", Since::both(4, 0), MEMORY),
 ];
 
 const OBJECT: &[Command] = &[
@@ -28,6 +29,9 @@ const OBJECT: &[Command] = &[
     cmd("object|idletime", 3, READONLY, OBJECT_KEY, Since::both(2, 2), object_idletime),
     cmd("object|freq", 3, READONLY, OBJECT_KEY, Since::both(4, 0), object_freq),
 ];
+
+const MEMORY: &[Command] =
+    &[cmd("memory|usage", -3, READONLY, OBJECT_KEY, Since::both(4, 0), memory_usage)];
 
 const OBJECT_KEY: Keys = Keys::Range { first: 2, last: 2, step: 1 };
 
@@ -188,4 +192,21 @@ fn object_freq(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 fn access(ctx: &mut Ctx<'_>, key: &[u8]) -> Option<Option<Access>> {
     let slot = ctx.find(key)?;
     Some(ctx.keyspace()?.access(slot))
+}
+
+/// What this engine holds for a key, which is not what a server would.
+fn memory_usage(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
+    match argv.get(3..).unwrap_or_default() {
+        [] => {}
+        // Everything is counted.
+        [word, samples] if word.eq_ignore_ascii_case(b"samples") => {
+            if args::int(samples)? < 0 {
+                return Err(Failure::SYNTAX);
+            }
+        }
+        _ => return Err(Failure::SYNTAX),
+    }
+    let key = size_of::<Bytes>() + argv[2].len();
+    let value = ctx.value(argv[2]).map(|value| size_of::<Value>() + value.memory());
+    Ok(value.map_or(Reply::Nil, |value| Reply::count(key + value)))
 }

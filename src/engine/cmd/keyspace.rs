@@ -1,7 +1,7 @@
 //! Commands on whole databases, and those that walk them.
 
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{RANDOM, READONLY, WRITE};
+use crate::engine::command::flag::{OPTIONS, RANDOM, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -12,8 +12,8 @@ use crate::glob;
 pub(super) const COMMANDS: &[Command] = &[
     cmd("select", 2, 0, Keys::None, Since::both(1, 0), select),
     cmd("swapdb", 3, WRITE, Keys::None, Since::both(4, 0), swapdb),
-    cmd("flushdb", -1, WRITE, Keys::None, Since::both(1, 0), flushdb),
-    cmd("flushall", -1, WRITE, Keys::None, Since::both(1, 0), flushall),
+    cmd("flushdb", -1, WRITE | OPTIONS, Keys::None, Since::both(1, 0), flushdb),
+    cmd("flushall", -1, WRITE | OPTIONS, Keys::None, Since::both(1, 0), flushall),
     cmd("dbsize", 1, READONLY, Keys::None, Since::both(1, 0), dbsize),
     cmd("keys", 2, READONLY, Keys::None, Since::both(1, 0), keys),
     cmd("scan", -2, READONLY, Keys::None, Since::both(2, 8), scan),

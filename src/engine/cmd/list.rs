@@ -3,7 +3,7 @@
 use crate::encoding::Entry;
 use crate::encoding::number::{MAX_I64_TEXT, i64_text};
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::flag::{DENYOOM, OPTIONS, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -15,8 +15,8 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("rpush", -3, WRITE | DENYOOM, Keys::ONE, Since::both(1, 0), rpush),
     cmd("lpushx", -3, WRITE | DENYOOM, Keys::ONE, Since::both(2, 2), lpushx),
     cmd("rpushx", -3, WRITE | DENYOOM, Keys::ONE, Since::both(2, 2), rpushx),
-    cmd("lpop", -2, WRITE, Keys::ONE, Since::both(1, 0), lpop),
-    cmd("rpop", -2, WRITE, Keys::ONE, Since::both(1, 0), rpop),
+    cmd("lpop", -2, WRITE | OPTIONS, Keys::ONE, Since::both(1, 0), lpop),
+    cmd("rpop", -2, WRITE | OPTIONS, Keys::ONE, Since::both(1, 0), rpop),
     cmd("llen", 2, READONLY, Keys::ONE, Since::both(1, 0), llen),
     cmd("lrange", 4, READONLY, Keys::ONE, Since::both(1, 0), lrange),
     cmd("lindex", 3, READONLY, Keys::ONE, Since::both(1, 0), lindex),

@@ -3,7 +3,7 @@
 use super::expire::{Ttl, TtlOption};
 use crate::encoding::number::{MAX_I64_TEXT, i64_text};
 use crate::engine::args::{self, Args};
-use crate::engine::command::flag::{DENYOOM, READONLY, WRITE};
+use crate::engine::command::flag::{DENYOOM, OPTIONS, READONLY, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd};
 use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
@@ -12,14 +12,14 @@ use crate::engine::reply::Reply;
 use crate::value::{DataType, Str};
 
 pub(super) const COMMANDS: &[Command] = &[
-    cmd("set", -3, WRITE | DENYOOM, Keys::ONE, Since::both(1, 0), set),
+    cmd("set", -3, WRITE | DENYOOM | OPTIONS, Keys::ONE, Since::both(1, 0), set),
     cmd("setnx", 3, WRITE | DENYOOM, Keys::ONE, Since::both(1, 0), setnx),
     cmd("setex", 4, WRITE | DENYOOM, Keys::ONE, Since::both(2, 0), setex),
     cmd("psetex", 4, WRITE | DENYOOM, Keys::ONE, Since::both(2, 6), psetex),
     cmd("get", 2, READONLY, Keys::ONE, Since::both(1, 0), get),
     cmd("getset", 3, WRITE | DENYOOM, Keys::ONE, Since::both(1, 0), getset),
     cmd("getdel", 2, WRITE, Keys::ONE, Since::both(6, 2), getdel),
-    cmd("getex", -2, WRITE, Keys::ONE, Since::both(6, 2), getex),
+    cmd("getex", -2, WRITE | OPTIONS, Keys::ONE, Since::both(6, 2), getex),
     cmd("mget", -2, READONLY, Keys::ALL, Since::both(1, 0), mget),
     cmd("mset", -3, WRITE | DENYOOM, Keys::PAIRS, Since::both(1, 0), mset),
     cmd("msetnx", -3, WRITE | DENYOOM, Keys::PAIRS, Since::both(1, 0), msetnx),

@@ -9,8 +9,9 @@ use super::{Named, Options};
 use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::Chunk;
 use crate::aof::state::{Stamp, Step};
+use crate::engine::syntax::Syntax;
 use crate::finding::{Code, Excerpt, Finding, shown};
-use crate::job::commands::{Known, look, misplaced, unknown};
+use crate::job::commands::{Known, look, misplaced, no_options, unknown};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::Met;
 use crate::record::{Command, Event};
@@ -38,11 +39,13 @@ pub(super) struct Checker<'o> {
     pub(super) databases: BTreeMap<u64, u64>,
     /// By the address of the row: cheaper than its name.
     pub(super) names: HashMap<usize, Named>,
+    syntax: Syntax,
 }
 
 impl<'o> Checker<'o> {
     pub(super) fn new(options: &'o Options) -> Self {
-        Checker { options, databases: BTreeMap::new(), names: HashMap::new() }
+        let (databases, names) = (BTreeMap::new(), HashMap::new());
+        Checker { options, databases, names, syntax: Syntax::new() }
     }
 }
 
@@ -88,6 +91,9 @@ impl Checker<'_> {
                 let new = Named { row, met: Met::NONE };
                 let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
                 named.met = named.met.merge(Met { count: 1, first: span.start });
+                if !self.syntax.takes(row, command.args) {
+                    out.findings.push(no_options(row, command.args, span.clone()));
+                }
             }
             // `*0` is odd enough.
             _ if command.args.is_empty() => {}

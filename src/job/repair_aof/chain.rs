@@ -100,16 +100,3 @@ pub(super) fn begins_well(bytes: &[u8]) -> bool {
     };
     name().is_some_and(|name| !matches!(look(&[name]), Known::No))
 }
-
-/// Words that follow the value in a SET.
-const SET_OPTIONS: [&str; 12] =
-    ["nx", "xx", "get", "ex", "px", "exat", "pxat", "keepttl", "ifeq", "ifne", "ifdeq", "ifdne"];
-
-/// Whether a SET has words that no server takes for options: the beginning of one and the end of another command.
-pub(super) fn is_set_of_nothing(args: &[&[u8]]) -> bool {
-    let is = |arg: &[u8], words: &[&str]| {
-        words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    let is_set = args.first().is_some_and(|name| is(name, &["set"]));
-    is_set && args.get(3).is_some_and(|option| !is(option, &SET_OPTIONS))
-}

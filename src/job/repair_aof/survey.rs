@@ -19,7 +19,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::affected::Affected;
-use super::chain::{HEAD, ends_a_value, is_set_of_nothing, readable, step};
+use super::before::{Before, Stretch};
+use super::chain::{HEAD, ends_a_value, readable, step};
 use super::databases;
 use super::found::{Depth, Found, Mend, Several, Subject, told};
 use super::kept::{BESIDE, Doubt, Mark, Suspect};
@@ -30,6 +31,7 @@ use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::{Chunks, Outcome, Spare};
 use crate::aof::state::{Multi, State, Step};
 use crate::encoding::resp::Forms;
+use crate::engine::syntax::Syntax;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Finding};
 use crate::job::commands::{Known, look, misplaced, torn_multi, unknown};
@@ -73,29 +75,11 @@ pub fn survey(subject: Subject<'_>, depth: Depth, affected: &mut Affected) -> Re
         beside: 0,
         vain: 0,
         unknown: HashSet::new(),
+        syntax: Syntax::new(),
         affected,
         found: Found::default(),
     };
     survey.walk(start).map_err(|err| Error::io(path, "read", err))
-}
-
-/// A stretch behind a gap.
-#[derive(Debug, Clone, Copy)]
-struct Stretch {
-    mark: Mark,
-    db: u64,
-    /// It is inside an argument that goes on to the end of the file.
-    is_claimed: bool,
-}
-
-/// What comes before a record, to go back there.
-#[derive(Debug, Clone, Copy)]
-struct Before {
-    mark: Mark,
-    state: State,
-    undecided: Option<Mark>,
-    transaction: Option<Mark>,
-    beside: usize,
 }
 
 /// How a run ended.
@@ -123,6 +107,7 @@ struct Survey<'a> {
     beside: usize,
     vain: usize,
     unknown: HashSet<Vec<u8>>,
+    syntax: Syntax,
     affected: &'a mut Affected,
     found: Found,
 }
@@ -233,7 +218,9 @@ impl Survey<'_> {
         }
         let (at, db) = (span.start, command.db);
         let is_told = self.found.kept.named.last().is_some_and(|last| last.offset == at);
-        if next.is_none() && !is_told && (is_odd || is_set_of_nothing(command.args)) {
+        // The beginning of one command, perhaps, and the end of another.
+        let is_none = matches!(known, Known::Yes(row) if !self.syntax.takes(row, command.args));
+        if next.is_none() && !is_told && (is_odd || is_none) {
             self.found.kept.suspect(|| told(at, db, command.args, Doubt::Odd));
         }
         Ok(next)

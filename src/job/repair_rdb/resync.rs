@@ -25,8 +25,9 @@ use crate::finding::Severity;
 use crate::job::rdb_file::RdbFile;
 use crate::job::window::{WINDOW, WINDOW_MAX, Window};
 use crate::limits::Limits;
+use crate::periodic::{Run, period};
 use crate::persist::fs::{File, FileReader};
-use crate::rdb::header::{Header, is_rdb};
+use crate::rdb::header::{Dialect, Header, is_rdb};
 use crate::rdb::skim::{Checksum, Start};
 use crate::rdb::walk::Walker;
 use crate::rdb::writer::RESIZEDB;
@@ -48,8 +49,9 @@ const DEEP_STEP: u64 = 256;
 /// Steps of the coarse search.
 const COARSE: u64 = 4096;
 
-/// No record begins with so many bytes that are all the same: of a hole most places need no closer look.
+/// No record begins with so many bytes that repeat after so few: of a hole most places need no closer look.
 const SAME: usize = 1024;
+const PERIOD: usize = 32;
 
 /// Places that are remembered to lead nowhere.
 const FAILED_MAX: usize = 1 << 20;
@@ -59,6 +61,8 @@ const FAILED_MAX: usize = 1 << 20;
 pub struct Resync {
     window: Window,
     header: Header,
+    /// Whether a record, or an RDB, may begin with each byte.
+    begins: [bool; 256],
     walker: Walker,
     limits: Limits,
     budget: u64,
@@ -96,9 +100,16 @@ const MANY: usize = 12;
 impl Resync {
     /// A search in a file of so many bytes.
     pub fn new(file: &Arc<dyn File>, size: u64, header: Header, limits: Limits) -> Resync {
+        let rules = Rules { header, left: size };
+        let magics = [Dialect::Redis, Dialect::Valkey].map(|dialect| dialect.magic().first());
+        let begins = std::array::from_fn(|byte| {
+            let byte = u8::try_from(byte).unwrap_or_default();
+            rules.may_begin(byte) || magics.contains(&Some(&byte))
+        });
         Resync {
             window: Window::new(file, size),
             header,
+            begins,
             walker: Walker::new(true, Limits { findings: 1, ..limits }),
             limits,
             budget: size.saturating_mul(BUDGET).max(BUDGET_MIN),
@@ -116,6 +127,12 @@ impl Resync {
         let mut at = gap.start;
         self.failed.clear();
         while at < gap.end {
+            let barren = if self.is_coarse { 0 } else { self.barren(at)? };
+            if barren > 0 {
+                self.charge(barren);
+                at += barren;
+                continue;
+            }
             self.charge(1);
             if goal == Goal::Any
                 && let Some(end) = self.island(at)?
@@ -190,15 +207,22 @@ impl Resync {
         Ok(None)
     }
 
-    /// How far one byte goes on from here, but for the last `SAME` of them.
+    /// How far the same bytes repeat from here, but for the last `SAME` of them.
     fn same(&mut self, at: u64) -> io::Result<u64> {
-        let bytes = self.window.at(at, SAME + 1)?;
-        let Some(first) = bytes.first() else { return Ok(0) };
-        if bytes.get(1) != Some(first) || bytes.get(SAME) != Some(first) {
+        let bytes = self.window.at(at, 2 * SAME)?;
+        let Some(unit) = period(bytes, PERIOD, SAME).and_then(|period| bytes.get(..period)) else {
             return Ok(0);
-        }
-        let count = bytes.iter().take_while(|byte| *byte == first).count();
-        Ok(count.saturating_sub(SAME) as u64)
+        };
+        let mut run = Run::of(unit);
+        run.follow(bytes);
+        Ok(run.len().saturating_sub(SAME as u64))
+    }
+
+    /// Bytes from here on at which neither a record nor an RDB can begin.
+    fn barren(&mut self, at: u64) -> io::Result<u64> {
+        let begins = &self.begins;
+        let is_barren = |byte: &&u8| begins.get(usize::from(**byte)) == Some(&false);
+        Ok(self.window.at(at, 1)?.iter().take_while(is_barren).count() as u64)
     }
 
     /// A cheap look at the first byte.

@@ -9,6 +9,7 @@ use crate::rdb::header::Header;
 use crate::rdb::length::{is_longer_than_needed, length};
 use crate::rdb::opcodes::{Kind, Opcode};
 use crate::rdb::shape::{Shape, skip};
+use crate::rdb::step::ATTRIBUTES_MAX;
 use crate::rdb::string::string;
 use crate::rdb::types::{Op, RdbType, Table};
 
@@ -17,9 +18,6 @@ const EXPIRES_MS: Range<i64> = 978_307_200_000..10_000_000_000_000;
 
 /// NULs in a row that are too many for a string.
 const NULS: usize = 16;
-
-/// Attributes before a key: there are four kinds.
-const ATTRIBUTES_MAX: usize = 8;
 
 /// Bytes of a record that a chain may step over.
 const LEN_MAX: u64 = 64 << 20;

@@ -7,7 +7,9 @@ mod command;
 mod config;
 mod hello;
 mod info;
+mod slowlog;
 
+pub(super) use self::slowlog::SlowLog;
 use super::Server;
 use super::client::Client;
 use crate::engine::{Failure, Outcome};
@@ -53,6 +55,7 @@ static TABLE: &[Own] = &[
     own("info", -1, Rule::Plain, info::info),
     own("quit", -1, Rule::Always, hello::quit),
     own("reset", 1, Rule::Always, hello::reset),
+    own("slowlog", -2, Rule::Plain, slowlog::slowlog),
     own("shutdown", -1, Rule::Plain, hello::shutdown),
     own("save", 1, Rule::Plain, store),
     own("bgsave", -1, Rule::Plain, store),
@@ -92,7 +95,7 @@ static MISSING: &[(&str, &[&str])] = &[
     ("there is no cluster here", &["cluster", "asking", "readonly", "readwrite", "migrate"]),
     ("modules cannot be loaded here", &["module"]),
     ("there is one user here, the default one", &["acl"]),
-    ("nothing is measured here for it", &["slowlog", "latency", "memory", "lolwut"]),
+    ("nothing is measured here for it", &["latency", "memory", "lolwut"]),
 ];
 
 /// The row of this name.
