@@ -335,6 +335,11 @@ impl ModuleId {
 pub trait Visit {
     /// One element. What it borrows is gone after the call.
     fn element(&mut self, element: Element<'_>);
+
+    /// Whether it takes every string's own bytes: long ones come expanded then, which also checks them.
+    fn expands(&self) -> bool {
+        false
+    }
 }
 
 /// Takes nothing: a walk for the sake of its findings.

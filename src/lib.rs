@@ -67,8 +67,8 @@
 //! | nom | parsers over slices; the fault type is our own, with a place in it |
 //! | crc-fast | CRC-64 at memory speed; combining two sums is ours |
 //! | crc64fast | CRC-64/XZ, of the blocks of a seal |
-//! | hashbrown, siphasher | tables and keyed hashes for finding duplicates, which an attacker must not steer |
-//! | sha1, twox-hash | the digests of DEBUG DIGEST and DIGEST |
+//! | hashbrown, twox-hash | tables and seeded hashes for finding duplicates, which an attacker must not steer; DIGEST |
+//! | sha1 | the digest of DEBUG DIGEST |
 //! | mlua | scripts of old logs: Lua 5.1, built from source |
 //! | fastrand | commands that choose at random |
 //! | imara-diff | the edits between two lists, in bounded time |

@@ -16,8 +16,8 @@ const BITS_EACH: usize = 16;
 /// Bits that are used again for every question.
 #[derive(Debug, Default)]
 pub struct Repeats {
-    once: Vec<u64>,
-    twice: Vec<u64>,
+    /// Bits met once, and those of the same places met twice.
+    bits: Vec<[u64; 2]>,
 }
 
 impl Repeats {
@@ -52,10 +52,8 @@ impl Repeats {
     ) -> Vec<T> {
         let bits = count.saturating_mul(BITS_EACH).next_power_of_two().clamp(64, 1 << 32);
         let shift = 64 - bits.trailing_zeros();
-        for words in [&mut self.once, &mut self.twice] {
-            words.clear();
-            words.resize(bits / 64, 0);
-        }
+        self.bits.clear();
+        self.bits.resize(bits / 64, [0; 2]);
         let place = |item: T| {
             let bit = hash(item) >> shift;
             ((bit / 64) as usize, 1u64 << (bit % 64))
@@ -63,14 +61,11 @@ impl Repeats {
         let mut any = 0;
         for item in items.clone() {
             let (index, bit) = place(item);
-            if let (Some(once), Some(twice)) = (self.once.get_mut(index), self.twice.get_mut(index))
-            {
+            if let Some([once, twice]) = self.bits.get_mut(index) {
                 let again = *once & bit;
                 *once |= bit;
-                if again != 0 {
-                    *twice |= bit;
-                    any |= again;
-                }
+                *twice |= again;
+                any |= again;
             }
         }
         if any == 0 {
@@ -78,7 +73,7 @@ impl Repeats {
         }
         let is_suspect = |item: &T| {
             let (index, bit) = place(*item);
-            self.twice.get(index).is_some_and(|word| word & bit != 0)
+            self.bits.get(index).is_some_and(|[_, twice]| twice & bit != 0)
         };
         items.filter(is_suspect).collect()
     }

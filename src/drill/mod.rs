@@ -37,6 +37,8 @@ mod workload;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::join;
+
 pub use self::judge::{Crash, Loss, Policy, Promise};
 pub use self::scenario::{SCENARIOS, Scenario};
 use self::trial::Trial;
@@ -187,17 +189,14 @@ fn rows(options: &Options) -> Vec<Row> {
 fn in_threads(trials: &[(usize, Trial)], jobs: usize) -> Vec<(usize, (Tally, Option<String>))> {
     let next = AtomicUsize::new(0);
     let ended = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                while let number = next.fetch_add(1, Ordering::Relaxed)
-                    && let Some((_, trial)) = trials.get(number)
-                {
-                    let came = trial.clone().run();
-                    ended.lock().unwrap_or_else(PoisonError::into_inner).push((number, came));
-                }
-            });
+    let worker = || {
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some((_, trial)) = trials.get(number)
+        {
+            let came = trial.clone().run();
+            ended.lock().unwrap_or_else(PoisonError::into_inner).push((number, came));
         }
-    });
+    };
+    join::all((0..jobs.max(1)).map(|_| worker));
     ended.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -57,9 +57,9 @@ enum Token<'a> {
 struct Walk<'a> {
     compressed: &'a [u8],
     rest: &'a [u8],
-    /// Bytes made so far.
-    made: u64,
-    /// Bytes still to make.
+    /// Bytes to make.
+    len: u64,
+    /// Bytes of these still to make.
     left: u64,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
         if len > (compressed.len() as u64).saturating_mul(LZF_RATIO) {
             return Err(LzfError { pos: 0, what: "a length that so few bytes cannot expand to" });
         }
-        Ok(Walk { compressed, rest: compressed, made: 0, left: len })
+        Ok(Walk { compressed, rest: compressed, len, left: len })
     }
 
     #[inline(always)]
@@ -95,7 +95,7 @@ impl<'a> Walk<'a> {
             _ => return Err(self.fault("a match cut off by the end")),
         };
         if let Token::Match { distance, .. } = token
-            && distance as u64 > self.made
+            && distance as u64 > self.len - self.left
         {
             return Err(self.fault("a match that reaches back before the start"));
         }
@@ -103,7 +103,6 @@ impl<'a> Walk<'a> {
             return Err(self.fault("more bytes than the stated length"));
         };
         self.left = left;
-        self.made += len as u64;
         self.rest = rest;
         Ok(Some(token))
     }

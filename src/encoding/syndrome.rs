@@ -13,8 +13,7 @@
 //! a burst of at most b bits is hidden: that divided by 2^64 is how many are to be expected where there is
 //! none, and it says how far to trust a find.
 
-use crate::join::join;
-use std::thread;
+use crate::join;
 
 use super::polynomial::Polynomial;
 
@@ -79,24 +78,12 @@ pub fn bursts(
     }
     let jobs = jobs.max(1) as u64;
     let each = len.div_ceil(jobs).max(1 << 16);
-    let mut found = Vec::new();
-    thread::scope(|scope| {
-        let ranges = (0..jobs).map(|job| (job * each, (job + 1).saturating_mul(each).min(len)));
-        let ranges: Vec<_> = ranges.filter(|(start, end)| start < end).collect();
-        let search = |start, end| {
-            Search { polynomial, syndrome, len, bits, found: Vec::new() }.run(start, end)
-        };
-        let (first, others) = match ranges.split_first() {
-            Some((&first, others)) => (first, others),
-            None => return,
-        };
-        let others: Vec<_> =
-            others.iter().map(|&(start, end)| scope.spawn(move || search(start, end))).collect();
-        found = search(first.0, first.1);
-        for other in others {
-            found.extend(join(other));
-        }
-    });
+    let ranges = (0..jobs).map(|job| (job * each, (job + 1).saturating_mul(each).min(len)));
+    let search = |(start, end)| {
+        move || Search { polynomial, syndrome, len, bits, found: Vec::new() }.run(start, end)
+    };
+    let parts = join::all(ranges.filter(|(start, end)| start < end).map(search));
+    let mut found = parts.concat();
     found.sort_by_key(|burst| (burst.bits(), burst.offset));
     found.truncate(FOUND_MAX);
     found

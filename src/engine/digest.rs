@@ -9,10 +9,9 @@
 //! database, and the result is the same for any number of them.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use super::{Engine, Keyspace};
-use crate::join::join;
+use crate::join;
 use crate::value::digest::{Digest, Fold, Style, fold_value, of_value};
 
 impl Engine {
@@ -63,13 +62,7 @@ fn all_keys(space: &Keyspace, style: Style, jobs: usize) -> Digest {
         }
         sum.sum()
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (1..jobs).map(|n| scope.spawn(move || part(n))).collect();
-        let mut sum = Fold::new(style);
-        sum.merge(part(0));
-        for worker in workers {
-            sum.merge(join(worker));
-        }
-        sum.sum()
-    })
+    let mut sum = Fold::new(style);
+    join::all((0..jobs).map(|n| move || part(n))).into_iter().for_each(|part| sum.merge(part));
+    sum.sum()
 }

@@ -295,20 +295,23 @@ impl Worker<Chunk> for Checker<'_> {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out { once: Vec::new(), findings: Vec::new(), dropped: 0, rows: Vec::new() };
         let mut db = chunk.start.db;
-        for record in Reader::new(chunk) {
-            match record {
-                Err(finding) => out.findings.push(finding),
-                Ok(Record { ref span, event: Event::Key(ref key) }) => {
+        let mut reader = Reader::new(chunk);
+        loop {
+            // Looked at where it was read: a record is large.
+            match reader.next() {
+                None => break,
+                Some(Err(finding)) => out.findings.push(finding),
+                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
                     let bytes = chunk.slice(span);
                     self.key(key, span, bytes, &mut out);
                 }
-                Ok(record) => {
+                Some(Ok(ref record)) => {
                     if let Event::SelectDb(selected) = record.event {
                         db = selected;
                     }
                     let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    check_event(&record, self.options, &mut out.findings);
-                    out.once.extend(self.facts.record(&record, opcode, db));
+                    check_event(record, self.options, &mut out.findings);
+                    out.once.extend(self.facts.record(record, opcode, db));
                 }
             }
         }

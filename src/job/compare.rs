@@ -12,7 +12,6 @@
 pub mod edits;
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use self::edits::{Edits, Span, elements, states};
 use super::filter::{Filter, Subject};
@@ -20,7 +19,7 @@ use super::look::{state, trimmed};
 use super::payload::PAYLOADS;
 use crate::engine::shards::Look;
 use crate::engine::{Access, Engine, KeyRef, Release};
-use crate::join::join;
+use crate::join;
 use crate::value::Value;
 
 /// What is not compared.
@@ -179,17 +178,15 @@ impl<'a> Comparison<'a> {
     /// Finds the keys and libraries that are not the same.
     pub fn new(a: &'a Look<'a>, b: &'a Look<'a>, options: &Options) -> Comparison<'a> {
         let (mut counts, mut found) = (Counts::default(), Vec::new());
-        let of_a = |shard: &'a Engine| side_a(shard, b, options);
-        let of_b = |shard: &'a Engine| side_b(a, shard, options);
-        thread::scope(|scope| {
-            let a: Vec<_> = a.shards().map(|shard| scope.spawn(move || of_a(shard))).collect();
-            let b: Vec<_> = b.shards().map(|shard| scope.spawn(move || of_b(shard))).collect();
-            for thread in a.into_iter().chain(b) {
-                let (part, places) = join(thread);
-                counts.add(part);
-                found.extend(places);
-            }
-        });
+        let (of_a, of_b) =
+            (a.shards().map(|shard| (shard, true)), b.shards().map(|shard| (shard, false)));
+        let part = |(shard, is_of_a)| {
+            move || if is_of_a { side_a(shard, b, options) } else { side_b(a, shard, options) }
+        };
+        for (part, places) in join::all(of_a.chain(of_b).map(part)) {
+            counts.add(part);
+            found.extend(places);
+        }
         if !options.ignore.functions {
             let functions = functions(a, b);
             counts.functions = functions.len() as u64;

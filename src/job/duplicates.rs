@@ -7,12 +7,13 @@
 
 use std::collections::BinaryHeap;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::hash::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use twox_hash::XxHash3_128;
 
+use crate::join;
 use crate::repeats::Repeats;
 
 /// Rows held in memory before they are put aside: 16 MiB.
@@ -24,22 +25,20 @@ const OFFSET_BITS: u32 = 48;
 /// Makes the rows; the same for all workers of a run, and different in each run, so that nobody can
 /// prepare a file whose keys collide.
 #[derive(Debug, Clone, Copy)]
-pub struct KeyHasher(SipHasher13);
+pub struct KeyHasher {
+    seed: u64,
+}
 
 impl KeyHasher {
     /// A hasher with keys of its own.
     pub fn new() -> KeyHasher {
-        let random = RandomState::new();
-        KeyHasher(SipHasher13::new_with_keys(random.hash_one(1u8), random.hash_one(2u8)))
+        KeyHasher { seed: RandomState::new().hash_one(0u8) }
     }
 
-    /// The row of a key.
+    /// The row of a key. A database has a seed of its own.
     #[inline]
     pub fn row(&self, db: u64, key: &[u8], offset: u64) -> u128 {
-        let mut hasher = self.0;
-        hasher.write_u64(db);
-        hasher.write(key);
-        let hash = hasher.finish128().as_u128();
+        let hash = XxHash3_128::oneshot_with_seed(self.seed ^ db, key);
         hash & (u128::MAX << OFFSET_BITS) | u128::from(offset) & ((1 << OFFSET_BITS) - 1)
     }
 }
@@ -52,10 +51,10 @@ impl Default for KeyHasher {
 
 /// Parts that rows are kept in, by the first bits of their hash: each fits a core's cache when it is
 /// sorted, and cores can sort different ones.
-const PARTS: usize = 16;
+const PARTS: usize = 32;
 
 /// Rows of a block.
-const BLOCK: usize = 1 << 11;
+const BLOCK: usize = 1 << 10;
 
 /// Rows whose hashes begin alike, in blocks: nothing is copied when more come.
 type Part = Vec<Vec<u128>>;
@@ -97,15 +96,7 @@ impl Duplicates {
     /// Does something with every part, on some cores.
     fn each_part(&mut self, jobs: usize, work: impl Fn(&mut Part) + Copy + Send) {
         let each = PARTS.div_ceil(jobs.clamp(1, PARTS));
-        std::thread::scope(|scope| {
-            for parts in self.parts.chunks_mut(each) {
-                let mut all = move || parts.iter_mut().for_each(work);
-                match jobs {
-                    0 | 1 => all(),
-                    _ => drop(scope.spawn(all)),
-                }
-            }
-        });
+        join::all(self.parts.chunks_mut(each).map(|parts| move || parts.iter_mut().for_each(work)));
     }
 
     fn put_aside(&mut self, jobs: usize) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! An RDB into the store: each value is walked deeply and built from what the walk hands out, packed
 //! bytes as they are. A value that is damaged does not get in; its findings say why.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::pipeline::Worker;
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
@@ -38,6 +40,23 @@ pub struct Loaded {
     pub type_name: &'static str,
 }
 
+/// Room for keys that were put into the store, to be used again: given back to the kernel and asked for anew
+/// with every chunk, it would be cleared as often.
+#[derive(Debug, Default)]
+pub struct Spare(Mutex<Vec<Vec<Loaded>>>);
+
+impl Spare {
+    fn take(&self) -> Vec<Loaded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes the room of keys that are gone.
+    pub fn give(&self, mut keys: Vec<Loaded>) {
+        keys.clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(keys);
+    }
+}
+
 /// What a worker makes of a chunk.
 #[derive(Debug, Default)]
 pub struct Out {
@@ -66,22 +85,26 @@ pub enum Beside {
 
 /// Turns the records of chunks into keys.
 #[derive(Debug)]
-pub struct Builder {
+pub struct Builder<'s> {
+    spare: &'s Spare,
     walker: Walker,
     limits: PackedLimits,
     /// Counts by database and type.
     pub facts: Facts,
     name: Vec<u8>,
+    texts: Texts,
 }
 
-impl Builder {
+impl<'s> Builder<'s> {
     /// A builder that packs small collections by these limits.
-    pub fn new(limits: Limits, packed: PackedLimits) -> Builder {
+    pub fn new(limits: Limits, packed: PackedLimits, spare: &'s Spare) -> Builder<'s> {
         Builder {
+            spare,
             walker: Walker::new(true, limits),
             limits: packed,
             facts: Facts::default(),
             name: Vec::new(),
+            texts: Texts::default(),
         }
     }
 
@@ -108,7 +131,7 @@ impl Builder {
     }
 
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
-        let mut build = Build::new(key.rdb_type, self.limits);
+        let mut build = Build::new(key.rdb_type, self.limits, &mut self.texts);
         if let Some(count) = key.stated_count() {
             // An element takes two bytes at least: a count alone makes no room.
             let most = key.payload.len() / 2;
@@ -136,17 +159,20 @@ fn access(key: &KeyRecord<'_>) -> Option<Access> {
     }
 }
 
-impl Worker<Chunk> for Builder {
+impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out::default();
+        let mut out = Out { keys: self.spare.take(), ..Out::default() };
         let mut db = chunk.start.db;
-        for record in Reader::new(chunk) {
-            match record {
-                Err(finding) => out.findings.push(finding),
-                Ok(Record { event: Event::Key(ref key), .. }) => self.key(key, &mut out),
-                Ok(record) => {
+        let mut reader = Reader::new(chunk);
+        loop {
+            // Looked at where it was read: a record is large.
+            match reader.next() {
+                None => break,
+                Some(Err(finding)) => out.findings.push(finding),
+                Some(Ok(Record { event: Event::Key(ref key), .. })) => self.key(key, &mut out),
+                Some(Ok(ref record)) => {
                     match record.event {
                         Event::SelectDb(selected) => db = selected,
                         Event::Function { code } => out.functions.extend(function(code)),
@@ -154,10 +180,10 @@ impl Worker<Chunk> for Builder {
                             let bytes = chunk.slice(&record.span).to_vec();
                             out.beside.push(Beside::ModuleAux(bytes));
                         }
-                        _ => out.beside.extend(unheld(&record)),
+                        _ => out.beside.extend(unheld(record)),
                     }
                     let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(&record, opcode, db));
+                    out.once.extend(self.facts.record(record, opcode, db));
                 }
             }
         }
@@ -181,16 +207,22 @@ fn function(code: Str<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((Library::of(code, 0).name?, code.to_vec()))
 }
 
+/// Room for strings that are not in the file as such.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    left: Vec<u8>,
+    right: Vec<u8>,
+}
+
 /// A value being built.
-pub(super) struct Build {
+pub(super) struct Build<'t> {
     kind: Kind,
     limits: PackedLimits,
     /// A packed hash has expire times between its fields.
     triples: bool,
     /// Packed bytes were taken as they are: the elements in them are passed over.
     taken: bool,
-    left: Vec<u8>,
-    right: Vec<u8>,
+    texts: &'t mut Texts,
 }
 
 enum Kind {
@@ -207,8 +239,8 @@ enum Kind {
     VectorSet(Box<VectorSet>),
 }
 
-impl Build {
-    pub(super) fn new(row: &RdbType, limits: PackedLimits) -> Build {
+impl<'t> Build<'t> {
+    pub(super) fn new(row: &RdbType, limits: PackedLimits, texts: &'t mut Texts) -> Build<'t> {
         let kind = match row.data {
             DataType::Set => Kind::Set(Set::default()),
             DataType::Zset => Kind::Zset(Zset::default()),
@@ -220,7 +252,7 @@ impl Build {
             DataType::String | DataType::Module => Kind::Empty,
         };
         let triples = row.encoding == "listpackex";
-        Build { kind, limits, triples, taken: false, left: Vec::new(), right: Vec::new() }
+        Build { kind, limits, triples, taken: false, texts }
     }
 
     /// Makes room for so many elements, which are about to come.
@@ -281,7 +313,7 @@ impl Build {
 
     fn item(&mut self, item: Str<'_>) {
         let limits = self.limits;
-        let Ok(text) = item.bytes(&mut self.left) else { return };
+        let Ok(text) = item.bytes(&mut self.texts.left) else { return };
         match &mut self.kind {
             // Outside packed bytes a quicklist has only elements that are nodes of their own.
             Kind::Nodes(nodes) => nodes.push(Node::Plain(text.into())),
@@ -294,7 +326,7 @@ impl Build {
         let Kind::Array(array) = &mut self.kind else { return };
         let number;
         let text = match value {
-            Cell::Text(text) => text.bytes(&mut self.left).unwrap_or_default(),
+            Cell::Text(text) => text.bytes(&mut self.texts.left).unwrap_or_default(),
             Cell::Int(value) => {
                 number = value.to_string().into_bytes();
                 &number
@@ -311,7 +343,8 @@ impl Build {
         let Kind::VectorSet(set) = &mut self.kind else { return };
         let mut text = Vec::new();
         let attributes = attributes.and_then(|text_| text_.bytes(&mut text).ok());
-        let (Ok(name), Ok(vector)) = (name.bytes(&mut self.left), vector.bytes(&mut self.right))
+        let (Ok(name), Ok(vector)) =
+            (name.bytes(&mut self.texts.left), vector.bytes(&mut self.texts.right))
         else {
             return;
         };
@@ -319,7 +352,8 @@ impl Build {
     }
 
     fn field(&mut self, field: Str<'_>, value: Str<'_>, expire_at_ms: Option<i64>) {
-        let (Ok(name), Ok(text)) = (field.bytes(&mut self.left), value.bytes(&mut self.right))
+        let (Ok(name), Ok(text)) =
+            (field.bytes(&mut self.texts.left), value.bytes(&mut self.texts.right))
         else {
             return;
         };
@@ -343,7 +377,11 @@ fn from_ziplist(blob: &[u8]) -> Packed {
     packed
 }
 
-impl Visit for Build {
+impl Visit for Build<'_> {
+    fn expands(&self) -> bool {
+        true
+    }
+
     fn element(&mut self, element: Element<'_>) {
         match element {
             Element::Packed { packing, blob } => return self.packed(packing, blob),
@@ -365,17 +403,20 @@ impl Visit for Build {
         }
         match element {
             Element::Text(text) => {
-                let text = text.bytes(&mut self.left).map(Text::new);
+                let text = text.bytes(&mut self.texts.left).map(Text::new);
                 self.kind = text.map_or(Kind::Empty, Kind::Text);
             }
             Element::Item(item) => self.item(item),
             Element::Member(member) => {
-                if let (Kind::Set(set), Ok(text)) = (&mut self.kind, member.bytes(&mut self.left)) {
+                if let (Kind::Set(set), Ok(text)) =
+                    (&mut self.kind, member.bytes(&mut self.texts.left))
+                {
                     set.insert(text, &self.limits);
                 }
             }
             Element::Scored { member, score } => {
-                if let (Kind::Zset(zset), Ok(text)) = (&mut self.kind, member.bytes(&mut self.left))
+                if let (Kind::Zset(zset), Ok(text)) =
+                    (&mut self.kind, member.bytes(&mut self.texts.left))
                 {
                     zset.insert(text, score, &self.limits);
                 }

@@ -7,7 +7,7 @@
 //!
 //! Here and not in the engine, which knows no file formats, and not in `rdb`, which knows no values.
 
-use super::load::Build;
+use super::load::{Build, Texts};
 use super::target::refuses;
 use crate::aof::rebuild::Server;
 use crate::encoding::crc64::crc64;
@@ -109,7 +109,8 @@ impl Payloads for RdbPayloads {
         let body = check_footer(payload, target.release).ok_or_else(wrong_footer)?;
         let (row, value) = split(body, target).ok_or_else(bad_data)?;
         let mut walker = Walker::new(true, Limits::default());
-        let mut build = Build::new(row, *limits);
+        let mut texts = Texts::default();
+        let mut build = Build::new(row, *limits, &mut texts);
         walker.value(row, value, 0, &mut build);
         if walker.findings.iter().any(|finding| keeps_out(finding, target.release)) {
             return Err(bad_data());

@@ -18,6 +18,9 @@ use std::thread;
 /// Results that may wait for an earlier one, for each worker.
 const AHEAD: u64 = 3;
 
+/// Looks at a lock before a thread sleeps over it; between two of them others may run.
+const PATIENCE: usize = 2000;
+
 /// Something that can be cut into pieces which workers can take on their own.
 pub trait Cutter {
     /// A piece.
@@ -143,7 +146,7 @@ struct Shop<'s, S: Cutter, O> {
     ahead: u64,
 }
 
-impl<S: Cutter, O> Shop<'_, S, O> {
+impl<'s, S: Cutter, O> Shop<'s, S, O> {
     /// Waits until one more chunk may be cut; `false` if there is to be no more.
     fn take_turn(&self) -> bool {
         let mut state = lock(&self.state);
@@ -154,6 +157,18 @@ impl<S: Cutter, O> Shop<'_, S, O> {
         !state.stopped
     }
 
+    /// The line, as soon as whoever cuts from it is done: that is soon, and to fall asleep and be woken takes
+    /// nearly as long again.
+    fn line(&self) -> MutexGuard<'_, Line<'s, S>> {
+        for _ in 0..PATIENCE {
+            if let Ok(line) = self.line.try_lock() {
+                return line;
+            }
+            thread::yield_now();
+        }
+        lock(&self.line)
+    }
+
     /// Cuts a chunk and works on it; `false` if there was none.
     fn work<W: Worker<S::Chunk, Out = O>>(
         &self,
@@ -161,7 +176,7 @@ impl<S: Cutter, O> Shop<'_, S, O> {
         used: &mut Option<S::Chunk>,
     ) -> io::Result<bool> {
         let (index, chunk) = {
-            let mut line = lock(&self.line);
+            let mut line = self.line();
             if line.ended {
                 return Ok(false);
             }

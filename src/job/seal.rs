@@ -19,7 +19,6 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use super::parts::open_set;
 use super::subject::{self, subjects};
@@ -29,7 +28,7 @@ use crate::encoding::seal::{BLOCK, SIZE_MAX, Seal, Unusable, sum};
 use crate::error::{Error, Result};
 use crate::input::detect::{ENOUGH, FileKind};
 use crate::input::source::Input;
-use crate::join::join;
+use crate::join;
 use crate::persist::fs::{self, Access, File, Fs, Kind, Stat, read_full_at, stat_if_there};
 use crate::persist::replace::{Replaced, Replacement};
 use crate::persist::target;
@@ -111,15 +110,10 @@ fn measure(file: &Arc<dyn File>, span: Range<u64>, block: u32, jobs: usize) -> i
     let share = blocks.div_ceil(jobs.max(1) as u64).max(1) * u64::from(block);
     let starts = (span.start..span.end).step_by(usize::try_from(share).unwrap_or(usize::MAX));
     let parts: Vec<_> = starts.map(|start| start..(start + share).min(span.end)).collect();
-    let sums = thread::scope(|scope| {
-        let threads: Vec<_> = parts
-            .into_iter()
-            .map(|part| scope.spawn(move || measure_part(&**file, part, block)))
-            .collect();
-        threads.into_iter().map(join).collect::<io::Result<Vec<Sums>>>()
-    })?;
+    let sums = join::all(parts.into_iter().map(|part| || measure_part(&**file, part, block)));
     let mut all = Sums { blocks: Vec::new(), whole: 0, len: 0 };
     for part in sums {
+        let part = part?;
         all.whole = combine(all.whole, part.whole, part.len);
         all.len += part.len;
         all.blocks.extend(part.blocks);

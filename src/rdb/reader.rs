@@ -51,36 +51,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(&mut self, i: &'a [u8], end: u64) -> Parse<'a, Event<'a>> {
-        let Some(head) = self.header else {
-            let (rest, head) = header(i)?;
-            self.header = Some(head);
-            return Ok((rest, Event::Header(head)));
-        };
+    /// Reads attributes, up to the type of the key they belong to, or to where anything else begins.
+    #[inline]
+    fn row(&mut self, i: &'a [u8]) -> Parse<'a, Option<&'static RdbType>> {
+        let Some(head) = self.header else { return Ok((i, None)) };
         let table = Table::of(head.dialect);
         let mut at = i;
         loop {
-            let Some((&code, rest)) = at.split_first() else {
-                // Attributes alone: another opcode follows before their key.
-                return Ok((at, Event::StrayAttributes));
-            };
+            let Some((&code, rest)) = at.split_first() else { return Ok((at, None)) };
             match table.get(code) {
-                Some(Op::Type(row)) => return self.key(row, rest, end),
+                Some(Op::Type(row)) => return Ok((rest, Some(row))),
                 Some(Op::Opcode(op)) if op.kind.is_attribute() => {
                     at = self.attributes.read(op, rest)?.0;
                 }
-                Some(Op::Opcode(op)) => return self.opcode(op, rest, head),
-                None => {
-                    return Fault::err(Code::RdbOpcode, at, 1, "a type or opcode", "another byte");
-                }
+                _ => return Ok((at, None)),
             }
         }
     }
 
-    fn key(&mut self, row: &'static RdbType, i: &'a [u8], end: u64) -> Parse<'a, Event<'a>> {
+    #[inline(always)]
+    fn key(
+        &mut self,
+        row: &'static RdbType,
+        i: &'a [u8],
+        end: u64,
+    ) -> Result<KeyRecord<'a>, nom::Err<Fault>> {
         let (payload, key) = string(i)?;
         let attributes = std::mem::take(&mut self.attributes);
-        let record = KeyRecord {
+        Ok(KeyRecord {
             db: self.db,
             key,
             expire_at_ms: attributes.expire_at_ms,
@@ -92,8 +90,22 @@ impl<'a> Reader<'a> {
             payload,
             key_offset: end - i.len() as u64,
             offset: end - payload.len() as u64,
+        })
+    }
+
+    /// Whatever is not a key.
+    fn other(&mut self, i: &'a [u8]) -> Parse<'a, Event<'a>> {
+        let Some(head) = self.header else {
+            let (rest, head) = header(i)?;
+            self.header = Some(head);
+            return Ok((rest, Event::Header(head)));
         };
-        Ok((&[], Event::Key(record)))
+        match i.split_first().map(|(&code, rest)| (Table::of(head.dialect).get(code), rest)) {
+            Some((Some(Op::Opcode(op)), rest)) => self.opcode(op, rest, head),
+            // Attributes alone: another opcode follows before their key.
+            None => Ok((i, Event::StrayAttributes)),
+            Some(_) => Fault::err(Code::RdbOpcode, i, 1, "a type or opcode", "another byte"),
+        }
     }
 
     fn opcode(&mut self, op: &Opcode, i: &'a [u8], head: Header) -> Parse<'a, Event<'a>> {
@@ -193,6 +205,7 @@ fn slot_import(i: &[u8]) -> Parse<'_, Event<'_>> {
 impl<'a> Iterator for Reader<'a> {
     type Item = Result<Record<'a>, Finding>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let end_pos = *self.chunk.ends.get(self.index)?;
         let bytes = self.chunk.bytes().get(self.pos..end_pos)?;
@@ -200,10 +213,19 @@ impl<'a> Iterator for Reader<'a> {
             (self.chunk.offset + self.pos as u64, self.chunk.offset + end_pos as u64);
         self.index += 1;
         self.pos = end_pos;
-        Some(match self.read(bytes, end) {
-            Ok((_, event)) => Ok(Record { span: start..end, event }),
-            Err(err) => Err(fault_of(err).finding(end)),
-        })
+        // A key is made where the caller wants it: it is too large to be handed on from call to call.
+        let fault = match self.row(bytes) {
+            Ok((rest, Some(row))) => match self.key(row, rest, end) {
+                Ok(key) => return Some(Ok(Record { span: start..end, event: Event::Key(key) })),
+                Err(fault) => fault,
+            },
+            Ok((rest, None)) => match self.other(rest) {
+                Ok((_, event)) => return Some(Ok(Record { span: start..end, event })),
+                Err(fault) => fault,
+            },
+            Err(fault) => fault,
+        };
+        Some(Err(fault_of(fault).finding(end)))
     }
 }
 

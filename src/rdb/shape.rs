@@ -147,13 +147,7 @@ pub fn skip_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
             match rest.get(usize::try_from(len).unwrap_or(usize::MAX)..) {
                 Some(rest) => Ok((rest, ())),
                 None if len > limit => too_long(i, len, limit),
-                None => Fault::err(
-                    Code::RdbTruncated,
-                    i,
-                    i.len(),
-                    format!("a string of {len} bytes"),
-                    format!("{} bytes, then the end", rest.len()),
-                ),
+                None => short(i, len, rest.len()),
             }
         }
         (rest, Length::Encoded(mark @ 0..=2)) => skip_bytes(rest, 1 << mark),
@@ -170,6 +164,12 @@ pub fn skip_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
             }
         }
     }
+}
+
+#[cold]
+fn short(i: &[u8], len: u64, left: usize) -> Parse<'_, ()> {
+    let found = format!("{left} bytes, then the end");
+    Fault::err(Code::RdbTruncated, i, i.len(), format!("a string of {len} bytes"), found)
 }
 
 #[cold]

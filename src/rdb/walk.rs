@@ -8,7 +8,7 @@ use std::ops::Range;
 use hashbrown::{DefaultHashBuilder, HashSet};
 
 use super::types::{DataType, RdbType};
-use crate::element::{Str, StreamId, Visit};
+use crate::element::{Element, Str, StreamId, Visit};
 use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
 use crate::finding::{Code, Finding};
@@ -181,6 +181,23 @@ impl Walker {
         }
     }
 
+    /// Hands out the value of a string key: `at` begins where it does.
+    pub fn text(&mut self, string: Str<'_>, at: &[u8], visit: &mut dyn Visit) {
+        let Str::Lzf { compressed, .. } = string else {
+            return visit.element(Element::Text(string));
+        };
+        if !visit.expands() {
+            self.check_text(string, at);
+            return visit.element(Element::Text(string));
+        }
+        let mut text = std::mem::take(&mut self.text);
+        match string.bytes(&mut text) {
+            Ok(bytes) => visit.element(Element::Text(Str::Raw(bytes))),
+            Err(err) => self.lzf_fault(&err, compressed, at),
+        }
+        self.text = text;
+    }
+
     fn check_lzf(&mut self, compressed: &[u8], len: u64, at: &[u8]) {
         if let Err(err) = lzf::check(compressed, len) {
             self.lzf_fault(&err, compressed, at);
@@ -197,9 +214,14 @@ impl Walker {
     /// A member or field that must not come twice: `at` begins where it does.
     #[inline]
     pub fn unique(&mut self, string: Str<'_>, at: &[u8], code: Code) {
-        if !self.deep {
-            return;
+        match string {
+            _ if !self.deep => {}
+            Str::Raw(bytes) => self.unique_bytes(bytes, at, code),
+            _ => self.unique_stored(string, at, code),
         }
+    }
+
+    fn unique_stored(&mut self, string: Str<'_>, at: &[u8], code: Code) {
         let mut text = std::mem::take(&mut self.text);
         match string.bytes(&mut text) {
             Ok(bytes) => self.unique_bytes(bytes, at, code),

@@ -2,11 +2,11 @@
 //! its keys in the order of their names, so that the output is the same for every number of threads.
 
 use std::io;
-use std::thread;
 
 use crate::engine::KeyRef;
 use crate::engine::shards::Look;
 use crate::job::pipeline::Cutter;
+use crate::join;
 use crate::limits::CHUNK;
 
 /// Keys of a batch, at most.
@@ -75,11 +75,7 @@ fn sorted<'a>(mut keys: Vec<KeyRef<'a>>, jobs: usize) -> Vec<KeyRef<'a>> {
     let order = |a: &KeyRef<'a>, b: &KeyRef<'a>| b.key.cmp(a.key);
     if jobs > 1 && keys.len() >= MANY {
         let share = keys.len().div_ceil(jobs);
-        thread::scope(|scope| {
-            for part in keys.chunks_mut(share) {
-                scope.spawn(move || part.sort_unstable_by(order));
-            }
-        });
+        join::all(keys.chunks_mut(share).map(|part| move || part.sort_unstable_by(order)));
     }
     // Runs that are in order already are only merged.
     keys.sort_by(order);

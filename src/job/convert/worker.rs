@@ -323,22 +323,25 @@ impl Worker<Chunk> for Converter<'_> {
         let mut out = Out::default();
         let mut db = chunk.start.db;
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        for record in Reader::new(chunk) {
-            match record {
-                Err(finding) => out.damage.push(finding),
-                Ok(Record { ref span, event: Event::Key(ref key) }) => {
+        let mut reader = Reader::new(chunk);
+        loop {
+            // Looked at where it was read: a record is large.
+            match reader.next() {
+                None => break,
+                Some(Err(finding)) => out.damage.push(finding),
+                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
                     self.record_key(key, span.end - span.start, &mut out);
                 }
-                Ok(record) => {
+                Some(Ok(ref record)) => {
                     match record.event {
                         Event::SelectDb(selected) => db = selected,
                         Event::Header(header) => self.version = header.version,
                         _ => {}
                     }
                     let bytes = chunk.slice(&record.span);
-                    self.record(&record, bytes, &mut out);
+                    self.record(record, bytes, &mut out);
                     let opcode = bytes.first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(&record, opcode, db));
+                    out.once.extend(self.facts.record(record, opcode, db));
                 }
             }
         }

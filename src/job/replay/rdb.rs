@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace};
 use crate::input::source::Input;
 use crate::job::check::{self, Kept, whole_file};
-use crate::job::load::{Builder, Loaded, Out};
+use crate::job::load::{Builder, Loaded, Out, Spare};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::{Extent, RdbFile};
 use crate::job::{lines_file, pipeline};
@@ -24,8 +24,9 @@ impl Run<'_> {
         let options = self.options;
         let failed = |err| Error::io(input.path(), "read", err);
         let mut file = RdbFile::new(reader, options.limits);
-        let mut loading = Loading::new(&mut self.report, options.limits);
-        let make = || Builder::new(options.limits, options.engine.packed);
+        let spare = Spare::default();
+        let mut loading = Loading::new(&mut self.report, options.limits, &spare);
+        let make = || Builder::new(options.limits, options.engine.packed, &spare);
         let workers = pipeline::run(&mut file, options.jobs, make, |out| loading.take(out));
         let (facts, mut kept) = loading.end(workers.map_err(failed)?, input)?;
         let end = file.end(extent, &facts).map_err(failed)?;
@@ -48,8 +49,9 @@ impl Run<'_> {
     /// Loads JSON Lines.
     pub(super) fn lines(&mut self, reader: Box<dyn Read + Send>, input: &Input) -> Result<()> {
         let options = self.options;
-        let mut loading = Loading::new(&mut self.report, options.limits);
-        let make = || Builder::new(options.limits, options.engine.packed);
+        let spare = Spare::default();
+        let mut loading = Loading::new(&mut self.report, options.limits, &spare);
+        let make = || Builder::new(options.limits, options.engine.packed, &spare);
         let bounds = (options.limits, options.jobs);
         let (workers, outcome) =
             lines_file::run(reader, input, bounds, make, |out| loading.take(out))?;
@@ -76,6 +78,7 @@ impl Run<'_> {
 /// What workers hand out, on its way into the store.
 struct Loading<'r> {
     report: &'r mut Report,
+    spare: &'r Spare,
     facts: Facts,
     kept: Kept,
     /// It does not fit the memory allowed.
@@ -83,12 +86,12 @@ struct Loading<'r> {
 }
 
 impl<'r> Loading<'r> {
-    fn new(report: &'r mut Report, limits: Limits) -> Loading<'r> {
+    fn new(report: &'r mut Report, limits: Limits, spare: &'r Spare) -> Loading<'r> {
         let kept = Kept { list: Vec::new(), dropped: 0, limit: limits.findings };
-        Loading { report, facts: Facts::default(), kept, full: false }
+        Loading { report, spare, facts: Facts::default(), kept, full: false }
     }
 
-    fn take(&mut self, out: Out) {
+    fn take(&mut self, mut out: Out) {
         out.once.into_iter().for_each(|fact| self.facts.keep(fact));
         self.kept.extend(out.findings, 0);
         self.report.left_out += out.left_out;
@@ -98,7 +101,7 @@ impl<'r> Loading<'r> {
                 engine.put_function(&name, &code);
             }
         }
-        for key in out.keys {
+        for key in out.keys.drain(..) {
             let Loaded { db, key, item, offset, type_name } = key;
             match self.report.store.put(db, &key, item) {
                 Ok(false) => {}
@@ -106,9 +109,10 @@ impl<'r> Loading<'r> {
                 Err(_) => self.full = true,
             }
         }
+        self.spare.give(out.keys);
     }
 
-    fn end(self, workers: Vec<Builder>, input: &Input) -> Result<(Facts, Kept)> {
+    fn end(self, workers: Vec<Builder<'_>>, input: &Input) -> Result<(Facts, Kept)> {
         let Loading { mut facts, kept, full, .. } = self;
         if full {
             return Err(too_large(input));

@@ -8,7 +8,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
 
 use super::{Standing, Subject};
 use crate::encoding::crc64::{combine, crc64};
@@ -16,7 +15,7 @@ use crate::encoding::polynomial::XZ;
 use crate::encoding::seal::sum;
 use crate::encoding::syndrome::{Burst, bursts, expected, longest};
 use crate::job::heal::{CERTAIN, Patch};
-use crate::join::join;
+use crate::join;
 use crate::persist::fs::{File, read_full_at};
 
 /// Bits of a burst that is looked for in every block, and bursts to be expected by chance where longer ones
@@ -100,19 +99,12 @@ fn likely(block: &Block, blocks: f64) -> Option<&Burst> {
 
 fn search_all(file: &Arc<dyn File>, standing: &Standing, jobs: usize) -> io::Result<Vec<Block>> {
     let share = standing.damaged.len().div_ceil(jobs.max(1)).max(64);
-    let found = thread::scope(|scope| {
-        let search = |numbers: &[u64]| {
-            let blocks = numbers.iter().map(|number| search(&**file, standing, *number));
-            blocks.collect::<io::Result<Vec<Block>>>()
-        };
-        let threads: Vec<_> = standing
-            .damaged
-            .chunks(share)
-            .map(|numbers| scope.spawn(move || search(numbers)))
-            .collect();
-        threads.into_iter().map(join).collect::<io::Result<Vec<_>>>()
-    })?;
-    Ok(found.into_iter().flatten().collect())
+    let search = |numbers: &[u64]| {
+        let blocks = numbers.iter().map(|number| search(&**file, standing, *number));
+        blocks.collect::<io::Result<Vec<Block>>>()
+    };
+    let found = join::all(standing.damaged.chunks(share).map(|numbers| move || search(numbers)));
+    Ok(found.into_iter().collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 fn search(file: &dyn File, standing: &Standing, number: u64) -> io::Result<Block> {

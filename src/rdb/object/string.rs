@@ -11,8 +11,7 @@ use crate::loss::Loss;
 /// Type 0: `str`.
 pub fn text<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, value) = string(i)?;
-    walker.check_text(value, i);
-    visit.element(Element::Text(value));
+    walker.text(value, i, visit);
     Ok((rest, ()))
 }
 
