@@ -22,6 +22,12 @@ const ROWS: usize = 1 << 20;
 /// Bits of the offset in a row: files of up to 256 TiB.
 const OFFSET_BITS: u32 = 48;
 
+/// The bits of a database's number, all over a hash. In the seed they would meet those of short keys, and two
+/// different keys of two databases would have the same hash.
+fn spread(db: u64) -> u128 {
+    u128::from(db).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
 /// Makes the rows; the same for all workers of a run, and different in each run, so that nobody can
 /// prepare a file whose keys collide.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +41,10 @@ impl KeyHasher {
         KeyHasher { seed: RandomState::new().hash_one(0u8) }
     }
 
-    /// The row of a key. A database has a seed of its own.
+    /// The row of a key.
     #[inline]
     pub fn row(&self, db: u64, key: &[u8], offset: u64) -> u128 {
-        let hash = XxHash3_128::oneshot_with_seed(self.seed ^ db, key);
+        let hash = XxHash3_128::oneshot_with_seed(self.seed, key) ^ spread(db);
         hash & (u128::MAX << OFFSET_BITS) | u128::from(offset) & ((1 << OFFSET_BITS) - 1)
     }
 }
@@ -248,6 +254,13 @@ mod tests {
         let keys = [(0, "a"), (1, "a"), (0, "b"), (0, "a"), (0, "a")];
         let keys = keys.into_iter().map(|(db, key)| (db, key.as_bytes().to_vec()));
         assert_eq!(found(keys), [(0, 3), (0, 4)]);
+    }
+
+    #[test]
+    fn short_keys_of_many_databases_are_different_keys() {
+        let keys = (0..16u64).flat_map(|db| (0..4096u64).map(move |n| (db, n)));
+        assert_eq!(found(keys.clone().map(|(db, n)| (db, n.to_le_bytes().to_vec()))), []);
+        assert_eq!(found(keys.map(|(db, n)| (db, n.to_string().into_bytes()))), []);
     }
 
     #[test]
