@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+#[path = "support/kills.rs"]
+mod kills;
 #[allow(dead_code)]
 #[path = "support/program.rs"]
 mod program;
@@ -13,11 +15,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
+use kills::{Killer, kills};
 use program::{Ran, copy, rdbtool, testdata};
-use rdbtool::persist::sim::crash::Random;
 use tempfile::TempDir;
 
 /// A copy of a file or folder of the test data, to be changed.
@@ -459,11 +459,6 @@ fn large() -> (Vec<u8>, usize) {
     (bytes, sound)
 }
 
-/// Kills. RDBTOOL_KILLS asks for more.
-fn kills() -> u64 {
-    std::env::var("RDBTOOL_KILLS").map_or(300, |kills| kills.parse().unwrap())
-}
-
 /// Both ways to ask for it, in turn.
 fn spawn(path: &Path, round: u64) -> Command {
     let args = if round.is_multiple_of(2) { ["check", "--fix"] } else { ["repair", "--in-place"] };
@@ -481,18 +476,14 @@ fn killed_at_any_moment_it_leaves_the_whole_file_or_both_parts() {
     fs::write(&path, &whole).unwrap();
     let since = std::time::Instant::now();
     assert!(spawn(&path, 0).status().unwrap().code() == Some(1));
-    let usual = since.elapsed();
-    let mut random = Random::new(5);
-    let (mut old, mut new, mut killed) = (0, 0, 0);
+    let mut killer = Killer::new(5, since.elapsed());
+    let (mut old, mut new) = (0, 0);
     for round in 0..kills() {
         for name in names(dir.path()) {
             fs::remove_file(dir.path().join(name)).unwrap();
         }
         fs::write(&path, &whole).unwrap();
-        let mut child = spawn(&path, round).spawn().unwrap();
-        sleep(Duration::from_micros(random.below(usual.as_micros() as u64 * 5 / 4)));
-        child.kill().unwrap();
-        killed += u64::from(child.wait().unwrap().code().is_none());
+        killer.kill(spawn(&path, round).spawn().unwrap());
         let found = fs::read(&path).unwrap();
         if found == whole {
             old += 1;
@@ -502,6 +493,7 @@ fn killed_at_any_moment_it_leaves_the_whole_file_or_both_parts() {
             assert!(found == whole[..sound] && tail == whole[sound..], "{round}: neither");
         }
     }
+    let killed = killer.killed;
     assert!(killed * 2 > kills() && old > 0 && new > 0, "{killed} killed, {old} old, {new} new");
 }
 

@@ -19,6 +19,8 @@ mod every_target;
 mod golden;
 #[path = "../support/golden_set.rs"]
 mod golden_set;
+#[path = "../support/kills.rs"]
+mod kills;
 mod live;
 mod logs;
 mod merge;
