@@ -22,6 +22,14 @@ pub fn period(bytes: &[u8], max: usize, enough: usize) -> Option<usize> {
     })
 }
 
+/// The period of bytes that repeat for `enough` of them at least (see [`period`]), and how many do.
+pub fn repeating(bytes: &[u8], max: usize, enough: usize) -> Option<(usize, u64)> {
+    let period = period(bytes, max, enough)?;
+    let mut run = Run::of(bytes.get(..period)?);
+    run.follow(bytes);
+    Some((period, run.len()))
+}
+
 /// Bytes that are followed as long as they repeat.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -99,7 +107,8 @@ mod tests {
         for (bytes, max, want) in cases {
             assert_eq!(period(bytes, max, 40), want, "{}", bytes.escape_ascii());
         }
-        assert_eq!(period(&[&b"ab".repeat(10)[..], b"abac"].concat(), 4, 22), Some(2));
+        let odd = [&b"ab".repeat(10)[..], b"abac"].concat();
+        assert_eq!((period(&odd, 4, 22), repeating(&odd, 4, 22)), (Some(2), Some((2, 23))));
     }
 
     /// The length is the same however the bytes come, and whatever the period.

@@ -69,6 +69,19 @@ fn patterns_that_read_as_commands() {
     }
 }
 
+/// The same lines over and over, with nothing else between: looked at once.
+#[test]
+fn lines_that_repeat() {
+    let size = if is_full() { 64 << 20 } else { 1 << 20 };
+    for lines in [&b"*1\r\n"[..], b"*2\r\n$3\r\n", b"*1\r\n$1\r\n*\r\n"] {
+        let kept = kept(&lines.repeat(size / lines.len()));
+        assert!((20..=40).contains(&kept), "{} {kept}", lines.escape_ascii());
+    }
+    // What begins inside a command that repeats: the commands behind it are sound.
+    let sound = command(&["INCR", "*"]).repeat(1000);
+    assert_eq!(kept(&[b"?*\r\n", &sound[..]].concat()), 1040);
+}
+
 /// Random bytes, and random lines of what framing is made of.
 #[test]
 fn noise_in_an_aof() {

@@ -8,12 +8,14 @@
 //! What all this costs is bounded: beyond a budget nothing more is looked for.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{No, begins_well, star, step};
 use crate::job::heal::preamble::ends_before_commands;
 use crate::job::window::{WINDOW_MAX, Window};
 use crate::limits::Limits;
+use crate::periodic::repeating;
 use crate::persist::fs::File;
 
 /// Commands in a row that make a place certain.
@@ -31,6 +33,10 @@ const HEAD: usize = 128;
 
 /// Bytes that a record is first looked for in.
 const RECORD: usize = 64 << 10;
+
+/// Where no command begins in one period of so many bytes that repeat after so few, none begins in the others.
+const SAME: usize = 1024;
+const PERIOD: usize = 64;
 
 /// Blocks of file systems are of such sizes and begin at multiples of them; copies are looked for so far back.
 const BLOCK: usize = 512;
@@ -71,8 +77,13 @@ impl Resync {
         from: u64,
     ) -> io::Result<Option<u64>> {
         let mut at = from;
+        // Places that need no look.
+        let mut barren = 0..0;
         self.is_over_block = false;
         while at < window.size() {
+            if barren.contains(&at) {
+                at = barren.end;
+            }
             let bytes = window.at(at, HEAD)?;
             let Some(pos) = star(bytes) else {
                 at += (bytes.len() as u64).max(1);
@@ -91,6 +102,9 @@ impl Resync {
                     None => return Ok(Some(at)),
                 }
                 continue;
+            }
+            if at >= barren.end {
+                barren = places_like_those_before(window, at)?;
             }
             at += 1;
         }
@@ -131,6 +145,13 @@ impl Resync {
             }
         }
     }
+}
+
+/// The places behind one at which the bytes have repeated once, up to where they no longer do.
+fn places_like_those_before(window: &mut Window, at: u64) -> io::Result<Range<u64>> {
+    let found = repeating(window.at(at, 2 * SAME)?, PERIOD, SAME);
+    let (period, len) = found.unwrap_or_default();
+    Ok(at + period as u64..at + len.saturating_sub(SAME as u64))
 }
 
 /// Where the commands of an AOF begin that has a damaged RDB before them, if they are sound there.

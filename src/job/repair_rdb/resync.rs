@@ -25,7 +25,7 @@ use crate::finding::Severity;
 use crate::job::rdb_file::RdbFile;
 use crate::job::window::{WINDOW, WINDOW_MAX, Window};
 use crate::limits::Limits;
-use crate::periodic::{Run, period};
+use crate::periodic::repeating;
 use crate::persist::fs::{File, FileReader};
 use crate::rdb::header::{Dialect, Header, is_rdb};
 use crate::rdb::skim::{Checksum, Start};
@@ -210,12 +210,7 @@ impl Resync {
     /// How far the same bytes repeat from here, but for the last `SAME` of them.
     fn same(&mut self, at: u64) -> io::Result<u64> {
         let bytes = self.window.at(at, 2 * SAME)?;
-        let Some(unit) = period(bytes, PERIOD, SAME).and_then(|period| bytes.get(..period)) else {
-            return Ok(0);
-        };
-        let mut run = Run::of(unit);
-        run.follow(bytes);
-        Ok(run.len().saturating_sub(SAME as u64))
+        Ok(repeating(bytes, PERIOD, SAME).map_or(0, |(_, len)| len.saturating_sub(SAME as u64)))
     }
 
     /// Bytes from here on at which neither a record nor an RDB can begin.
