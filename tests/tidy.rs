@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "drill",
         &[
             "store", "engine", "job", "input", "persist", "aof", "value", "rdb", "encoding",
-            "limits", "error",
+            "limits", "error", "join",
         ],
     ),
     (
