@@ -73,6 +73,7 @@
 //! | fastrand | commands that choose at random |
 //! | imara-diff | the edits between two lists, in bounded time |
 //! | hdrhistogram | medians and percentiles in constant memory |
+//! | memchr | separators in names, found many bytes at a time; in the tree anyway, of nom |
 //! | flate2, zstd | gzip and zstd inputs |
 //! | tempfile | space for key hashes beyond memory |
 //! | rustix | names looked up in an open folder, renames that replace nothing, pipes that nobody reads: what std has not |
@@ -105,6 +106,7 @@ pub mod rdb;
 pub mod record;
 pub mod repeats;
 mod report;
+mod room;
 pub mod serve;
 pub mod store;
 pub mod text;

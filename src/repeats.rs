@@ -30,7 +30,7 @@ impl Repeats {
         hash: impl Fn(T) -> u64,
         is_same: impl Fn(T, T) -> bool,
     ) -> Vec<T> {
-        if count <= FEW && all_different(items.clone(), &hash) {
+        if count < 2 || (count <= FEW && all_different(items.clone(), &hash)) {
             return Vec::new();
         }
         let mut suspects = self.suspects(items, count, &hash);

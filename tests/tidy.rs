@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "input", "engine", "persist", "aof", "text", "fill", "value", "rdb", "record",
             "element", "encoding", "finding", "limits", "loss", "error", "glob", "periodic",
-            "repeats", "join",
+            "repeats", "join", "room",
         ],
     ),
     (
@@ -73,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("glob", &[]),
     ("periodic", &[]),
     ("repeats", &[]),
+    ("room", &[]),
 ];
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {

@@ -242,7 +242,7 @@ struct Out {
 
 /// Sums that do not depend on the order.
 struct Sums {
-    tallies: HashMap<(&'static str, &'static str, Option<String>), Tally>,
+    tallies: HashMap<(DataType, &'static str, Option<String>), Tally>,
     ttl: TtlTally,
     biggest: Top<BigKey>,
     longest: Top<BigKey>,
@@ -279,7 +279,7 @@ impl Sums {
     fn by_type(&self) -> BTreeMap<String, BTreeMap<String, Tally>> {
         let mut types: BTreeMap<String, BTreeMap<String, Tally>> = BTreeMap::new();
         for ((data, encoding, module), tally) in &self.tallies {
-            let name = module.clone().unwrap_or_else(|| (*data).to_owned());
+            let name = module.clone().unwrap_or_else(|| data.as_str().to_owned());
             let encodings = types.entry(name).or_default();
             encodings.entry((*encoding).to_owned()).or_default().merge(tally);
         }
@@ -335,7 +335,7 @@ impl<'o> Inspector<'o> {
         let elements = counts.elements.unwrap_or(1);
         let encoding = encoding(key.rdb_type, key.payload, self.version);
         let module = (key.rdb_type.data == DataType::Module).then(|| subject.type_name.to_owned());
-        let tally = (key.rdb_type.data.as_str(), encoding, module);
+        let tally = (key.rdb_type.data, encoding, module);
         self.sums.tallies.entry(tally).or_default().add(elements, subject.size);
         self.sums.ttl.add(key.expire_at_ms, options.now_ms);
         self.sums.field_expires += counts.field_expires;

@@ -17,6 +17,7 @@ use crate::rdb::skim::Chunk;
 use crate::rdb::types::{DataType, RdbType};
 use crate::rdb::walk::Walker;
 use crate::record::{Event, KeyRecord, Record};
+use crate::room::Room;
 use crate::value::array::double_text;
 use crate::value::stream::Loader as StreamLoader;
 use crate::value::vectorset::Shape;
@@ -87,6 +88,7 @@ pub enum Beside {
 #[derive(Debug)]
 pub struct Builder<'s> {
     spare: &'s Spare,
+    room: Room,
     walker: Walker,
     limits: PackedLimits,
     /// Counts by database and type.
@@ -100,6 +102,7 @@ impl<'s> Builder<'s> {
     pub fn new(limits: Limits, packed: PackedLimits, spare: &'s Spare) -> Builder<'s> {
         Builder {
             spare,
+            room: Room::new(),
             walker: Walker::new(true, limits),
             limits: packed,
             facts: Facts::default(),
@@ -163,6 +166,7 @@ impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
+        self.room.ahead();
         let mut out = Out { keys: self.spare.take(), ..Out::default() };
         let mut db = chunk.start.db;
         let mut reader = Reader::new(chunk);

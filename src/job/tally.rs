@@ -170,26 +170,33 @@ impl TtlTally {
 #[derive(Debug, Clone)]
 pub struct Top<T> {
     limit: usize,
-    rows: BTreeMap<(Reverse<u64>, u64), T>,
+    rows: BTreeMap<Place, T>,
+    /// The place that a row must come before, as soon as there are as many as are kept.
+    last: Option<Place>,
 }
+
+/// A number, and where it was met.
+type Place = (Reverse<u64>, u64);
 
 impl<T> Top<T> {
     /// Keeps so many.
     pub fn new(limit: usize) -> Top<T> {
-        Top { limit, rows: BTreeMap::new() }
+        Top { limit, rows: BTreeMap::new(), last: None }
     }
 
     /// Offers one; `make` is called only when it is big enough.
+    #[inline]
     pub fn offer(&mut self, value: u64, offset: u64, make: impl FnOnce() -> T) {
-        let key = (Reverse(value), offset);
-        let full = self.rows.len() >= self.limit;
-        let last = self.rows.last_key_value().map(|(key, _)| *key);
-        if self.limit == 0 || (full && last.is_some_and(|last| last < key)) {
+        let place = (Reverse(value), offset);
+        if self.limit == 0 || self.last.is_some_and(|last| last < place) {
             return;
         }
-        self.rows.insert(key, make());
+        self.rows.insert(place, make());
         if self.rows.len() > self.limit {
             self.rows.pop_last();
+        }
+        if self.rows.len() == self.limit {
+            self.last = self.rows.last_key_value().map(|(place, _)| *place);
         }
     }
 
@@ -340,9 +347,11 @@ fn prefix<'n>(name: &'n [u8], separator: &[u8], depth: usize) -> Option<&'n [u8]
     let mut from = 0;
     for _ in 0..depth {
         let rest = name.get(from..)?;
-        let Some(at) = rest.windows(separator.len()).position(|part| part == separator) else {
-            break;
+        let at = match separator {
+            [byte] => memchr::memchr(*byte, rest),
+            _ => memchr::memmem::find(rest, separator),
         };
+        let Some(at) = at else { break };
         from += at + separator.len();
         end = Some(from);
     }

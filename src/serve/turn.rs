@@ -1,6 +1,7 @@
 //! The loop: one turn after the other, until somebody ends it.
 
 use std::io::{self, ErrorKind};
+use std::thread;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
@@ -17,6 +18,10 @@ const TICK_MS: i64 = 100;
 /// is often put on the processor that answered: if that goes on at once, it waits there for a tick of the
 /// kernel, some milliseconds, even if another processor is free.
 const AFTER_ANSWERS_MS: i64 = 1;
+
+/// Looks for requests after a turn that had some, before the loop sleeps. Whoever sends to one that sleeps has
+/// to wake it, and a client that is busy itself then sends less: with `redis-benchmark` 5 to 8 %.
+const LOOKS: u32 = 20;
 
 impl Server {
     /// Serves until it is asked to end, or cannot go on.
@@ -61,9 +66,25 @@ impl Server {
         let wait_ms = match (self.busy.is_empty(), self.store.wants_tick()) {
             (false, _) => 0,
             (true, true) => i64::from(self.served) * AFTER_ANSWERS_MS,
+            (true, false) if self.served && self.look()? => return Ok(()),
             (true, false) => due.saturating_sub(self.up_ms()).clamp(0, TICK_MS),
         };
-        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
+        self.poll(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0)))
+    }
+
+    /// Whether something comes at once.
+    fn look(&mut self) -> io::Result<bool> {
+        for _ in 0..LOOKS {
+            self.poll(Duration::ZERO)?;
+            if !self.events.is_empty() {
+                return Ok(true);
+            }
+            thread::yield_now();
+        }
+        Ok(false)
+    }
+
+    fn poll(&mut self, wait: Duration) -> io::Result<()> {
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(err) if err.kind() == ErrorKind::Interrupted => {
                 self.events.clear();

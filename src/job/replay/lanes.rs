@@ -20,6 +20,7 @@ use crate::engine::shards::{Call, Place, parts, place, run};
 use crate::engine::{Command, Engine, Session};
 use crate::error::Result;
 use crate::join::join;
+use crate::room::Room;
 
 /// Batches that wait for a lane.
 const WAITING: usize = 2;
@@ -173,7 +174,9 @@ fn toil(
 ) -> Tally {
     let mut tally = Tally::new(limit);
     let mut session = Session::new();
+    let room = Room::new();
     while let Ok(batch) = work.recv() {
+        room.ahead();
         let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
         batch.list.each(batch.chunk.bytes(), |at, again| {
             let (reply, guessed) = engine.run(&mut session, &call(at), at.argv);
