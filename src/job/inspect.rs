@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use hashbrown::HashMap;
-
 use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
 use super::rdb_file::{End, Extent, RdbFile, Rest};
-use super::tally::{Name, PrefixTally, Prefixes, Tally, Top, TtlTally};
+use super::tally::{Name, PrefixTally, Prefixes, Tallies, Tally, Top, TtlTally};
 use crate::element::{Element, Str, Visit};
 use crate::encoding::number::parse_i64;
 use crate::error::{Error, Result};
@@ -242,7 +240,7 @@ struct Out {
 
 /// Sums that do not depend on the order.
 struct Sums {
-    tallies: HashMap<(DataType, &'static str, Option<String>), Tally>,
+    tallies: Tallies,
     ttl: TtlTally,
     biggest: Top<BigKey>,
     longest: Top<BigKey>,
@@ -254,7 +252,7 @@ struct Sums {
 impl Sums {
     fn new(top: usize) -> Sums {
         Sums {
-            tallies: HashMap::new(),
+            tallies: Tallies::default(),
             ttl: TtlTally::default(),
             biggest: Top::new(top),
             longest: Top::new(top),
@@ -265,9 +263,7 @@ impl Sums {
     }
 
     fn merge(&mut self, other: Sums) {
-        for (key, tally) in other.tallies {
-            self.tallies.entry(key).or_default().merge(&tally);
-        }
+        self.tallies.merge(other.tallies);
         self.ttl.merge(&other.ttl);
         self.biggest.merge(other.biggest);
         self.longest.merge(other.longest);
@@ -278,10 +274,9 @@ impl Sums {
 
     fn by_type(&self) -> BTreeMap<String, BTreeMap<String, Tally>> {
         let mut types: BTreeMap<String, BTreeMap<String, Tally>> = BTreeMap::new();
-        for ((data, encoding, module), tally) in &self.tallies {
-            let name = module.clone().unwrap_or_else(|| data.as_str().to_owned());
-            let encodings = types.entry(name).or_default();
-            encodings.entry((*encoding).to_owned()).or_default().merge(tally);
+        for (name, encoding, tally) in self.tallies.iter() {
+            let encodings = types.entry(name.to_owned()).or_default();
+            encodings.entry(encoding.to_owned()).or_default().merge(tally);
         }
         types
     }
@@ -294,6 +289,7 @@ struct Inspector<'o> {
     sums: Sums,
     version: u16,
     name: Vec<u8>,
+    takes_all: bool,
 }
 
 impl<'o> Inspector<'o> {
@@ -305,6 +301,7 @@ impl<'o> Inspector<'o> {
             sums: Sums::new(options.top),
             version: 0,
             name: Vec::new(),
+            takes_all: options.filter.is_open(),
         }
     }
 
@@ -320,7 +317,7 @@ impl<'o> Inspector<'o> {
             size: bytes,
             expire_at_ms: key.expire_at_ms,
         };
-        if self.options.filter.takes(subject, self.options.now_ms) {
+        if self.takes_all || self.options.filter.takes(subject, self.options.now_ms) {
             self.count(key, subject, out);
         }
         self.name = name;
@@ -334,9 +331,8 @@ impl<'o> Inspector<'o> {
         out.findings.append(&mut self.walker.findings);
         let elements = counts.elements.unwrap_or(1);
         let encoding = encoding(key.rdb_type, key.payload, self.version);
-        let module = (key.rdb_type.data == DataType::Module).then(|| subject.type_name.to_owned());
-        let tally = (key.rdb_type.data, encoding, module);
-        self.sums.tallies.entry(tally).or_default().add(elements, subject.size);
+        let tally = self.sums.tallies.of(key.rdb_type.data, encoding, subject.type_name);
+        tally.add(elements, subject.size);
         self.sums.ttl.add(key.expire_at_ms, options.now_ms);
         self.sums.field_expires += counts.field_expires;
         let big = || BigKey {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use hdrhistogram::Histogram;
 
+use crate::rdb::types::DataType;
+
 /// Bytes of a key's name that a report keeps.
 const NAME_KEPT: usize = 4096;
 
@@ -120,6 +122,48 @@ fn spread(spread: &mut Option<Spread>, value: u64) {
     }
     if let Some(spread) = spread {
         spread.add(value);
+    }
+}
+
+/// Keys by type and encoding. There are few of these, and every key asks for one, so they are looked through and
+/// not hashed; the same word of another place in the program has a tally of its own.
+#[derive(Debug, Default)]
+pub struct Tallies {
+    rows: Vec<(DataType, &'static str, Tally)>,
+    modules: HashMap<(String, &'static str), Tally>,
+}
+
+impl Tallies {
+    /// That of a key.
+    pub fn of(&mut self, data: DataType, encoding: &'static str, type_name: &str) -> &mut Tally {
+        if data == DataType::Module {
+            return self.modules.entry((type_name.to_owned(), encoding)).or_default();
+        }
+        let is = |row: &(DataType, &str, Tally)| row.0 == data && std::ptr::eq(row.1, encoding);
+        let at = self.rows.iter().position(is).unwrap_or_else(|| {
+            self.rows.push((data, encoding, Tally::default()));
+            self.rows.len() - 1
+        });
+        &mut self.rows[at].2
+    }
+
+    /// Adds another's.
+    pub fn merge(&mut self, other: Tallies) {
+        for (data, encoding, tally) in other.rows {
+            self.of(data, encoding, "").merge(&tally);
+        }
+        for (row, tally) in other.modules {
+            self.modules.entry(row).or_default().merge(&tally);
+        }
+    }
+
+    /// Type, encoding and tally; a row may come more than once.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Tally)> {
+        let rows =
+            self.rows.iter().map(|(data, encoding, tally)| (data.as_str(), *encoding, tally));
+        let modules = self.modules.iter();
+        let modules = modules.map(|((name, encoding), tally)| (name.as_str(), *encoding, tally));
+        rows.chain(modules)
     }
 }
 
