@@ -171,7 +171,8 @@ impl Server {
         }
         let got = if client.readable { client.read(scratch) } else { Got::Nothing };
         match got {
-            Got::Closed => client.end = Closing::Now,
+            // All that came before the end has been run; who sends no more may still read its answers.
+            Got::Closed => client.end = Closing::Answered,
             Got::Nothing => self.run_query(client),
             Got::Bytes(len) => {
                 self.counts.bytes_in += len as u64;

@@ -68,6 +68,32 @@ fn who_takes_no_answers_is_closed() {
     assert!(stats.contains("client_limit_disconnections:1\r\n"), "{stats}");
 }
 
+/// As `nc` does with a file of requests: what has been asked is answered, however slowly it is read.
+#[test]
+fn who_has_sent_its_last_request_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::store(folder.path());
+    let mut client = serve.client();
+    let set = client.command(&["SET", "big", &"v".repeat(16 << 20)]).unwrap();
+    assert_eq!(text(set), "OK");
+    let mut socket = serve.socket();
+    socket.write_all(&request(&["GET", "big"])).unwrap();
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    // The answer is larger than the sockets' buffers: the server learns of the end before it has sent all.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer.len(), "$16777216\r\n".len() + (16 << 20) + 2);
+    // Whoever goes for good without reading is let go.
+    let mut socket = serve.socket();
+    socket.write_all(&request(&["GET", "big"])).unwrap();
+    drop(socket);
+    let since = std::time::Instant::now();
+    while !text(client.command(&["INFO", "clients"]).unwrap()).contains("connected_clients:1\r\n") {
+        assert!(since.elapsed().as_secs() < 20, "a connection that is gone stays");
+    }
+}
+
 #[test]
 fn who_sends_too_much_is_closed() {
     let folder = tempfile::tempdir().unwrap();
