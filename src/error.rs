@@ -43,13 +43,19 @@ impl Fault {
         expected: impl Into<Cow<'static, str>>,
         found: impl Into<Cow<'static, str>>,
     ) -> Fault {
-        Fault(Box::new(FaultKind {
-            code,
-            rest: at.len(),
-            len: len.min(at.len()),
-            expected: expected.into(),
-            found: found.into(),
-        }))
+        Fault::of(code, at.len(), len.min(at.len()), expected.into(), found.into())
+    }
+
+    /// A fault so many bytes before the end of the slice that was parsed, about `len` of them.
+    #[cold]
+    pub(crate) fn of(
+        code: Code,
+        rest: usize,
+        len: usize,
+        expected: Cow<'static, str>,
+        found: Cow<'static, str>,
+    ) -> Fault {
+        Fault(Box::new(FaultKind { code, rest, len, expected, found }))
     }
 
     /// The same, as the error a nom parser returns.

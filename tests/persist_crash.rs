@@ -7,8 +7,9 @@
 mod crash;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use crash::{
     EIO, Files, SEED, STATES, Scenario, Seen, crash_everywhere, get, must_survive_errors,
@@ -321,6 +322,51 @@ fn the_model_catches_a_step_left_out() {
 #[test]
 fn an_error_at_any_moment_leaves_old_or_new_and_nothing_else() {
     scenarios().iter().for_each(must_survive_errors);
+}
+
+/// A large file is read back while it is synced: one more thread, and the same promise.
+#[test]
+fn an_error_at_any_moment_of_a_large_file_leaves_old_or_new() {
+    let (old, new) = (bytes(1, 1500), bytes(2, 9 << 20));
+    let is_synced = |fs: &MemFs| fs.trace().iter().any(|op| op.name == "sync");
+    let replace = |fs: &MemFs| {
+        let options = Options { size: new.len() as u64, ..Options::default() };
+        let file = Replacement::begin(fs, Path::new(TARGET), options)?;
+        file.with(&new)?.commit(|mut reader| {
+            // Nothing is read before the disk is at work, so each run does the same in the same order.
+            let since = Instant::now();
+            while !is_synced(fs) {
+                assert!(since.elapsed().as_secs() < 60, "it is read back first");
+                std::thread::yield_now();
+            }
+            let mut block = vec![0; 4 << 20];
+            while reader.read(&mut block).map_err(|err| Error::io(TARGET, "read", err))? > 0 {}
+            Ok(())
+        })
+    };
+    let fs = with_target();
+    fs.plan(None);
+    replace(&fs).unwrap();
+    for (at, op) in fs.trace().iter().enumerate() {
+        let fs = with_target();
+        fs.plan(Some(Fault { at: at as u64, kind: FaultKind::Fails(EIO), repeat: Repeat::Once }));
+        let result = replace(&fs);
+        let seen = fs.get(Path::new(TARGET)).unwrap();
+        assert_eq!(fs.files().len(), 1, "{at} {op:?}");
+        let is_done = result.is_ok();
+        match result {
+            Ok(_) => assert!(seen == new && op.name != "sync", "{at} {op:?}"),
+            Err(error) => {
+                assert!(seen == old || seen == new, "{at} {op:?}: {error}");
+                assert!(op.name != "sync" || seen == old, "{at} {op:?}: {error}");
+            }
+        }
+        for crashed in fs.crashes(4, SEED) {
+            let left = crashed.get(Path::new(TARGET)).unwrap();
+            let is_right = left == new || !is_done && left == old;
+            assert!(is_right, "{at} {op:?}: {} bytes after a crash", left.len());
+        }
+    }
 }
 
 /// All that a file may hold after a crash.

@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("text", &["value", "rdb", "record", "element", "encoding", "finding", "limits"]),
     ("input", &["rdb", "error"]),
-    ("persist", &["encoding", "error"]),
+    ("persist", &["encoding", "error", "join"]),
     (
         "aof",
         &["persist", "record", "element", "encoding", "loss", "fill", "finding", "limits", "error"],

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use super::damage::{self, Damage};
 use super::marks::{Marks, Place};
 use super::state::State;
-use crate::encoding::resp::{Forms, Framer, Stop, describe};
+use crate::encoding::resp::{Forms, Framer, Stop, Words};
 use crate::error::Fault;
 use crate::fill::fill;
 use crate::finding::Code;
@@ -80,13 +80,9 @@ fn record<'a>(
         }
         Some(&other) => {
             let expected = "a command (*) or an annotation (#)";
-            let fault = Fault::new(Code::AofFormat, i, 1, expected, describe(other));
-            Err(Box::new(Stop::Bad(fault)))
+            Err(Stop::bad(Code::AofFormat, i, 1, expected.into(), Words::Byte(other)))
         }
-        None => {
-            let fault = Fault::new(Code::AofTruncated, i, 0, "a command", "the end");
-            Err(Box::new(Stop::Short { need: 1, fault }))
-        }
+        None => Err(Stop::short(Code::AofTruncated, i, 1, "a command".into())),
     }
 }
 

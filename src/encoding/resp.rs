@@ -17,11 +17,12 @@
 //! checking an AOF costs, and a cursor does it in two thirds of the time. Nothing is allocated by a claimed
 //! length or count: an argument is a slice of bytes that are there, and is handed out as soon as it is.
 
-use std::borrow::Cow;
+mod stop;
 
 use super::number::write_i64;
-use crate::error::{Fault, left};
 use crate::finding::{Code, shown};
+
+pub use stop::{Line, Place, Stop, Why, Words};
 
 /// Longest line of a server's reader, in bytes; a longer one is read in pieces.
 pub const LINE: usize = 1024;
@@ -56,29 +57,6 @@ pub struct Odd {
     pub found: String,
 }
 
-/// Why no command could be taken from the start of a slice.
-#[derive(Debug)]
-pub enum Stop {
-    /// The slice ends first.
-    Short {
-        /// So many bytes of it are needed to get any further.
-        need: usize,
-        /// What to say where there are no more.
-        fault: Fault,
-    },
-    /// The bytes are no command.
-    Bad(Fault),
-}
-
-impl Stop {
-    /// What is wrong.
-    pub fn fault(self) -> Fault {
-        match self {
-            Stop::Short { fault, .. } | Stop::Bad(fault) => fault,
-        }
-    }
-}
-
 type Framed<T> = std::result::Result<T, Box<Stop>>;
 
 /// Takes commands from slices.
@@ -92,25 +70,6 @@ pub struct Framer {
     pub last: bool,
     /// What was odd in the command taken last.
     pub odd: Vec<Odd>,
-}
-
-/// Which line of a command is being read, for messages only.
-#[derive(Debug, Clone, Copy)]
-enum Line {
-    Argc,
-    Len { index: i64, argc: i64 },
-}
-
-impl Line {
-    #[cold]
-    fn expected(self) -> Cow<'static, str> {
-        match self {
-            Line::Argc => "a line with the number of arguments".into(),
-            Line::Len { index, argc } => {
-                format!("a line with the length of argument {} of {argc}", index + 1).into()
-            }
-        }
-    }
 }
 
 impl Framer {
@@ -133,13 +92,13 @@ impl Framer {
             return Ok(pos);
         }
         for index in 0..argc {
-            let (len, start) = self.line(i, pos, b'$', Line::Len { index, argc })?;
+            let (len, start) = self.line(i, pos, b'$', Line::Len(Place { index, argc }))?;
             let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len));
             let Some((end, bytes)) = end.and_then(|end| Some((end, i.get(start..end)?))) else {
-                return Err(self.no_argument(i, pos, start, len, index, argc));
+                return Err(self.no_argument(i, pos, start, len, Place { index, argc }));
             };
             if i.get(end..end.saturating_add(2)) != Some(b"\r\n") {
-                self.argument_end(i, end, index, argc)?;
+                self.argument_end(i, end, Place { index, argc })?;
             }
             each(bytes);
             pos = end + 2;
@@ -180,9 +139,11 @@ impl Framer {
     fn odd_line(&mut self, i: &[u8], pos: usize, mark: u8, line: Line) -> Framed<(i64, usize)> {
         let at = i.get(pos..).unwrap_or_default();
         let start = match at.split_first() {
-            None => return Err(short(i, i.len() + 1, at, line.expected())),
+            None => return Err(short(i, i.len() + 1, at, Words::Line(line))),
             Some((first, rest)) if *first == mark => rest,
-            Some((first, _)) => return Err(bad(at, 1, marked(mark, line), describe(*first))),
+            Some((first, _)) => {
+                return Err(bad(at, 1, Words::Marked(line, mark), Words::Byte(*first)));
+            }
         };
         let end = start.iter().take(LINE - 1).position(|byte| *byte == b'\n');
         let text = start.get(..end.unwrap_or(start.len().min(LINE))).unwrap_or_default();
@@ -191,9 +152,9 @@ impl Framer {
         }
         let Some(len) = end else {
             if start.len() < LINE - 1 {
-                return Err(short(i, i.len() + 1, at, line.expected()));
+                return Err(short(i, i.len() + 1, at, Words::Line(line)));
             }
-            return Err(bad(at, 1, line.expected(), "a line without an end".into()));
+            return Err(bad(at, 1, Words::Line(line), "a line without an end".into()));
         };
         let next = pos + 1 + len + 1;
         let (crlf, text) = match text.split_last() {
@@ -203,7 +164,7 @@ impl Framer {
         let number = Number::of(text);
         let Some(value) = number.value else {
             let found = shown(text);
-            return Err(bad(at, text.len() + 1, line.expected(), found));
+            return Err(bad(at, text.len() + 1, Words::Line(line), found.into()));
         };
         if !number.plain {
             let found = shown(text);
@@ -222,7 +183,7 @@ impl Framer {
     fn in_range(&self, i: &[u8], pos: usize, value: i64, line: Line) -> Framed<i64> {
         let fits = match line {
             Line::Argc => value <= ARGC,
-            Line::Len { .. } => u64::try_from(value).is_ok_and(|len| len <= self.string_limit),
+            Line::Len(_) => u64::try_from(value).is_ok_and(|len| len <= self.string_limit),
         };
         if fits { Ok(value) } else { Err(self.out_of_range(i, pos, value, line)) }
     }
@@ -232,10 +193,10 @@ impl Framer {
         let at = i.get(pos..).unwrap_or_default();
         let expected = match line {
             Line::Argc => format!("at most {ARGC} arguments"),
-            Line::Len { .. } => format!("a length of 0 to {} bytes", self.string_limit),
+            Line::Len(_) => format!("a length of 0 to {} bytes", self.string_limit),
         };
         let len = at.iter().position(|byte| *byte == b'\n').unwrap_or(at.len());
-        Box::new(Stop::Bad(Fault::new(Code::AofLength, at, len, expected, value.to_string())))
+        Stop::bad(Code::AofLength, at, len, expected.into(), value.to_string().into())
     }
 
     #[cold]
@@ -253,41 +214,36 @@ impl Framer {
         line: usize,
         start: usize,
         len: i64,
-        index: i64,
-        argc: i64,
+        place: Place,
     ) -> Box<Stop> {
         let at = i.get(start..).unwrap_or_default();
         let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len)?.checked_add(2));
         match end {
-            Some(need) => {
-                let expected = format!("argument {} of {argc}, {len} bytes and CRLF", index + 1);
-                short(i, need, at, expected.into())
-            }
-            None => self.out_of_range(i, line, len, Line::Len { index, argc }),
+            Some(need) => short(i, need, at, Words::Argument(place, len)),
+            None => self.out_of_range(i, line, len, Line::Len(place)),
         }
     }
 
     /// The two bytes behind an argument, where they are not CRLF. A server takes any two; here they must
     /// be followed by what has to follow, or else it is the length that is wrong.
     #[cold]
-    fn argument_end(&mut self, i: &[u8], end: usize, index: i64, argc: i64) -> Framed<()> {
+    fn argument_end(&mut self, i: &[u8], end: usize, place: Place) -> Framed<()> {
         let at = i.get(end..).unwrap_or_default();
-        let expected = || format!("CRLF behind argument {} of {argc}", index + 1);
         if let Some(stop) = nul_in(i, end, 2) {
             return Err(stop);
         }
         let Some(what) = at.first_chunk::<2>() else {
-            return Err(short(i, end.saturating_add(2), at, expected().into()));
+            return Err(short(i, end.saturating_add(2), at, Words::ArgumentEnd(place)));
         };
         let follows = match at.get(2) {
-            None if !self.last => return Err(short(i, i.len() + 1, at, expected().into())),
-            None | Some(b'*' | b'#') => index + 1 == argc,
-            Some(b'$') => index + 1 < argc,
+            None if !self.last => return Err(short(i, i.len() + 1, at, Words::ArgumentEnd(place))),
+            None | Some(b'*' | b'#') => place.index + 1 == place.argc,
+            Some(b'$') => place.index + 1 < place.argc,
             Some(_) => false,
         };
         let found = shown(what);
         if !follows {
-            return Err(bad(at, 2, expected().into(), found));
+            return Err(bad(at, 2, Words::ArgumentEnd(place), found.into()));
         }
         self.tolerate(at, Code::AofArgumentEnd, end, 2, "CRLF behind an argument", found)
     }
@@ -303,7 +259,7 @@ impl Framer {
         found: String,
     ) -> Framed<()> {
         match self.forms {
-            Forms::Strict => Err(Box::new(Stop::Bad(Fault::new(code, at, len, expected, found)))),
+            Forms::Strict => Err(Stop::bad(code, at, len, expected.into(), found.into())),
             Forms::Tolerant => {
                 self.odd.push(Odd { code, pos, len, expected, found });
                 Ok(())
@@ -322,9 +278,7 @@ impl Framer {
         let Some(end) = seen.iter().position(|byte| *byte == b'\n') else {
             if seen.len() < LINE_SEEN {
                 let expected = "an annotation that ends with CRLF";
-                let fault =
-                    Fault::new(Code::AofAnnotationTorn, i, i.len(), expected, left(i.len()));
-                return Err(Box::new(Stop::Short { need: i.len() + 1, fault }));
+                return Err(Stop::short(Code::AofAnnotationTorn, i, i.len() + 1, expected.into()));
             }
             return Err(bad(i, 1, "an annotation".into(), "a line without an end".into()));
         };
@@ -389,16 +343,12 @@ pub fn write_command<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>, out: &mu
     }
 }
 
-#[cold]
-fn short(i: &[u8], need: usize, at: &[u8], expected: Cow<'static, str>) -> Box<Stop> {
-    let need = need.max(i.len() + 1);
-    let fault = Fault::new(Code::AofTruncated, at, at.len(), expected, left(at.len()));
-    Box::new(Stop::Short { need, fault })
+fn short(i: &[u8], need: usize, at: &[u8], expected: Words) -> Box<Stop> {
+    Stop::short(Code::AofTruncated, at, need.max(i.len() + 1), expected)
 }
 
-#[cold]
-fn bad(at: &[u8], len: usize, expected: Cow<'static, str>, found: String) -> Box<Stop> {
-    Box::new(Stop::Bad(Fault::new(Code::AofFormat, at, len, expected, found)))
+fn bad(at: &[u8], len: usize, expected: Words, found: Words) -> Box<Stop> {
+    Stop::bad(Code::AofFormat, at, len, expected, found)
 }
 
 /// NUL bytes where there can be none: what a crash leaves, whatever a server makes of them.
@@ -408,20 +358,6 @@ fn nul_in(i: &[u8], from: usize, len: usize) -> Option<Box<Stop>> {
     let pos = at.iter().take(len).position(|byte| *byte == 0)?;
     let at = at.get(pos..).unwrap_or_default();
     Some(bad(at, 1, "a command".into(), "NUL".into()))
-}
-
-#[cold]
-fn marked(mark: u8, line: Line) -> Cow<'static, str> {
-    format!("{}, which begins with {}", line.expected(), char::from(mark)).into()
-}
-
-/// A byte for a message.
-pub fn describe(byte: u8) -> String {
-    match byte {
-        0 => "NUL".to_owned(),
-        b' '..=b'~' => format!("'{}'", char::from(byte)),
-        _ => format!("byte {byte:#04x}"),
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //!  5 write it
 //!  6 owner and mode           those of the target; never wider
 //!  7 read it back             the same bytes? and what the caller knows to verify
-//!  8 fsync it                 an error is the end: never asked twice
+//!  8 fsync it                 an error is the end: never asked twice; at the same time as 7 if it is large
 //!  9 look at the target       unchanged?
 //! 10 backup, if asked         a second name for the old file, fsync of the folder
 //! 11 rename                   a new file never over another
@@ -23,15 +23,20 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use super::fs::{Access, File, FileReader, Fs, Stat, patiently, stat_if_there, write_all_at};
 use super::target::{Options, Target, Warning};
 use super::temp::Temp;
 use crate::encoding::crc64::{self, Crc64};
 use crate::error::{Error, Result};
+use crate::join::join;
 
 /// Bytes that are copied and read back at a time.
 const BLOCK: usize = 1 << 20;
+
+/// Bytes from which on a file is read back while the disk writes it: each takes as long as the other.
+const LARGE: u64 = 8 << 20;
 
 /// Names that are told apart by a number.
 const NAMES_MAX: u32 = 1000;
@@ -264,8 +269,16 @@ fn prepare(
             file.set_mode(mode).map_err(target.failed("set the mode of"))?;
         }
     }
-    read_back(target, file, written, verify)?;
-    file.sync().map_err(target.failed("sync the new"))
+    let failed = target.failed("sync the new");
+    if written.len < LARGE {
+        read_back(target, file, written, verify)?;
+        return file.sync().map_err(failed);
+    }
+    thread::scope(|scope| {
+        let synced = scope.spawn(|| file.sync());
+        read_back(target, file, written, verify)?;
+        join(synced).map_err(failed)
+    })
 }
 
 /// Gives a new file the owner, mode and access list of the old one. First the owner: until the mode is

@@ -57,7 +57,8 @@ fn bytes_that_are_no_command() {
     for (bytes, code, pos) in cases {
         for forms in [Forms::Strict, Forms::Tolerant] {
             match *take(forms, bytes).unwrap_err() {
-                Stop::Bad(fault) => {
+                Stop::Bad(why) => {
+                    let fault = why.fault();
                     let at = bytes.len() - fault.rest();
                     assert_eq!((fault.code(), at), (*code, *pos), "{}", bytes.escape_ascii());
                 }
@@ -74,7 +75,7 @@ fn every_prefix_is_short_and_needs_no_more_than_the_whole() {
     for end in 1..bytes.len() {
         match *take(Forms::Strict, &bytes[..end]).unwrap_err() {
             Stop::Short { need, .. } => assert!(need > end && need <= bytes.len(), "{end}"),
-            Stop::Bad(fault) => panic!("{end}: {fault:?}"),
+            Stop::Bad(why) => panic!("{end}: {why:?}"),
         }
     }
     assert_eq!(take(Forms::Strict, &bytes).unwrap().0, bytes.len());
