@@ -253,14 +253,18 @@ impl<T> Top<T> {
         Top { limit, rows: BTreeMap::new(), last: None }
     }
 
-    /// Offers one; `make` is called only when it is big enough.
-    #[inline]
+    /// Offers one; `make` is called only when it is big enough, which few are.
+    #[inline(always)]
     pub fn offer(&mut self, value: u64, offset: u64, make: impl FnOnce() -> T) {
         let place = (Reverse(value), offset);
-        if self.limit == 0 || self.last.is_some_and(|last| last < place) {
-            return;
+        if self.limit > 0 && self.last.is_none_or(|last| place < last) {
+            self.keep(place, make());
         }
-        self.rows.insert(place, make());
+    }
+
+    #[cold]
+    fn keep(&mut self, place: Place, row: T) {
+        self.rows.insert(place, row);
         if self.rows.len() > self.limit {
             self.rows.pop_last();
         }
