@@ -258,7 +258,7 @@ impl<'a> Entries<'a> {
 
     /// The next entry; `None` at the end, if there were as many as the header says. After an error it
     /// returns that error again.
-    #[inline]
+    #[inline(always)]
     pub fn next_entry(&mut self) -> Result<Option<(Entry<'a>, Backlen)>, nom::Err<Fault>> {
         // The last byte is the end byte, or there would be no `Entries`.
         if self.rest.len() <= 1 {

@@ -281,10 +281,14 @@ impl<'o> Checker<'o> {
         attributes(key, span, &mut out.findings);
         lengths(key, bytes, &mut out.findings);
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut Ignore);
-        out.findings.append(&mut self.walker.findings);
-        out.dropped += std::mem::take(&mut self.walker.dropped);
-        for finding in out.findings.iter_mut().skip(before) {
-            finding.key = Some(named(key, name));
+        if !self.walker.findings.is_empty() {
+            out.findings.append(&mut self.walker.findings);
+            out.dropped += std::mem::take(&mut self.walker.dropped);
+        }
+        if out.findings.len() > before {
+            for finding in out.findings.iter_mut().skip(before) {
+                finding.key = Some(named(key, name));
+            }
         }
     }
 }

@@ -1,16 +1,19 @@
 //! What is in a file: keys by type, encoding, database, time to live and prefix, and the biggest, in one
 //! pass and constant memory.
 
+mod counts;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use self::counts::Counts;
 use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
 use super::rdb_file::{End, Extent, RdbFile, Rest};
 use super::tally::{Name, PrefixTally, Prefixes, Tallies, Tally, Top, TtlTally};
-use crate::element::{Element, Str, Visit};
+use crate::element::Str;
 use crate::encoding::number::parse_i64;
 use crate::error::{Error, Result};
 use crate::finding::Finding;
@@ -287,6 +290,7 @@ struct Inspector<'o> {
     walker: Walker,
     facts: Facts,
     sums: Sums,
+    counts: Counts,
     version: u16,
     name: Vec<u8>,
     takes_all: bool,
@@ -299,6 +303,7 @@ impl<'o> Inspector<'o> {
             walker: Walker::new(false, options.limits),
             facts: Facts::default(),
             sums: Sums::new(options.top),
+            counts: Counts::new(options.top),
             version: 0,
             name: Vec::new(),
             takes_all: options.filter.is_open(),
@@ -309,11 +314,18 @@ impl<'o> Inspector<'o> {
         let mut name = std::mem::take(&mut self.name);
         // A name that does not expand is counted without one: `check` says what is wrong with it.
         let text = key.key.bytes(&mut name).unwrap_or_default();
-        let type_name = type_name(key.rdb_type, key.payload);
+        let module;
+        let type_name = match key.rdb_type.data {
+            DataType::Module => {
+                module = type_name(key.rdb_type, key.payload);
+                &*module
+            }
+            data => data.as_str(),
+        };
         let subject = Subject {
             db: key.db,
             key: text,
-            type_name: &type_name,
+            type_name,
             size: bytes,
             expire_at_ms: key.expire_at_ms,
         };
@@ -326,15 +338,18 @@ impl<'o> Inspector<'o> {
     fn count(&mut self, key: &KeyRecord<'_>, subject: Subject<'_>, out: &mut Out) {
         let options = self.options;
         self.facts.key(key, options.now_ms);
-        let mut counts = Counts { limit: options.top, ..Counts::default() };
-        self.walker.value(key.rdb_type, key.payload, key.offset, &mut counts);
-        out.findings.append(&mut self.walker.findings);
+        let counts = &mut self.counts;
+        counts.begin();
+        self.walker.value(key.rdb_type, key.payload, key.offset, counts);
+        if !self.walker.findings.is_empty() {
+            out.findings.append(&mut self.walker.findings);
+        }
         let elements = counts.elements.unwrap_or(1);
         let encoding = encoding(key.rdb_type, key.payload, self.version);
         let tally = self.sums.tallies.of(key.rdb_type.data, encoding, subject.type_name);
         tally.add(elements, subject.size);
         self.sums.ttl.add(key.expire_at_ms, options.now_ms);
-        self.sums.field_expires += counts.field_expires;
+        self.sums.field_expires += self.counts.field_expires;
         let big = || BigKey {
             db: key.db,
             key: Name::of(subject.key),
@@ -347,22 +362,23 @@ impl<'o> Inspector<'o> {
         self.sums.biggest.offer(subject.size, key.offset, big);
         self.sums.longest.offer(elements, key.offset, big);
         if key.rdb_type.data == DataType::Stream {
-            self.stream(key, subject, elements, counts);
+            self.stream(key, subject, elements);
         }
         let expires = u64::from(key.expire_at_ms.is_some());
         let one = PrefixTally { keys: 1, bytes: subject.size, expires };
         out.prefixes.add(subject.key, &options.separator, options.depth, one);
     }
 
-    fn stream(&mut self, key: &KeyRecord<'_>, subject: Subject<'_>, entries: u64, counts: Counts) {
-        let StreamSums { groups, consumers, pending, .. } = counts.stream;
+    fn stream(&mut self, key: &KeyRecord<'_>, subject: Subject<'_>, entries: u64) {
+        let StreamSums { groups, consumers, pending, .. } = self.counts.stream;
+        let found = std::mem::take(&mut self.counts.groups);
         self.sums.streams.merge(&StreamSums { streams: 1, entries, groups, consumers, pending });
         if groups > 0 {
             self.sums.groups.offer(pending, key.offset, || StreamGroups {
                 db: key.db,
                 key: Name::of(subject.key),
                 entries,
-                groups: counts.groups,
+                groups: found,
             });
         }
     }
@@ -396,69 +412,6 @@ impl Worker<Chunk> for Inspector<'_> {
             }
         }
         out
-    }
-}
-
-/// Counts the elements of one value.
-#[derive(Default)]
-struct Counts {
-    elements: Option<u64>,
-    field_expires: u64,
-    stream: StreamSums,
-    added: Option<u64>,
-    groups: Vec<GroupSums>,
-    limit: usize,
-}
-
-impl Counts {
-    fn group(&mut self, name: Str<'_>, last_id: crate::element::StreamId, read: Option<i64>) {
-        self.stream.groups += 1;
-        if self.groups.len() >= self.limit {
-            return;
-        }
-        let read = read.and_then(|read| u64::try_from(read).ok());
-        let lag = self.added.zip(read).and_then(|(added, read)| added.checked_sub(read));
-        let name = Name::of(name.bytes(&mut Vec::new()).unwrap_or_default());
-        self.groups.push(GroupSums { name, consumers: 0, pending: 0, last_id, lag });
-    }
-
-    fn of_group(&mut self, count: impl FnOnce(&mut GroupSums)) {
-        if self.stream.groups == self.groups.len() as u64 {
-            self.groups.last_mut().map(count);
-        }
-    }
-}
-
-impl Visit for Counts {
-    fn element(&mut self, element: Element<'_>) {
-        match element {
-            Element::Field { expire_at_ms, .. } => {
-                self.field_expires += u64::from(expire_at_ms.is_some());
-                *self.elements.get_or_insert(0) += 1;
-            }
-            Element::Item(_)
-            | Element::Member(_)
-            | Element::Scored { .. }
-            | Element::StreamEntry { .. }
-            | Element::Cell { .. }
-            | Element::Vector { .. } => *self.elements.get_or_insert(0) += 1,
-            Element::Stream(info) => {
-                self.elements.get_or_insert(0);
-                self.added = info.more.map(|more| more.entries_added);
-            }
-            Element::Group { name, last_id, entries_read } => {
-                self.group(name, last_id, entries_read);
-            }
-            Element::Consumer { .. } => {
-                self.stream.consumers += 1;
-                self.of_group(|group| group.consumers += 1);
-            }
-            Element::Pending { .. } => {
-                self.stream.pending += 1;
-                self.of_group(|group| group.pending += 1);
-            }
-            _ => {}
-        }
     }
 }
 

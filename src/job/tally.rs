@@ -35,34 +35,67 @@ impl Name {
 }
 
 /// How a number is spread: exact ends, and percentiles to two digits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Spread {
     min: u64,
     max: u64,
-    histogram: Histogram<u64>,
+    /// How many there are.
+    count: u64,
+    /// None as long as all are alike, as the elements of strings are.
+    histogram: Option<Histogram<u64>>,
 }
 
 impl Spread {
-    fn new() -> Option<Spread> {
-        Some(Spread { min: u64::MAX, max: 0, histogram: Histogram::new(2).ok()? })
+    #[inline]
+    fn add(&mut self, value: u64) {
+        if self.histogram.is_none() && (self.count == 0 || value == self.min) {
+            (self.min, self.max) = (value, value);
+            self.count += 1;
+        } else {
+            self.add_to_others(value, 1);
+        }
     }
 
-    fn add(&mut self, value: u64) {
+    fn add_to_others(&mut self, value: u64, count: u64) {
+        if let Some(histogram) = self.histogram() {
+            // Values beyond what a histogram can grow to do not occur: they are sizes of what was read.
+            let _ = histogram.record_n(value, count);
+        }
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        // Values beyond what a histogram can grow to do not occur: they are sizes of what was read.
-        let _ = self.histogram.record(value);
+        self.count += count;
+    }
+
+    /// All there are so far, in a histogram.
+    fn histogram(&mut self) -> Option<&mut Histogram<u64>> {
+        if self.histogram.is_none() {
+            let mut histogram = Histogram::new(2).ok()?;
+            let _ = histogram.record_n(self.min, self.count);
+            self.histogram = Some(histogram);
+        }
+        self.histogram.as_mut()
     }
 
     fn merge(&mut self, other: &Spread) {
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        let _ = self.histogram.add(&other.histogram);
+        if self.count == 0 {
+            *self = other.clone();
+        } else if other.histogram.is_none() {
+            if other.count > 0 {
+                self.add_to_others(other.min, other.count);
+            }
+        } else {
+            if let (Some(mine), Some(theirs)) = (self.histogram(), &other.histogram) {
+                let _ = mine.add(theirs);
+            }
+            self.min = self.min.min(other.min);
+            self.max = self.max.max(other.max);
+            self.count += other.count;
+        }
     }
 
     /// The smallest.
     pub fn min(&self) -> u64 {
-        self.min.min(self.max)
+        self.min
     }
 
     /// The largest.
@@ -72,7 +105,8 @@ impl Spread {
 
     /// The value that a share of all (0.5 = the median) do not exceed.
     pub fn quantile(&self, share: f64) -> u64 {
-        self.histogram.value_at_quantile(share).clamp(self.min(), self.max)
+        let value = self.histogram.as_ref().map_or(self.min, |all| all.value_at_quantile(share));
+        value.clamp(self.min, self.max)
     }
 }
 
@@ -97,8 +131,8 @@ impl Tally {
         self.keys += 1;
         self.elements = self.elements.saturating_add(elements);
         self.bytes += bytes;
-        spread(&mut self.size, bytes);
-        spread(&mut self.count, elements);
+        self.size.get_or_insert_default().add(bytes);
+        self.count.get_or_insert_default().add(elements);
     }
 
     /// Adds another tally.
@@ -113,15 +147,6 @@ impl Tally {
                 (_, None) => {}
             }
         }
-    }
-}
-
-fn spread(spread: &mut Option<Spread>, value: u64) {
-    if spread.is_none() {
-        *spread = Spread::new();
-    }
-    if let Some(spread) = spread {
-        spread.add(value);
     }
 }
 
@@ -228,14 +253,18 @@ impl<T> Top<T> {
         Top { limit, rows: BTreeMap::new(), last: None }
     }
 
-    /// Offers one; `make` is called only when it is big enough.
-    #[inline]
+    /// Offers one; `make` is called only when it is big enough, which few are.
+    #[inline(always)]
     pub fn offer(&mut self, value: u64, offset: u64, make: impl FnOnce() -> T) {
         let place = (Reverse(value), offset);
-        if self.limit == 0 || self.last.is_some_and(|last| last < place) {
-            return;
+        if self.limit > 0 && self.last.is_none_or(|last| place < last) {
+            self.keep(place, make());
         }
-        self.rows.insert(place, make());
+    }
+
+    #[cold]
+    fn keep(&mut self, place: Place, row: T) {
+        self.rows.insert(place, row);
         if self.rows.len() > self.limit {
             self.rows.pop_last();
         }
@@ -435,6 +464,29 @@ mod tests {
         assert!(prefixes.rows.len() <= 2 * PREFIXES);
         let kept: u64 = prefixes.sorted().iter().map(|(_, tally)| tally.keys).sum();
         assert_eq!(kept + prefixes.others().keys, 100_000);
+    }
+
+    /// However values come to be together, and whether or not they are alike, the spread is the same.
+    #[test]
+    fn spreads_of_parts_are_those_of_the_whole() {
+        let of = |values: &[u64]| {
+            let mut spread = Spread::default();
+            values.iter().for_each(|value| spread.add(*value));
+            spread
+        };
+        let shown = |spread: &Spread| {
+            [spread.min(), spread.quantile(0.2), spread.quantile(0.5), spread.max(), spread.count]
+        };
+        let lists: &[&[u64]] = &[&[], &[1, 1, 1], &[1], &[3, 3], &[1, 2, 3, 90], &[7, 1, 1, 1]];
+        for a in lists {
+            for b in lists {
+                let mut merged = of(a);
+                merged.merge(&of(b));
+                assert_eq!(shown(&merged), shown(&of(&[*a, *b].concat())), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(shown(&of(&[5, 1, 1, 1])), [1, 1, 1, 5, 4]);
+        assert_eq!(shown(&of(&[4, 4])), [4, 4, 4, 4, 2]);
     }
 
     #[test]

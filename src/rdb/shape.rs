@@ -3,6 +3,7 @@
 //! code per type.
 
 use super::length::{Length, length, length_or_mark};
+use super::string::short_string;
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 use crate::limits::LZF_RATIO;
@@ -46,7 +47,15 @@ pub const MODULE_DATA: Shape = Shape::Until(
 );
 
 /// Steps over a value of this shape. `string_limit` is the longest string to believe in, in bytes.
-pub fn skip<'a>(shape: &[Shape], mut i: &'a [u8], string_limit: u64) -> Parse<'a, ()> {
+#[inline(always)]
+pub fn skip<'a>(shape: &[Shape], i: &'a [u8], string_limit: u64) -> Parse<'a, ()> {
+    match shape {
+        [Shape::Str] => skip_string(i, string_limit),
+        _ => skip_parts(shape, i, string_limit),
+    }
+}
+
+fn skip_parts<'a>(shape: &[Shape], mut i: &'a [u8], string_limit: u64) -> Parse<'a, ()> {
     for part in shape {
         i = match *part {
             Shape::Str => skip_string(i, string_limit)?.0,
@@ -140,8 +149,16 @@ fn branch(
 }
 
 /// Steps over a string.
-#[inline]
+#[inline(always)]
 pub fn skip_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
+    match short_string(i) {
+        Some((_, rest)) => Ok((rest, ())),
+        None => skip_any_string(i, limit),
+    }
+}
+
+#[inline(never)]
+fn skip_any_string(i: &[u8], limit: u64) -> Parse<'_, ()> {
     match length_or_mark(i)? {
         (rest, Length::Plain(len)) => {
             match rest.get(usize::try_from(len).unwrap_or(usize::MAX)..) {

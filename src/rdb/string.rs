@@ -9,7 +9,6 @@
 use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::map;
-use nom::number::complete::{i8, le_i16, le_i32};
 
 use super::length::{Length, length, length_or_mark, write_length};
 use crate::element::Str;
@@ -18,37 +17,68 @@ use crate::encoding::number::{self, MAX_I64_TEXT};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
-/// Reads a string as it is stored. Does not look inside compressed bytes.
-#[inline]
-pub fn string(i: &[u8]) -> Parse<'_, Str<'_>> {
-    match length_or_mark(i)? {
-        (rest, Length::Plain(len)) => match split(rest, len) {
-            Some((bytes, rest)) => Ok((rest, Str::Raw(bytes))),
-            None => short(i, len),
-        },
-        (rest, Length::Encoded(mark)) => encoded(i, rest, mark),
+/// The string at the start of `i` if it is plain and its length takes one or two bytes, as nearly all are, and
+/// what follows it.
+#[inline(always)]
+pub fn short_string(i: &[u8]) -> Option<(&[u8], &[u8])> {
+    match *i {
+        [len @ 0x00..=0x3f, ref rest @ ..] => rest.split_at_checked(usize::from(len)),
+        [high @ 0x40..=0x7f, low, ref rest @ ..] => {
+            rest.split_at_checked(usize::from(high & 0x3f) << 8 | usize::from(low))
+        }
+        _ => None,
     }
 }
 
-fn encoded<'a>(i: &'a [u8], rest: &'a [u8], mark: u8) -> Parse<'a, Str<'a>> {
-    match mark {
-        0 => map(i8, |n| Str::Int(i64::from(n))).parse(rest),
-        1 => map(le_i16, |n| Str::Int(i64::from(n))).parse(rest),
-        2 => map(le_i32, |n| Str::Int(i64::from(n))).parse(rest),
-        3 => {
-            let (rest, (clen, len)) = (length, length).parse(rest)?;
-            match split(rest, clen) {
-                Some((compressed, rest)) => Ok((rest, Str::Lzf { compressed, len })),
-                None => short(i, clen),
-            }
+/// Reads a string as it is stored. Does not look inside compressed bytes.
+///
+/// All of it is inlined, and what is not returns other types: a result that comes through memory is written word
+/// by word and read two words at once, and for that a core waits longer than all of the reading takes.
+#[inline(always)]
+pub fn string(i: &[u8]) -> Parse<'_, Str<'_>> {
+    match *i {
+        [0xc0, n, ref rest @ ..] => Ok((rest, Str::Int((n as i8).into()))),
+        [0xc1, a, b, ref rest @ ..] => Ok((rest, Str::Int(i16::from_le_bytes([a, b]).into()))),
+        [0xc2, a, b, c, d, ref rest @ ..] => {
+            Ok((rest, Str::Int(i32::from_le_bytes([a, b, c, d]).into())))
         }
-        _ => Fault::err(
-            Code::StringEncoding,
-            i,
-            1,
-            "a string",
-            format!("unknown string encoding {mark}"),
-        ),
+        [0xc3, ref rest @ ..] => {
+            let (rest, (compressed, len)) = compressed(i, rest)?;
+            Ok((rest, Str::Lzf { compressed, len }))
+        }
+        _ => {
+            let (rest, bytes) = match short_string(i) {
+                Some((bytes, rest)) => (rest, bytes),
+                None => long_string(i)?,
+            };
+            Ok((rest, Str::Raw(bytes)))
+        }
+    }
+}
+
+/// Compressed bytes and the length of the string that they stand for.
+#[inline]
+fn compressed<'a>(i: &'a [u8], rest: &'a [u8]) -> Parse<'a, (&'a [u8], u64)> {
+    let (rest, (clen, len)) = (length, length).parse(rest)?;
+    match split(rest, clen) {
+        Some((compressed, rest)) => Ok((rest, (compressed, len))),
+        None => short(i, clen),
+    }
+}
+
+/// A plain string of any length; or why there is no string.
+#[cold]
+fn long_string(i: &[u8]) -> Parse<'_, &[u8]> {
+    match length_or_mark(i)? {
+        (rest, Length::Plain(len)) => match split(rest, len) {
+            Some((bytes, rest)) => Ok((rest, bytes)),
+            None => short(i, len),
+        },
+        (rest, Length::Encoded(0..=2)) => Fault::truncated(rest, "more bytes"),
+        (_, Length::Encoded(mark)) => {
+            let found = format!("unknown string encoding {mark}");
+            Fault::err(Code::StringEncoding, i, 1, "a string", found)
+        }
     }
 }
 
@@ -58,7 +88,7 @@ fn split(i: &[u8], len: u64) -> Option<(&[u8], &[u8])> {
 }
 
 #[cold]
-fn short(i: &[u8], len: u64) -> Parse<'_, Str<'_>> {
+fn short<T>(i: &[u8], len: u64) -> Parse<'_, T> {
     Fault::err(
         Code::RdbTruncated,
         i,

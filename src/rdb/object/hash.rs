@@ -1,6 +1,5 @@
 //! Hashes (RDB types 4, 9, 13, 16, 22 to 25).
 
-use nom::Parser;
 use nom::number::complete::le_i64;
 
 use super::super::encode::{Pen, Texts};
@@ -26,7 +25,7 @@ pub const EXPIRE_MAX_MS: i64 = (1 << 48) - 1;
 pub fn hashtable<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, count) = length(i)?;
     fields(i, rest, count, walker, visit, |at, _| {
-        let (rest, (field, value)) = (string, string).parse(at)?;
+        let (rest, (field, value)) = pair(at)?;
         Ok((rest, (at, field, value, None)))
     })
 }
@@ -40,7 +39,7 @@ pub fn metadata_pre_ga<'a>(
     let (rest, count) = length(i)?;
     fields(i, rest, count, walker, visit, |at, walker| {
         let (name_at, expire) = length(at)?;
-        let (rest, (field, value)) = (string, string).parse(name_at)?;
+        let (rest, (field, value)) = pair(name_at)?;
         let expire = (expire != 0).then(|| in_range(expire, at, walker)).flatten();
         Ok((rest, (name_at, field, value, expire)))
     })
@@ -52,7 +51,7 @@ pub fn metadata<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> 
     let (rest, count) = length(after_min)?;
     fields(after_min, rest, count, walker, visit, |at, walker| {
         let (name_at, t) = length(at)?;
-        let (rest, (field, value)) = (string, string).parse(name_at)?;
+        let (rest, (field, value)) = pair(name_at)?;
         let expire = (t != 0)
             .then(|| match u64::try_from(min).ok().and_then(|min| min.checked_add(t - 1)) {
                 Some(expire) => in_range(expire, at, walker),
@@ -67,7 +66,7 @@ pub fn metadata<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> 
 pub fn volatile<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (rest, count) = length(i)?;
     fields(i, rest, count, walker, visit, |at, walker| {
-        let (expire_at, (field, value)) = (string, string).parse(at)?;
+        let (expire_at, (field, value)) = pair(at)?;
         let (rest, expire) = le_i64(expire_at)?;
         if expire < -1 {
             let found = expire.to_string();
@@ -75,6 +74,14 @@ pub fn volatile<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> 
         }
         Ok((rest, (at, field, value, (expire >= 0).then_some(expire))))
     })
+}
+
+/// A field and its value.
+#[inline(always)]
+fn pair(i: &[u8]) -> Parse<'_, (Str<'_>, Str<'_>)> {
+    let (rest, field) = string(i)?;
+    let (rest, value) = string(rest)?;
+    Ok((rest, (field, value)))
 }
 
 type OneField<'a> = (&'a [u8], Str<'a>, Str<'a>, Option<i64>);

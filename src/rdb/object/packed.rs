@@ -38,7 +38,7 @@ impl<'b> Packed<'b> for ziplist::Entries<'b> {
         ziplist::Entries::new(blob)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, _: &mut Walker) -> Result<Option<(Str<'b>, &'b [u8])>, nom::Err<Fault>> {
         let at = self.remaining();
         Ok(self.next_entry()?.map(|entry| (stored(entry), at)))
@@ -52,7 +52,7 @@ impl<'b> Packed<'b> for listpack::Entries<'b> {
         listpack::Entries::new(blob)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(
         &mut self,
         walker: &mut Walker,
