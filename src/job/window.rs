@@ -46,6 +46,10 @@ impl Window {
         let wanted = offset.saturating_add(len as u64).min(self.size);
         if offset < have.start || wanted > have.end {
             let len = len.max(WINDOW).min(usize::try_from(self.size - offset).unwrap_or(len));
+            if self.bytes.capacity() < len {
+                // What it held goes first: it need not be there twice, nor be copied.
+                self.bytes = Vec::new();
+            }
             self.bytes.resize(len, 0);
             let read = read_full_at(&*self.file, &mut self.bytes, offset)?;
             self.bytes.truncate(read);
