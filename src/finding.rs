@@ -1,9 +1,12 @@
 //! Everything that can be wrong with a file, each with a stable code: the one table that `check`, its
 //! JSON, the tests and the man page read. A code never changes its meaning; new ones are added.
 
+mod findings;
+
 use std::fmt;
 use std::ops::Range;
 
+pub use self::findings::Findings;
 use crate::limits::EXCERPT;
 
 /// How bad a finding is.

@@ -51,7 +51,7 @@ fn run(bytes: &[u8], options: &Options) -> Report {
 /// Everything that can be asked of a replay, in order.
 fn everything(mut report: Report) -> String {
     let (style, mut text) = (Default::default(), String::new());
-    let findings: Vec<_> = report.parts.iter().flat_map(|part| part.findings.clone()).collect();
+    let findings: Vec<_> = report.parts.iter().flat_map(|part| part.findings.to_vec()).collect();
     let (ran, skipped) = (report.ran.clone(), report.skipped.clone());
     text += &format!("{ran:?} {skipped:?} {findings:#?} {:?} {}\n", report.stop, report.unfinished);
     let store = report.store.look();

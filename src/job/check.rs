@@ -15,7 +15,7 @@ use super::rdb_file::{self, End, Extent, RdbFile, Rest, named};
 use crate::element::{Ignore, Str};
 use crate::encoding::lzf::LzfError;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Excerpt, Finding, Severity};
+use crate::finding::{Code, Excerpt, Finding, Findings, Severity};
 use crate::input::source::{Input, Source};
 use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::length::is_longer_than_needed;
@@ -91,9 +91,7 @@ pub struct Report {
     /// How cutting it ended.
     pub outcome: Outcome,
     /// Findings in the order of their offsets.
-    pub findings: Vec<Finding>,
-    /// Findings beyond the limit, which are only counted.
-    pub dropped: u64,
+    pub findings: Findings,
     /// First bytes after the end of the RDB.
     pub tail: Vec<u8>,
 }
@@ -143,16 +141,16 @@ pub fn check_part(
     let hasher = KeyHasher::new();
     let mut file = RdbFile::new(reader, options.limits);
     let mut facts = Facts::default();
-    let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.limits.findings };
+    let mut findings = Findings::new(options.limits.findings);
     let mut duplicates = Duplicates::default();
     let mut spilled = Ok(());
     let workers = pipeline::run(
         &mut file,
         options.jobs,
         || Checker::new(options, hasher),
-        |out: Out| {
+        |mut out: Out| {
             out.once.into_iter().for_each(|fact| facts.keep(fact));
-            findings.extend(out.findings, out.dropped);
+            findings.append(&mut out.findings);
             if spilled.is_ok() {
                 spilled = duplicates.add(&out.rows);
             }
@@ -169,8 +167,10 @@ pub fn check_part(
         .and_then(|()| {
             let mut pairs = Vec::new();
             duplicates.finish(options.jobs, |first, second| {
-                if pairs.len() < options.limits.findings {
+                if pairs.len() < options.limits.findings.max(1) {
                     pairs.push((first, second));
+                } else {
+                    findings.count_more(1);
                 }
             })?;
             Ok(pairs)
@@ -178,47 +178,14 @@ pub fn check_part(
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
     whole_file::check(&facts, &outcome, &tail, options, &mut findings);
-    let mut list = findings.list;
-    list.sort_by_key(|finding| finding.span.start);
-    Ok((Report { facts, outcome, findings: list, dropped: findings.dropped, tail }, rest))
-}
-
-/// Findings up to a limit.
-pub(super) struct Kept {
-    pub(super) list: Vec<Finding>,
-    pub(super) dropped: u64,
-    pub(super) limit: usize,
-}
-
-impl Kept {
-    pub(super) fn extend(&mut self, findings: Vec<Finding>, dropped: u64) {
-        self.dropped += dropped;
-        for finding in findings {
-            if self.list.len() < self.limit {
-                self.list.push(finding);
-            } else {
-                self.dropped += 1;
-            }
-        }
-    }
-
-    /// What concerns the whole file is never crowded out.
-    fn add(
-        &mut self,
-        code: Code,
-        span: Range<u64>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) {
-        self.list.push(Finding::new(code, span, expected, found));
-    }
+    findings.sort();
+    Ok((Report { facts, outcome, findings, tail }, rest))
 }
 
 /// What a worker makes of a chunk.
 struct Out {
     once: Vec<Fact>,
-    findings: Vec<Finding>,
-    dropped: u64,
+    findings: Findings,
     rows: Vec<u128>,
 }
 
@@ -253,7 +220,7 @@ impl<'o> Checker<'o> {
                     self.value(key, text, span, bytes, out);
                 }
             }
-            Err(err) => out.findings.push(nameless(key, &err)),
+            Err(err) => out.findings.add(nameless(key, &err)),
         }
         self.name = name;
     }
@@ -277,19 +244,14 @@ impl<'o> Checker<'o> {
         bytes: &[u8],
         out: &mut Out,
     ) {
-        let before = out.findings.len();
-        attributes(key, span, &mut out.findings);
-        lengths(key, bytes, &mut out.findings);
+        let findings = &mut self.walker.findings;
+        attributes(key, span, findings);
+        lengths(key, bytes, findings);
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut Ignore);
-        if !self.walker.findings.is_empty() {
-            out.findings.append(&mut self.walker.findings);
-            out.dropped += std::mem::take(&mut self.walker.dropped);
+        for finding in self.walker.findings.iter_mut() {
+            finding.key = Some(named(key, name));
         }
-        if out.findings.len() > before {
-            for finding in out.findings.iter_mut().skip(before) {
-                finding.key = Some(named(key, name));
-            }
-        }
+        out.findings.append(&mut self.walker.findings);
     }
 }
 
@@ -297,14 +259,15 @@ impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out { once: Vec::new(), findings: Vec::new(), dropped: 0, rows: Vec::new() };
+        let findings = Findings::new(self.options.limits.findings);
+        let mut out = Out { once: Vec::new(), findings, rows: Vec::new() };
         let mut db = chunk.start.db;
         let mut reader = Reader::new(chunk);
         loop {
             // Looked at where it was read: a record is large.
             match reader.next() {
                 None => break,
-                Some(Err(finding)) => out.findings.push(finding),
+                Some(Err(finding)) => out.findings.add(finding),
                 Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
                     let bytes = chunk.slice(span);
                     self.key(key, span, bytes, &mut out);
@@ -319,7 +282,7 @@ impl Worker<Chunk> for Checker<'_> {
                 }
             }
         }
-        for finding in &mut out.findings {
+        for finding in out.findings.iter_mut() {
             finding.excerpt = chunk_excerpt(chunk, finding.span.start);
         }
         out
@@ -337,10 +300,10 @@ pub(super) fn nameless(key: &KeyRecord<'_>, err: &LzfError) -> Finding {
     Finding::new(Code::StringLzf, at, "a sound compressed string", found)
 }
 
-pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
+pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Findings) {
     let place = span.start..key.key_offset;
     let mut add = |code, expected: &str, found: String| {
-        findings.push(Finding::new(code, place.clone(), expected, found));
+        findings.add(Finding::new(code, place.clone(), expected, found));
     };
     if let Some(at) = key.expire_at_ms.filter(|at| !(0..EXPIRE_FAR_MS).contains(at)) {
         add(Code::ExpireRange, "an expire from 1970 to the year 9999", format!("{at} ms"));
@@ -357,11 +320,11 @@ pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut 
     }
 }
 
-fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Vec<Finding>) {
+fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Findings) {
     let mut look = |at: &[u8], offset: u64| {
         if is_longer_than_needed(at) {
             let span = offset..offset + 1;
-            findings.push(Finding::new(
+            findings.add(Finding::new(
                 Code::LengthLong,
                 span,
                 "the shortest form of a length",
@@ -378,9 +341,9 @@ fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Vec<Finding>) {
     }
 }
 
-pub(super) fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Finding>) {
+pub(super) fn check_event(record: &Record<'_>, options: &Options, findings: &mut Findings) {
     let mut add = |code, expected: String, found: String| {
-        findings.push(Finding::new(code, record.span.clone(), expected, found));
+        findings.add(Finding::new(code, record.span.clone(), expected, found));
     };
     match &record.event {
         Event::SelectDb(db) if *db > DATABASES_MAX => {
@@ -468,7 +431,7 @@ fn name_duplicates(
     pairs: &[(u64, u64)],
     input: &Input,
     options: &Options,
-    findings: &mut Kept,
+    findings: &mut Findings,
 ) -> Result<()> {
     if pairs.is_empty() {
         return Ok(());
@@ -480,7 +443,7 @@ fn name_duplicates(
         let mut finding =
             Finding::new(Code::DupKey, second..second + 1, "each key once in a database", found);
         finding.key = places.remove(&second);
-        findings.list.push(finding);
+        findings.add(finding);
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ use super::filter::Filter;
 use super::rdb_facts::Facts;
 use super::subject::SetPath;
 use crate::engine;
-use crate::finding::{Finding, KeyPlace};
+use crate::finding::{Findings, KeyPlace};
 use crate::input::source::{Input, Source};
 use crate::limits::Limits;
 use crate::loss::Loss;
@@ -240,7 +240,7 @@ pub struct Report {
     /// What the inputs are.
     pub read: Vec<Read>,
     /// What keeps them from being converted.
-    pub damage: Vec<Finding>,
+    pub damage: Findings,
     /// Keys.
     pub counts: Counts,
     /// Databases written to.

@@ -16,7 +16,7 @@ use super::tally::{Name, PrefixTally, Prefixes, Tallies, Tally, Top, TtlTally};
 use crate::element::Str;
 use crate::encoding::number::parse_i64;
 use crate::error::{Error, Result};
-use crate::finding::Finding;
+use crate::finding::Findings;
 use crate::input::source::{Input, Source};
 use crate::limits::Limits;
 use crate::rdb::object::list;
@@ -95,7 +95,7 @@ pub struct Report {
     /// Fields of hashes that have an expire of their own.
     pub field_expires: u64,
     /// The first things found wrong inside values; `check` lists them all.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 impl Report {
@@ -200,13 +200,12 @@ pub fn inspect_part(
     let mut file = RdbFile::new(reader, options.limits);
     let mut facts = Facts::default();
     let mut prefixes = Prefixes::default();
-    let mut findings = Vec::new();
+    let mut findings = Findings::new(options.limits.findings);
     let make = || Inspector::new(options);
-    let workers = pipeline::run(&mut file, options.jobs, make, |out: Out| {
+    let workers = pipeline::run(&mut file, options.jobs, make, |mut out: Out| {
         out.once.into_iter().for_each(|fact| facts.keep(fact));
         prefixes.merge(out.prefixes);
-        let room = options.limits.findings.saturating_sub(findings.len());
-        findings.extend(out.findings.into_iter().take(room));
+        findings.append(&mut out.findings);
     })
     .map_err(failed)?;
     let mut sums = Sums::new(options.top);
@@ -238,7 +237,7 @@ pub fn inspect_part(
 struct Out {
     once: Vec<Fact>,
     prefixes: Prefixes,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 /// Sums that do not depend on the order.
@@ -314,18 +313,10 @@ impl<'o> Inspector<'o> {
         let mut name = std::mem::take(&mut self.name);
         // A name that does not expand is counted without one: `check` says what is wrong with it.
         let text = key.key.bytes(&mut name).unwrap_or_default();
-        let module;
-        let type_name = match key.rdb_type.data {
-            DataType::Module => {
-                module = type_name(key.rdb_type, key.payload);
-                &*module
-            }
-            data => data.as_str(),
-        };
         let subject = Subject {
             db: key.db,
             key: text,
-            type_name,
+            type_name: &type_name(key.rdb_type, key.payload),
             size: bytes,
             expire_at_ms: key.expire_at_ms,
         };
@@ -341,9 +332,7 @@ impl<'o> Inspector<'o> {
         let counts = &mut self.counts;
         counts.begin();
         self.walker.value(key.rdb_type, key.payload, key.offset, counts);
-        if !self.walker.findings.is_empty() {
-            out.findings.append(&mut self.walker.findings);
-        }
+        out.findings.append(&mut self.walker.findings);
         let elements = counts.elements.unwrap_or(1);
         let encoding = encoding(key.rdb_type, key.payload, self.version);
         let tally = self.sums.tallies.of(key.rdb_type.data, encoding, subject.type_name);
@@ -388,7 +377,8 @@ impl Worker<Chunk> for Inspector<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings: Vec::new() };
+        let findings = Findings::new(self.options.limits.findings);
+        let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings };
         let mut db = chunk.start.db;
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
         let mut reader = Reader::new(chunk);
@@ -396,7 +386,7 @@ impl Worker<Chunk> for Inspector<'_> {
             // Looked at where it was read: a record is large.
             match reader.next() {
                 None => break,
-                Some(Err(finding)) => out.findings.push(finding),
+                Some(Err(finding)) => out.findings.add(finding),
                 Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
                     self.key(key, span.end - span.start, &mut out);
                 }

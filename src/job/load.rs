@@ -9,7 +9,7 @@ use super::rdb_file::named;
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Findings, Severity};
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::reader::Reader;
@@ -59,7 +59,7 @@ impl Spare {
 }
 
 /// What a worker makes of a chunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Out {
     /// Keys, in order.
     pub keys: Vec<Loaded>,
@@ -68,11 +68,25 @@ pub struct Out {
     /// What comes once in a file.
     pub once: Vec<Fact>,
     /// What is wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
     /// Keys that are left out because they are damaged or of no known form.
     pub left_out: u64,
     /// What no store holds.
     pub beside: Vec<Beside>,
+}
+
+impl Out {
+    /// Nothing yet: room for keys, and for so many findings.
+    fn new(keys: Vec<Loaded>, limit: usize) -> Out {
+        Out {
+            keys,
+            functions: Vec::new(),
+            once: Vec::new(),
+            findings: Findings::new(limit),
+            left_out: 0,
+            beside: Vec::new(),
+        }
+    }
 }
 
 /// Something in an RDB that no store holds.
@@ -142,10 +156,10 @@ impl<'s> Builder<'s> {
         }
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
         let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
-        for mut finding in self.walker.findings.drain(..) {
+        for finding in self.walker.findings.iter_mut() {
             finding.key = Some(named(key, name));
-            out.findings.push(finding);
         }
+        out.findings.append(&mut self.walker.findings);
         if damaged {
             return None;
         }
@@ -167,14 +181,14 @@ impl Worker<Chunk> for Builder<'_> {
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         self.room.ahead();
-        let mut out = Out { keys: self.spare.take(), ..Out::default() };
+        let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
         let mut db = chunk.start.db;
         let mut reader = Reader::new(chunk);
         loop {
             // Looked at where it was read: a record is large.
             match reader.next() {
                 None => break,
-                Some(Err(finding)) => out.findings.push(finding),
+                Some(Err(finding)) => out.findings.add(finding),
                 Some(Ok(Record { event: Event::Key(ref key), .. })) => self.key(key, &mut out),
                 Some(Ok(ref record)) => {
                     match record.event {

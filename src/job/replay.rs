@@ -34,7 +34,7 @@ use crate::engine::Mode;
 pub use crate::engine::Release;
 use crate::engine::shards::Shards;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Findings, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::limits::{CHUNK, Limits};
@@ -113,7 +113,7 @@ pub struct Part {
     /// How reading its commands ended; `None` where there are none or reading stopped before.
     pub commands: Option<Outcome>,
     /// What is wrong in it, in the order of the file.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 /// A store filled from a file, and what was met on the way.
@@ -125,8 +125,6 @@ pub struct Report {
     pub parts: Vec<Part>,
     /// What is wrong with manifest and folder.
     pub findings: Vec<Finding>,
-    /// Findings beyond the limit, which are only counted.
-    pub dropped: u64,
     /// Commands that were run, by name.
     pub ran: BTreeMap<&'static str, Ran>,
     /// Commands that nobody could run, by name.
@@ -169,6 +167,11 @@ impl Report {
         let inside = self.parts.iter().flat_map(|part| &part.findings);
         let early = matches!(self.stop, Some(Stop::Strict(_) | Stop::Damage(_)));
         !early && self.left_out == 0 && !inside.chain(&self.findings).any(bad)
+    }
+
+    /// Findings beyond the limit, which are only counted.
+    pub fn dropped(&self) -> u64 {
+        self.parts.iter().map(|part| part.findings.dropped()).sum()
     }
 
     /// Commands applied, failed and skipped.
@@ -260,7 +263,6 @@ impl<'o> Run<'o> {
             store,
             parts: Vec::new(),
             findings: Vec::new(),
-            dropped: 0,
             ran: BTreeMap::new(),
             skipped: BTreeMap::new(),
             unfinished: 0,
@@ -276,7 +278,7 @@ impl<'o> Run<'o> {
     /// A file of its own: an RDB, or an AOF with or without one at its start.
     fn file(&mut self, source: Source, input: &Input, last: bool) -> Result<()> {
         let path = input.path().to_path_buf();
-        self.report.parts.push(Part { path, rdb: None, commands: None, findings: Vec::new() });
+        self.begin(path);
         if source.kind == FileKind::JsonLines {
             return self.lines(source.reader, input);
         }
@@ -295,18 +297,16 @@ impl<'o> Run<'o> {
         if source.kind == FileKind::Empty {
             // Fine for an incr file.
             let path = input.path().to_path_buf();
-            self.report.parts.push(Part { path, rdb: None, commands: None, findings: Vec::new() });
+            self.begin(path);
             return Ok(());
         }
         self.file(source, input, last)
     }
 
-    fn note(&mut self, finding: Finding) {
-        let limit = self.options.limits.findings;
-        match self.report.parts.last_mut() {
-            Some(part) if part.findings.len() < limit => part.findings.push(finding),
-            _ => self.report.dropped += 1,
-        }
+    /// The next file begins.
+    fn begin(&mut self, path: PathBuf) {
+        let findings = Findings::new(self.options.limits.findings);
+        self.report.parts.push(Part { path, rdb: None, commands: None, findings });
     }
 
     fn commands(
@@ -353,13 +353,12 @@ impl<'o> Run<'o> {
             *self.report.skipped.entry(name).or_default() += count;
         }
         self.report.unfinished += routed.dropped;
-        self.report.dropped += tally.dropped;
         self.report.timestamp = routed.timestamp.or(self.report.timestamp);
         self.report.stop = routed.stop;
         if tally.full || routed.stop == Some(Stop::Memory) {
             return Err(too_large(input));
         }
-        let mut findings = std::mem::take(&mut tally.findings);
+        let findings = &mut tally.findings;
         let mut outcome = None;
         if routed.stop.is_none() {
             let ended = chunks.finish().map_err(failed)?;
@@ -370,7 +369,7 @@ impl<'o> Run<'o> {
             if !last && (ended.damage.is_some() || ended.state.multi.is_some()) {
                 let found = "the end of a file that others follow";
                 let expected = "damage only in the last file";
-                findings.push(Finding::new(
+                findings.add(Finding::new(
                     Code::AofNotLast,
                     ended.end..ended.size,
                     expected,
@@ -380,8 +379,8 @@ impl<'o> Run<'o> {
             }
             outcome = Some(ended);
         }
-        findings.into_iter().for_each(|finding| self.note(finding));
         if let Some(part) = self.report.parts.last_mut() {
+            part.findings.append(findings);
             part.commands = outcome;
         }
         Ok(())

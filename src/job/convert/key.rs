@@ -113,12 +113,12 @@ impl<'a> Key<'a> {
         };
         walker.value(record.rdb_type, record.payload, record.offset, visit);
         let before = damage.len();
-        for mut finding in walker.findings.drain(..) {
+        for finding in &walker.findings {
             if finding.severity() == Severity::Error {
-                finding.key = Some(self.place());
-                damage.push(finding);
+                damage.push(Finding { key: Some(self.place()), ..finding.clone() });
             }
         }
+        walker.findings.clear();
         damage.len() == before
     }
 }

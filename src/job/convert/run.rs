@@ -13,7 +13,7 @@ use super::worker::{Converter, Out};
 use super::{Counts, Form, Given, Options, Read, Report, Sink, What};
 use crate::engine::shards::Look;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Findings, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::{Behind, is_marked};
@@ -72,7 +72,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let assembly = Assembly::new(sink, options.form, options.target);
         let report = Report {
             read: Vec::new(),
-            damage: Vec::new(),
+            damage: Findings::new(options.limits.findings),
             counts: Counts::default(),
             databases: BTreeSet::new(),
             lost: Vec::new(),
@@ -298,8 +298,7 @@ impl Report {
                 self.lost.push(lost.clone());
             }
         }
-        let room = options.limits.findings.saturating_sub(self.damage.len());
-        self.damage.extend(next.damage.iter().take(room).cloned());
+        self.damage.extend(next.damage.iter().cloned());
         for (loss, count) in &next.losses {
             *self.losses.entry(*loss).or_default() += count;
         }

@@ -426,31 +426,29 @@ impl Surveyor<'_> {
 
     /// The first thing for which a server would not take a record, or would take it for another.
     fn look(&mut self, record: &Record<'_>, rows: &mut Vec<u128>) -> Option<Finding> {
-        let mut findings = Vec::new();
+        self.walker.findings.clear();
         let Event::Key(key) = &record.event else {
-            check::check_event(record, self.options, &mut findings);
-            return worst(findings);
+            check::check_event(record, self.options, &mut self.walker.findings);
+            return worst(&self.walker.findings);
         };
         let mut name = std::mem::take(&mut self.name);
         match key.key.bytes(&mut name) {
             Ok(text) => {
                 rows.push(self.hasher.row(key.db, text, key.key_offset));
-                check::attributes(key, &record.span, &mut findings);
+                check::attributes(key, &record.span, &mut self.walker.findings);
                 self.walker.value(key.rdb_type, key.payload, key.offset, &mut Ignore);
-                findings.append(&mut self.walker.findings);
-                self.walker.dropped = 0;
             }
-            Err(err) => findings.push(check::nameless(key, &err)),
+            Err(err) => self.walker.findings.add(check::nameless(key, &err)),
         }
         self.name = name;
-        let mut finding = worst(findings)?;
+        let mut finding = worst(&self.walker.findings)?;
         finding.key = Some(place_of(key));
         Some(finding)
     }
 }
 
-fn worst(findings: Vec<Finding>) -> Option<Finding> {
-    findings.into_iter().find(|finding| finding.severity() == Severity::Error)
+fn worst(findings: &[Finding]) -> Option<Finding> {
+    findings.iter().find(|finding| finding.severity() == Severity::Error).cloned()
 }
 
 impl Worker<Chunk> for Surveyor<'_> {
