@@ -132,21 +132,23 @@ impl<'s> Builder<'s> {
         }
         let mut name = std::mem::take(&mut self.name);
         match key.key.bytes(&mut name) {
-            Ok(text) => match self.value(key, text, out) {
-                Some(value) => out.keys.push(Loaded {
-                    db: key.db,
-                    key: Bytes::new(text),
-                    item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
-                    offset: key.key_offset,
-                    type_name: key.rdb_type.name,
-                }),
-                None => out.left_out += 1,
-            },
+            Ok(text) => {
+                if let Some(value) = self.value(key, text, out) {
+                    out.keys.push(Loaded {
+                        db: key.db,
+                        key: Bytes::new(text),
+                        item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
+                        offset: key.key_offset,
+                        type_name: key.rdb_type.name,
+                    });
+                }
+            }
             Err(_) => out.left_out += 1,
         }
         self.name = name;
     }
 
+    /// The value; none if it is damaged, or a collection without elements, which servers skip.
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
         let mut build = Build::new(key.rdb_type, self.limits, &mut self.texts);
         if let Some(count) = key.stated_count() {
@@ -161,6 +163,7 @@ impl<'s> Builder<'s> {
         }
         out.findings.append(&mut self.walker.findings);
         if damaged {
+            out.left_out += 1;
             return None;
         }
         build.finish()
