@@ -12,6 +12,7 @@ use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::{self, End, Extent, RdbFile, Rest, named};
+use super::records::{self, Records};
 use crate::element::{Ignore, Str};
 use crate::encoding::lzf::LzfError;
 use crate::error::{Error, Result};
@@ -19,7 +20,6 @@ use crate::finding::{Code, Excerpt, Finding, Findings, Severity};
 use crate::input::source::{Input, Source};
 use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::length::is_longer_than_needed;
-use crate::rdb::reader::Reader;
 use crate::rdb::shape::Shape;
 use crate::rdb::skim::{Chunk, Outcome};
 use crate::rdb::walk::Walker;
@@ -210,21 +210,6 @@ impl<'o> Checker<'o> {
         }
     }
 
-    fn key(&mut self, key: &KeyRecord<'_>, span: &Range<u64>, bytes: &[u8], out: &mut Out) {
-        let mut name = std::mem::take(&mut self.name);
-        match key.key.bytes(&mut name) {
-            Ok(text) => {
-                if self.open || self.wanted(key, text, span) {
-                    self.facts.key(key, self.options.now_ms);
-                    out.rows.push(self.hasher.row(key.db, text, key.key_offset));
-                    self.value(key, text, span, bytes, out);
-                }
-            }
-            Err(err) => out.findings.add(nameless(key, &err)),
-        }
-        self.name = name;
-    }
-
     fn wanted(&self, key: &KeyRecord<'_>, name: &[u8], span: &Range<u64>) -> bool {
         let subject = Subject {
             db: key.db,
@@ -255,33 +240,46 @@ impl<'o> Checker<'o> {
     }
 }
 
+impl Records for Checker<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, key: &KeyRecord<'_>, span: &Range<u64>, bytes: &[u8], out: &mut Out) {
+        let mut name = std::mem::take(&mut self.name);
+        match key.key.bytes(&mut name) {
+            Ok(text) => {
+                if self.open || self.wanted(key, text, span) {
+                    self.facts.key(key, self.options.now_ms);
+                    out.rows.push(self.hasher.row(key.db, text, key.key_offset));
+                    self.value(key, text, span, bytes, out);
+                }
+            }
+            Err(err) => out.findings.add(nameless(key, &err)),
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, _: &[u8], fact: Option<Fact>, out: &mut Out) {
+        check_event(record, self.options, &mut out.findings);
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.findings.add(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let findings = Findings::new(self.options.limits.findings);
         let mut out = Out { once: Vec::new(), findings, rows: Vec::new() };
-        let mut db = chunk.start.db;
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.findings.add(finding),
-                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
-                    let bytes = chunk.slice(span);
-                    self.key(key, span, bytes, &mut out);
-                }
-                Some(Ok(ref record)) => {
-                    if let Event::SelectDb(selected) = record.event {
-                        db = selected;
-                    }
-                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    check_event(record, self.options, &mut out.findings);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        records::each(chunk, self, &mut out);
         for finding in out.findings.iter_mut() {
             finding.excerpt = chunk_excerpt(chunk, finding.span.start);
         }

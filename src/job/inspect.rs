@@ -5,6 +5,7 @@ mod counts;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::Range;
 
 use self::counts::Counts;
 use super::behind::Behind;
@@ -12,15 +13,15 @@ use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
 use super::rdb_file::{End, Extent, RdbFile, Rest};
+use super::records::{self, Records};
 use super::tally::{Name, PrefixTally, Prefixes, Tallies, Tally, Top, TtlTally};
 use crate::element::Str;
 use crate::encoding::number::parse_i64;
 use crate::error::{Error, Result};
-use crate::finding::Findings;
+use crate::finding::{Finding, Findings};
 use crate::input::source::{Input, Source};
 use crate::limits::Limits;
 use crate::rdb::object::list;
-use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Chunk, Outcome};
 use crate::rdb::string::string;
 use crate::rdb::types::{DataType, RdbType};
@@ -309,23 +310,6 @@ impl<'o> Inspector<'o> {
         }
     }
 
-    fn key(&mut self, key: &KeyRecord<'_>, bytes: u64, out: &mut Out) {
-        let mut name = std::mem::take(&mut self.name);
-        // A name that does not expand is counted without one: `check` says what is wrong with it.
-        let text = key.key.bytes(&mut name).unwrap_or_default();
-        let subject = Subject {
-            db: key.db,
-            key: text,
-            type_name: &type_name(key.rdb_type, key.payload),
-            size: bytes,
-            expire_at_ms: key.expire_at_ms,
-        };
-        if self.takes_all || self.options.filter.takes(subject, self.options.now_ms) {
-            self.count(key, subject, out);
-        }
-        self.name = name;
-    }
-
     fn count(&mut self, key: &KeyRecord<'_>, subject: Subject<'_>, out: &mut Out) {
         let options = self.options;
         self.facts.key(key, options.now_ms);
@@ -373,34 +357,51 @@ impl<'o> Inspector<'o> {
     }
 }
 
+impl Records for Inspector<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, key: &KeyRecord<'_>, _: &Range<u64>, bytes: &[u8], out: &mut Out) {
+        let mut name = std::mem::take(&mut self.name);
+        // A name that does not expand is counted without one: `check` says what is wrong with it.
+        let text = key.key.bytes(&mut name).unwrap_or_default();
+        let subject = Subject {
+            db: key.db,
+            key: text,
+            type_name: &type_name(key.rdb_type, key.payload),
+            size: bytes.len() as u64,
+            expire_at_ms: key.expire_at_ms,
+        };
+        if self.takes_all || self.options.filter.takes(subject, self.options.now_ms) {
+            self.count(key, subject, out);
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, _: &[u8], fact: Option<Fact>, out: &mut Out) {
+        if let Event::Header(header) = record.event {
+            self.version = header.version;
+        }
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.findings.add(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Inspector<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let findings = Findings::new(self.options.limits.findings);
         let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings };
-        let mut db = chunk.start.db;
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.findings.add(finding),
-                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
-                    self.key(key, span.end - span.start, &mut out);
-                }
-                Some(Ok(ref record)) => {
-                    match record.event {
-                        Event::SelectDb(selected) => db = selected,
-                        Event::Header(header) => self.version = header.version,
-                        _ => {}
-                    }
-                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        records::each(chunk, self, &mut out);
         out
     }
 }

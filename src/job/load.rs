@@ -1,18 +1,19 @@
 //! An RDB into the store: each value is walked deeply and built from what the walk hands out, packed
 //! bytes as they are. A value that is damaged does not get in; its findings say why.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::pipeline::Worker;
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
+use super::records::{self, Records};
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
-use crate::finding::{Findings, Severity};
+use crate::finding::{Finding, Findings, Severity};
 use crate::limits::Limits;
 use crate::loss::Loss;
-use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
 use crate::rdb::types::{DataType, RdbType};
 use crate::rdb::walk::Walker;
@@ -125,29 +126,6 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn key(&mut self, key: &KeyRecord<'_>, out: &mut Out) {
-        self.facts.key(key, 0);
-        if key.meta.is_some() {
-            out.beside.push(Beside::Lost(Loss::KeyMeta, key.key_offset));
-        }
-        let mut name = std::mem::take(&mut self.name);
-        match key.key.bytes(&mut name) {
-            Ok(text) => {
-                if let Some(value) = self.value(key, text, out) {
-                    out.keys.push(Loaded {
-                        db: key.db,
-                        key: Bytes::new(text),
-                        item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
-                        offset: key.key_offset,
-                        type_name: key.rdb_type.name,
-                    });
-                }
-            }
-            Err(_) => out.left_out += 1,
-        }
-        self.name = name;
-    }
-
     /// The value; none if it is damaged, or a collection without elements, which servers skip.
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
         let mut build = Build::new(key.rdb_type, self.limits, &mut self.texts);
@@ -179,35 +157,58 @@ fn access(key: &KeyRecord<'_>) -> Option<Access> {
     }
 }
 
+impl Records for Builder<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, key: &KeyRecord<'_>, _: &Range<u64>, _: &[u8], out: &mut Out) {
+        self.facts.key(key, 0);
+        if key.meta.is_some() {
+            out.beside.push(Beside::Lost(Loss::KeyMeta, key.key_offset));
+        }
+        let mut name = std::mem::take(&mut self.name);
+        match key.key.bytes(&mut name) {
+            Ok(text) => {
+                if let Some(value) = self.value(key, text, out) {
+                    out.keys.push(Loaded {
+                        db: key.db,
+                        key: Bytes::new(text),
+                        item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
+                        offset: key.key_offset,
+                        type_name: key.rdb_type.name,
+                    });
+                }
+            }
+            Err(_) => out.left_out += 1,
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], fact: Option<Fact>, out: &mut Out) {
+        match record.event {
+            Event::Function { code } => out.functions.extend(function(code)),
+            Event::ModuleAux { .. } => out.beside.push(Beside::ModuleAux(bytes.to_vec())),
+            _ => out.beside.extend(unheld(record)),
+        }
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.findings.add(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         self.room.ahead();
         let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
-        let mut db = chunk.start.db;
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.findings.add(finding),
-                Some(Ok(Record { event: Event::Key(ref key), .. })) => self.key(key, &mut out),
-                Some(Ok(ref record)) => {
-                    match record.event {
-                        Event::SelectDb(selected) => db = selected,
-                        Event::Function { code } => out.functions.extend(function(code)),
-                        Event::ModuleAux { .. } => {
-                            let bytes = chunk.slice(&record.span).to_vec();
-                            out.beside.push(Beside::ModuleAux(bytes));
-                        }
-                        _ => out.beside.extend(unheld(record)),
-                    }
-                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        records::each(chunk, self, &mut out);
         out
     }
 }

@@ -2,6 +2,7 @@
 //! value passes through untouched where the target reads its row, else it is walked and encoded anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::assembly::Piece;
 use super::key::{Held, Key};
@@ -15,10 +16,10 @@ use crate::job::filter::{Subject, type_name};
 use crate::job::payload::{data_type, server_of};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::{Fact, Facts};
+use crate::job::records::{self, Records};
 use crate::limits::PackedLimits;
 use crate::loss::Loss;
 use crate::rdb::encode::{self, Encoder, longest_listpack};
-use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
 use crate::rdb::target::Target;
 use crate::rdb::walk::{BacklenSeen, Walker};
@@ -132,22 +133,8 @@ impl<'o> Converter<'o> {
         }
     }
 
-    fn record_key(&mut self, record: &KeyRecord<'_>, size: u64, out: &mut Out) {
-        self.facts.key(record, self.options.now_ms);
-        let mut name = std::mem::take(&mut self.name);
-        match record.key.bytes(&mut name) {
-            Ok(text) => self.key(&Key::of_record(record, text, size), out),
-            Err(err) => {
-                let at = record.key_offset..record.offset;
-                let expected = "a sound compressed string";
-                out.damage.push(Finding::new(Code::StringLzf, at, expected, err.what));
-            }
-        }
-        self.name = name;
-    }
-
     /// Writes a key, if it is to be written.
-    fn key(&mut self, key: &Key<'_>, out: &mut Out) {
+    fn write(&mut self, key: &Key<'_>, out: &mut Out) {
         let options = self.options;
         if !self.open && !self.is_selected(key) {
             out.counts.filtered += 1;
@@ -316,35 +303,48 @@ fn is_foreign_vectorset(target: Target, key: &KeyRecord<'_>) -> bool {
         && type_name(key.rdb_type, key.payload) == ModuleId::VECTORSET.name()
 }
 
+impl Records for Converter<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, record: &KeyRecord<'_>, _: &Range<u64>, bytes: &[u8], out: &mut Out) {
+        self.facts.key(record, self.options.now_ms);
+        let mut name = std::mem::take(&mut self.name);
+        match record.key.bytes(&mut name) {
+            Ok(text) => self.write(&Key::of_record(record, text, bytes.len() as u64), out),
+            Err(err) => {
+                let at = record.key_offset..record.offset;
+                let expected = "a sound compressed string";
+                out.damage.push(Finding::new(Code::StringLzf, at, expected, err.what));
+            }
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], fact: Option<Fact>, out: &mut Out) {
+        if let Event::Header(header) = record.event {
+            self.version = header.version;
+        }
+        self.record(record, bytes, out);
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.damage.push(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Converter<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out::default();
-        let mut db = chunk.start.db;
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.damage.push(finding),
-                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
-                    self.record_key(key, span.end - span.start, &mut out);
-                }
-                Some(Ok(ref record)) => {
-                    match record.event {
-                        Event::SelectDb(selected) => db = selected,
-                        Event::Header(header) => self.version = header.version,
-                        _ => {}
-                    }
-                    let bytes = chunk.slice(&record.span);
-                    self.record(record, bytes, &mut out);
-                    let opcode = bytes.first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        records::each(chunk, self, &mut out);
         out
     }
 }
@@ -358,7 +358,7 @@ impl<'a> Worker<Batch<'a>> for Converter<'_> {
             self.function(Str::Raw(code), 0, &mut out);
         }
         for key in &batch.keys {
-            self.key(&Key::of_store(batch.db, key), &mut out);
+            self.write(&Key::of_store(batch.db, key), &mut out);
         }
         out
     }
