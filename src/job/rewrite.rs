@@ -26,6 +26,8 @@ use crate::aof::set::role;
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, open};
+use crate::join::drop_aside;
+use crate::persist::folder;
 use crate::persist::fs::{Fs, Stat, open_parent};
 use crate::persist::target;
 use crate::rdb::target::Target;
@@ -103,6 +105,18 @@ pub fn rewrite(
 ) -> Result<Rewritten> {
     let files = files(fs, set)?;
     let before = files.iter().map(|(_, stat)| stat.size).sum();
+    let inputs: Vec<Stat> = files.iter().map(|(_, stat)| *stat).collect();
+    if let Some(out) = out {
+        // Before all the work, although it is looked at again behind it.
+        match &set.manifest {
+            Some(_) if !options.to_rdb => folder::place(fs, out, before)?,
+            _ => {
+                let inputs = inputs.clone();
+                let how = target::Options { size: before, inputs, ..how.clone() };
+                target::Target::open(fs, out, &how)?
+            }
+        };
+    }
     let (data, has_rdb, writer) = load(set, options)?;
     let known = options.target.or(writer);
     let target = known.unwrap_or_else(Target::newest);
@@ -116,7 +130,6 @@ pub fn rewrite(
         engine: engine(options),
         ..options.convert.clone()
     };
-    let inputs = files.iter().map(|(_, stat)| *stat).collect();
     let read = data.commands();
     let mut maker = Anew::new(data, inputs, before, &convert, options)?;
     let stem = set.manifest.as_ref().and_then(|(path, ..)| stem(path));
@@ -146,15 +159,17 @@ pub fn rewrite(
     };
     let kept = maker.kept_keys();
     let after = report.size + if is_rdb { 0 } else { maker.history().len() as u64 };
+    let (written_commands, verified) = (maker.commands, maker.verified);
+    drop_aside(maker.into_data());
     Ok(Rewritten {
         before,
         after,
-        commands: (read, maker.commands),
+        commands: (read, written_commands),
         target,
         is_guess: known.is_none(),
         form: convert.form,
         report,
-        verified: maker.verified,
+        verified,
         kept,
         written,
         old,

@@ -17,7 +17,7 @@ use crate::job::payload::{data_type, server_of};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::{Fact, Facts};
 use crate::job::records::{self, Records};
-use crate::limits::PackedLimits;
+use crate::limits::{CHUNK, PackedLimits};
 use crate::loss::Loss;
 use crate::rdb::encode::{self, Encoder, longest_listpack};
 use crate::rdb::skim::Chunk;
@@ -83,7 +83,10 @@ impl Out {
 fn piece_of(pieces: &mut Vec<Piece>, db: u64) -> &mut Piece {
     let at_hand = matches!(pieces.last(), Some(piece) if piece.db == Some(db));
     if !at_hand {
-        pieces.push(Piece { db: Some(db), ..Piece::default() });
+        // Room for all of a chunk, so that it need not grow, where it is the only piece, as nearly always.
+        let room = if pieces.is_empty() { CHUNK + CHUNK / 2 } else { 0 };
+        let bytes = Vec::with_capacity(room);
+        pieces.push(Piece { db: Some(db), bytes, ..Piece::default() });
     }
     let last = pieces.len() - 1;
     &mut pieces[last]

@@ -83,6 +83,11 @@ impl<'o> Anew<'o> {
         Ok(Anew { data, inputs, size, convert, options, commands: 0, verified: None })
     }
 
+    /// The data, when it is done.
+    pub fn into_data(self) -> Data {
+        self.data
+    }
+
     /// Keys whose history is carried over.
     pub fn kept_keys(&self) -> u64 {
         match &self.data {
