@@ -131,8 +131,8 @@ pub fn rewrite(
         ..options.convert.clone()
     };
     let read = data.commands();
-    let mut maker = Anew::new(data, inputs, before, &convert, options)?;
     let stem = set.manifest.as_ref().and_then(|(path, ..)| stem(path));
+    let mut maker = Anew::new(data, (inputs, before), stem.is_none(), &convert, options)?;
     let mut old = Vec::new();
     let Made { report, written } = match (out, &set.manifest, stem) {
         (Some(out), _, None) => to_file(fs, &mut maker, out, how.clone())?,

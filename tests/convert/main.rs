@@ -23,11 +23,15 @@ mod golden_set;
 mod kills;
 mod live;
 mod logs;
+#[allow(dead_code)]
+#[path = "../support/made.rs"]
+mod made;
 mod merge;
 #[path = "../support/program.rs"]
 mod program;
 mod rewrite;
 mod rewrite_crash;
+mod rewrite_history;
 #[path = "../support/servers.rs"]
 mod servers;
 mod text;

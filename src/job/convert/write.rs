@@ -45,7 +45,7 @@ pub trait Make {
     /// Why not.
     fn check(&mut self, back: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()>;
 
-    /// Commands that follow it: in an incr file, where there is one.
+    /// Commands that follow it: in an incr file where there is one, else behind it.
     fn history(&self) -> &[u8] {
         &[]
     }
@@ -81,6 +81,7 @@ pub fn to_file(
     let file = Replacement::begin(fs, out, how)?;
     let (report, file) = fill(maker, file)?;
     let Some(file) = file else { return Ok(Made { report, written: Vec::new() }) };
+    let file = file.with(maker.history())?;
     let written = file.commit(|back| maker.check(back, out, &report))?.path;
     Ok(Made { report, written: vec![written] })
 }
