@@ -272,6 +272,12 @@ impl ConvertArgs {
                 anyhow::bail!(Error::Usage(why));
             }
         };
+        let mut moved = BTreeMap::new();
+        if self.map_db.iter().any(|(from, to)| moved.insert(from, to).is_some_and(|old| old != to))
+        {
+            let why = "--map-db: one database cannot go to two".to_owned();
+            anyhow::bail!(Error::Usage(why));
+        }
         let options = self.options(target)?;
         let given = given(&self.paths)?;
         let first = given.first();

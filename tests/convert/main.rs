@@ -15,6 +15,7 @@ mod commands;
 #[path = "../support/crash.rs"]
 mod crash;
 mod every_target;
+mod expires;
 #[path = "../support/golden.rs"]
 mod golden;
 #[path = "../support/golden_set.rs"]

@@ -139,6 +139,10 @@ impl<'o> Converter<'o> {
     /// Writes a key, if it is to be written.
     fn write(&mut self, key: &Key<'_>, out: &mut Out) {
         let options = self.options;
+        // Which of two counts does not depend on what is made of it then.
+        if options.winner.is_some() && !self.is_new(key, out) {
+            return;
+        }
         if !self.open && !self.is_selected(key) {
             out.counts.filtered += 1;
             return;
@@ -147,7 +151,7 @@ impl<'o> Converter<'o> {
             out.counts.expired += 1;
             return;
         }
-        if !self.is_new(key, out) {
+        if options.winner.is_none() && !self.is_new(key, out) {
             return;
         }
         match options.form {
