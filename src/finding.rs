@@ -83,6 +83,7 @@ codes! {
     ModulePreGa "module-pre-ga" Error "A module value of the 4.0 release candidates: it has no framing, so nothing after it can be read."
     DbRange "db-range" Warning "A database number at or above the server's `databases` setting: the server refuses to start."
     DbInvalid "db-invalid" Error "A database number that no server can be configured for."
+    BesideLimit "beside-limit" Error "More function libraries and data of modules than any server writes: not all of them were looked at, so nothing is said of the whole."
     ResizeDbHint "resizedb-hint" Note "RESIZEDB states other counts than the database has; servers take it as a hint."
     AttrStray "attr-stray" Note "An expire, idle, freq or metadata opcode that is not directly before its key, or has no key."
     AttrTwice "attr-twice" Warning "The same attribute opcode twice before one key; the last one counts."

@@ -448,3 +448,46 @@ fn what_is_harmless_hides_no_damage() {
         }
     }
 }
+
+/// What decides is found wherever it is, and what is told is the same in every run.
+#[test]
+fn no_limit_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // Of two libraries with one name servers refuse the second.
+    let library = |rdb: made::Rdb, n| {
+        rdb.raw(made::b().u8(245).str(format!("#!lua name=l{}\nx", n % 10_000)).0)
+    };
+    let libraries = put("a.rdb", (0..=10_000).fold(made::Rdb::redis(10), library).end());
+    assert_eq!(rdbtool(["check", &libraries]).code, Some(1));
+    // A field twice is refused in a hash that is built as a table, of more than 512 fields.
+    let hash = |rdb: made::Rdb, key: &str, len: usize| {
+        let fields = (0..len).map(|n| format!("f{}", n.max(1)));
+        let fields = fields.fold(made::b().len(len as u64), |to, field| to.str(field).str("v"));
+        rdb.key(4, key, fields)
+    };
+    let small = |rdb, n| hash(rdb, &format!("k{n}"), 2);
+    let hashes = (0..1000).fold(made::Rdb::redis(10).db(0), small);
+    let hashes = put("b.rdb", hash(hashes, "table", 600).end());
+    for limit in ["0", "1000"] {
+        let limit = format!("--max-findings={limit}");
+        let ran = rdbtool(["check", "--target=redis-7.0", &limit, &hashes]);
+        assert!(ran.stdout.contains("refuses it: dup-field"), "{}", ran.stdout);
+    }
+    let twice = |rdb: made::Rdb, n| rdb.string(&format!("k{}", n % 3000), "v");
+    let twice = put("c.rdb", (0..6000).fold(made::Rdb::redis(10).db(0), twice).end());
+    let found = || rdbtool(["check", "--json", &twice]).json().remove(0);
+    let first = found();
+    assert_eq!(
+        (first["findings"].as_array().unwrap().len(), &first["dropped"]),
+        (1000, &2000.into())
+    );
+    assert_eq!(first, found());
+    // Those of the first 1,000 keys that come again, which are no longer than the others.
+    let last = first["findings"][999]["key"].as_str();
+    assert_eq!(last, Some("k999"), "{last:?}");
+}

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::ops::Deref;
 
 use super::{Code, Finding};
+use crate::limits::HASH_PACKED;
 
-/// Findings up to a limit; those beyond it are counted. Of each kind, which is a code and a type of value, the
-/// first is kept whatever the limit: who judges a file by what was found in it, misses nothing for that.
+/// Findings up to a limit; those beyond it are counted. Of each kind the first is kept whatever the limit: who
+/// judges a file by what was found in it, misses nothing for that.
 #[derive(Debug, Clone)]
 pub struct Findings {
     list: Vec<Finding>,
-    kinds: HashSet<(Code, &'static str)>,
+    kinds: HashSet<Kind>,
     limit: usize,
     dropped: u64,
 }
@@ -24,8 +25,7 @@ impl Findings {
     /// Adds one, if there is room for it or it is the first of its kind.
     #[cold]
     pub fn add(&mut self, finding: Finding) {
-        let type_name = finding.key.as_ref().map_or("", |key| key.type_name);
-        let is_first = self.kinds.insert((finding.code, type_name));
+        let is_first = self.kinds.insert(Kind::of(&finding));
         if is_first || self.list.len() < self.limit {
             self.list.push(finding);
         } else {
@@ -92,6 +92,22 @@ impl Findings {
     #[inline]
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Finding> {
         self.list.iter_mut()
+    }
+}
+
+/// What servers tell apart: the code, the type of the value, and whether they build it packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Kind {
+    code: Code,
+    type_name: &'static str,
+    packs: bool,
+}
+
+impl Kind {
+    fn of(finding: &Finding) -> Kind {
+        let key = finding.key.as_ref();
+        let packs = key.and_then(|key| key.elements).is_some_and(|n| n <= HASH_PACKED);
+        Kind { code: finding.code, type_name: key.map_or("", |key| key.type_name), packs }
     }
 }
 

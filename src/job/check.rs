@@ -3,6 +3,7 @@
 
 pub(super) mod whole_file;
 
+use std::collections::BinaryHeap;
 use std::io::Read;
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ use super::rdb_file::{self, End, Extent, RdbFile, Rest, named};
 use super::records::{self, Records};
 use crate::element::{Ignore, Str};
 use crate::encoding::lzf::LzfError;
+use crate::engine::functions::Shebang;
 use crate::error::{Error, Result};
 use crate::finding::{Code, Excerpt, Finding, Findings, Severity};
 use crate::input::source::{Input, Source};
@@ -165,15 +167,16 @@ pub fn check_part(
     let End { outcome, tail, rest } = file.end(extent, &facts).map_err(failed)?;
     spilled
         .and_then(|()| {
-            let mut pairs = Vec::new();
+            // They come in the order of their hashes: the first ones of the file are kept.
+            let mut pairs = BinaryHeap::new();
             duplicates.finish(options.jobs, |first, second| {
-                if pairs.len() < options.limits.findings.max(1) {
-                    pairs.push((first, second));
-                } else {
+                pairs.push((second, first));
+                if pairs.len() > options.limits.findings.max(1) {
+                    pairs.pop();
                     findings.count_more(1);
                 }
             })?;
-            Ok(pairs)
+            Ok(pairs.into_sorted_vec())
         })
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
         .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
@@ -411,16 +414,16 @@ fn aux(key: Str<'_>, value: Str<'_>, add: Add<'_>) {
 }
 
 fn function(code: Str<'_>, add: Add<'_>) {
-    let expected = "code that begins with #!<engine> name=<name>".to_owned();
-    match code.bytes(&mut Vec::new()).map(|code| Library::of(code, 0)) {
-        Err(_) => {
-            add(Code::StringLzf, "a sound compressed string".to_owned(), "another".to_owned());
-        }
-        Ok(Library { engine: None, .. }) => {
-            add(Code::FunctionCode, expected, "no engine".to_owned());
-        }
-        Ok(Library { name: None, .. }) => add(Code::FunctionCode, expected, "no name".to_owned()),
-        Ok(_) => {}
+    let mut text = Vec::new();
+    let Ok(code) = code.bytes(&mut text) else {
+        return add(Code::StringLzf, "a sound compressed string".to_owned(), "another".to_owned());
+    };
+    // Other engines come with modules of Valkey.
+    let engine = Library::of(code, 0).engine;
+    let is_other = engine.is_some_and(|engine| !engine.eq_ignore_ascii_case(b"lua"));
+    if let (Err(failure), false) = (Shebang::parse(code), is_other) {
+        let expected = "code that begins with #!<engine> name=<name>".to_owned();
+        add(Code::FunctionCode, expected, String::from_utf8_lossy(failure.as_bytes()).into_owned());
     }
 }
 
@@ -434,9 +437,9 @@ fn name_duplicates(
     if pairs.is_empty() {
         return Ok(());
     }
-    let offsets = pairs.iter().map(|(_, second)| *second).collect();
+    let offsets = pairs.iter().map(|(second, _)| *second).collect();
     let mut places = rdb_file::keys_at(input, &offsets, options.limits)?;
-    for &(first, second) in pairs {
+    for &(second, first) in pairs {
         let found = format!("the key at {first:#x} again");
         let mut finding =
             Finding::new(Code::DupKey, second..second + 1, "each key once in a database", found);

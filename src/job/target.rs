@@ -3,6 +3,7 @@
 use super::check::Report;
 use crate::element::ModuleId;
 use crate::finding::{Code, Finding, plural};
+use crate::limits::HASH_PACKED;
 use crate::rdb::header::{Dialect, Header};
 use crate::rdb::object::hash::TTL_TEXT;
 use crate::rdb::opcodes::Kind;
@@ -165,9 +166,6 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
 pub fn refuses(release: &Release, finding: &Finding) -> bool {
     refused(finding).by(release)
 }
-
-/// Elements up to which a hash is built packed, where duplicates are not looked for.
-const HASH_PACKED: u64 = 512;
 
 fn refused(finding: &Finding) -> Refused {
     use Refused::{From, Never, NewestRedis, Valkey};

@@ -59,6 +59,11 @@ pub(in crate::job) fn check(
         }
     }
     trailing(facts, outcome, tail, findings);
+    if facts.dropped() > 0 {
+        let (end, found) = (outcome.end, format!("{} more than are kept", facts.dropped()));
+        let expected = "function libraries and data of modules as a server has them";
+        findings.add(Finding::new(Code::BesideLimit, end..end, expected, found));
+    }
     duplicate_functions(facts, findings);
     modules(facts, findings);
     if options.filter.is_open() && outcome.damage.is_none() {
