@@ -18,6 +18,7 @@ use crate::input::source::open;
 use crate::job::convert::inputs::Inputs;
 use crate::job::convert::write::{Made, to_file, to_folder, to_stream};
 use crate::job::convert::{Form, Given, Options, Winner};
+use crate::job::replay::Whose;
 use crate::job::subject::{Subject, subjects};
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target};
@@ -371,6 +372,11 @@ impl ConvertArgs {
             tolerate_failed: self.tolerate.contains(&Tolerate::Failed),
             tolerate_unknown: false,
             engine: self.store.config(),
+            // An RDB version, or text, names no server that may have written the source.
+            whose: match self.target {
+                Some(_) => Whose::writer_or(target),
+                None => Whose::Writer(None),
+            },
         })
     }
 

@@ -9,7 +9,7 @@ use super::args::{Common, LimitArgs, NowArgs};
 use super::help::{FAILED, Page};
 use super::load::{LoadArgs, load};
 use super::session::{Format, Log, Session};
-use crate::job::replay::Release;
+use crate::job::replay::{Release, Whose};
 use crate::report::digest::{self, FIELDS, every_key, line};
 
 /// Examples and exit status.
@@ -81,7 +81,8 @@ fn release(name: &str) -> Result<Release, String> {
 impl DigestArgs {
     /// Prints the digest of every file.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
-        let options = self.load.options(&self.now, &self.limits, self.common.jobs());
+        let mut options = self.load.options(&self.now, &self.limits, self.common.jobs());
+        options.whose = Whose::Writer(self.server);
         let jobs = self.common.jobs();
         let mut session = Session::new(&self.common, log, &self.paths)?;
         session.each(

@@ -37,6 +37,7 @@ pub use self::run::{Conversion, convert};
 
 use super::filter::Filter;
 use super::rdb_facts::Facts;
+use super::replay::Whose;
 use super::subject::SetPath;
 use crate::engine;
 use crate::finding::{Findings, KeyPlace};
@@ -117,6 +118,8 @@ pub struct Options {
     pub tolerate_unknown: bool,
     /// The store that AOFs are replayed into.
     pub engine: engine::Config,
+    /// By whose rules that is done.
+    pub whose: Whose,
 }
 
 impl Options {
@@ -139,6 +142,7 @@ impl Options {
             tolerate_failed: false,
             tolerate_unknown: false,
             engine: engine::Config::default(),
+            whose: Whose::writer_or(target),
         }
     }
 }

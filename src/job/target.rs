@@ -2,7 +2,7 @@
 
 use super::check::Report;
 use crate::element::ModuleId;
-use crate::finding::{Code, Finding, plural};
+use crate::finding::{Code, Finding, Severity, plural};
 use crate::rdb::header::{Dialect, Header};
 use crate::rdb::object::hash::TTL_TEXT;
 use crate::rdb::opcodes::Kind;
@@ -142,7 +142,7 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
     let mut told = std::collections::BTreeSet::new();
     for finding in &report.findings {
         let refused = refused(finding).by(release);
-        let serious = finding.severity() == crate::finding::Severity::Error;
+        let serious = finding.severity() == Severity::Error;
         if !(refused || serious) || !told.insert((finding.code, refused)) {
             continue;
         }
@@ -164,6 +164,16 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
 /// Whether a finding keeps this server from taking a value.
 pub fn refuses(release: &Release, finding: &Finding) -> bool {
     refused(finding).by(release)
+}
+
+/// Whether a value with this finding must not get to a server. What is damaged must not, whatever the server
+/// would do with it; counters that do not add up may where the server does not look at them: servers
+/// made them.
+pub fn keeps_out(release: &Release, finding: &Finding) -> bool {
+    match finding.code {
+        Code::StreamEntriesAdded | Code::GroupEntriesRead => refuses(release, finding),
+        _ => finding.severity() == Severity::Error,
+    }
 }
 
 /// Elements up to which a hash is built packed, where duplicates are not looked for.

@@ -42,6 +42,7 @@ impl Run<'_> {
             part.findings = findings;
             part.rdb = Some((facts, end.outcome));
         }
+        self.follow_writer();
         Ok((end.rest, start))
     }
 
@@ -59,6 +60,7 @@ impl Run<'_> {
             part.findings = findings;
             part.rdb = Some((facts, outcome));
         }
+        self.follow_writer();
         Ok(())
     }
 

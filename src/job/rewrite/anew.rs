@@ -9,8 +9,8 @@ use std::thread;
 
 use super::Options;
 use super::keep::History;
-use crate::engine::Mode;
 use crate::engine::shards::Shards;
+use crate::engine::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, open};
@@ -36,6 +36,15 @@ pub enum Data {
 }
 
 impl Data {
+    /// Settings of the store that the log was replayed into, or else `given`: what was written is compared
+    /// by the rules by which it was read.
+    pub fn config(&mut self, given: &Config) -> Config {
+        match self {
+            Data::Rdb(_) => given.clone(),
+            Data::Log(_, history) => history.replayed.config(),
+        }
+    }
+
     /// Commands that were read.
     pub fn commands(&self) -> u64 {
         match self {
