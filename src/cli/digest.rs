@@ -45,7 +45,8 @@ pub(crate) const PAGE: Page = Page {
 ///
 /// Servers do not all write a score with the same digits: from Redis 7.2 on and in every Valkey they are
 /// shorter than before. The server whose digest is printed is the one that wrote the file, by what an RDB
-/// says of itself, else the newest.
+/// says of itself, else the newest. That one's rules are also those by which an AOF is replayed; of an AOF
+/// that names no server they are those of --as.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct DigestArgs {

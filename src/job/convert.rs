@@ -46,6 +46,7 @@ use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::skim::Outcome;
 use crate::rdb::target::Target;
+use crate::rdb::versions::Release;
 
 /// What a conversion makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// The server that it is for; text is for none.
+    pub fn server(&self) -> Option<&'static Release> {
+        (!self.form.is_text()).then_some(self.target.release)
+    }
+
     /// Everything as it is, into a form for a target.
     pub fn new(form: Form, target: Target) -> Options {
         Options {

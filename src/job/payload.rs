@@ -117,7 +117,7 @@ impl Payloads for RdbPayloads {
         let mut texts = Texts::default();
         let mut build = Build::new(row, *limits, &mut texts);
         walker.value(row, value, 0, &mut build);
-        if walker.findings.iter().any(|finding| keeps_out(target.release, finding)) {
+        if walker.findings.iter().any(|finding| keeps_out(Some(target.release), finding)) {
             return Err(bad_data());
         }
         build.finish().ok_or_else(bad_data)

@@ -166,13 +166,13 @@ pub fn refuses(release: &Release, finding: &Finding) -> bool {
     refused(finding).by(release)
 }
 
-/// Whether a value with this finding must not get to a server. What is damaged must not, whatever the server
-/// would do with it; counters that do not add up may where the server does not look at them: servers
-/// made them.
-pub fn keeps_out(release: &Release, finding: &Finding) -> bool {
-    match finding.code {
-        Code::StreamEntriesAdded | Code::GroupEntriesRead => refuses(release, finding),
-        _ => finding.severity() == Severity::Error,
+/// Whether a value with this finding must not get to a server, or where it is for none, is no value. What is
+/// damaged must not, whatever the server would do with it; counters that do not add up may where the
+/// server does not look at them: servers made them.
+pub fn keeps_out(server: Option<&Release>, finding: &Finding) -> bool {
+    match finding.code.is_of_counters() {
+        true => server.is_some_and(|release| refuses(release, finding)),
+        false => finding.severity() == Severity::Error,
     }
 }
 

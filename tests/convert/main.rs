@@ -32,6 +32,7 @@ mod rewrite_crash;
 mod servers;
 mod text;
 mod text_hostile;
+mod writer;
 
 use std::io::{self, Cursor, Write};
 

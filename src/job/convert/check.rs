@@ -94,8 +94,7 @@ fn is_as_made(mut reader: Box<dyn Read + Send>, out: &Path, report: &Report) -> 
 /// Whether an RDB is sound and has the keys that it should have.
 fn holds(checked: &check::Report, out: &Path, report: &Report, options: &Options) -> Result<()> {
     let refuse = |why: String| Err(Error::refused(out, why));
-    let server = options.target.release;
-    if let Some(finding) = checked.findings.iter().find(|found| keeps_out(server, found)) {
+    if let Some(finding) = checked.findings.iter().find(|f| keeps_out(options.server(), f)) {
         if finding.code == Code::DupKey && !options.map_db.is_empty() {
             return refuse("databases that are put together have a key in common".to_owned());
         }

@@ -13,7 +13,7 @@ use super::worker::{Converter, Out};
 use super::{Counts, Form, Given, Options, Read, Report, Sink, What};
 use crate::engine::shards::Look;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Findings, Severity};
+use crate::finding::{Code, Finding, Findings};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::{Behind, is_marked};
@@ -22,6 +22,7 @@ use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
 use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
+use crate::job::target::keeps_out;
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::reader::Reader;
@@ -368,7 +369,7 @@ fn log_damage(replayed: &replay::Report, options: &Options) -> Vec<Finding> {
         Code::AofDbRange => true,
         // It is about what a server would do next.
         Code::AofSameName => false,
-        code => code.severity() == Severity::Error,
+        _ => keeps_out(options.server(), finding),
     };
     let parts = replayed.parts.iter().flat_map(|part| &part.findings);
     let mut damage: Vec<_> =

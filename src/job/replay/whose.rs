@@ -13,7 +13,9 @@
 
 use super::{Report, Run};
 use crate::engine::{Config, Origin, Release};
+use crate::job::payload::target_of;
 use crate::rdb::target::Target;
+use crate::rdb::versions;
 
 /// Whose rules a log is replayed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +31,11 @@ impl Whose {
     /// The rules of the writer, which may be whom something is made for.
     pub fn writer_or(target: Target) -> Whose {
         Whose::Writer(Release::named(target.release.name))
+    }
+
+    /// The server that must take an RDB, if it is not the one that wrote it.
+    pub(super) fn server(self, engine: &Config) -> Option<&'static versions::Release> {
+        (self == Whose::Engine).then(|| target_of(engine.release).release)
     }
 
     /// Whom the engine stands for. `stated` is whom the log names; `is_set`: it is a folder with a manifest.

@@ -17,7 +17,7 @@ use crate::input::source::{Input, Source, open};
 use crate::job::compare::{Difference, Ignore, verify};
 use crate::job::convert::write::Make;
 use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
-use crate::job::replay::{self, Expired, replay};
+use crate::job::replay::{self, Expired, Whose, replay};
 use crate::join::join;
 use crate::loss::Loss;
 use crate::persist::fs::Stat;
@@ -110,6 +110,11 @@ impl<'o> Anew<'o> {
             limits: self.convert.limits,
             jobs: self.convert.jobs,
             engine: self.convert.engine.clone(),
+            // An RDB comes from its writer, and what was made of a log from the engine of that.
+            whose: match self.data {
+                Data::Rdb(_) => Whose::Writer(None),
+                Data::Log(..) => Whose::Engine,
+            },
             now_ms: self.convert.now_ms,
             expired: Some(Expired::Keep),
             ..replay::Options::default()
