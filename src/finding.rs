@@ -56,6 +56,11 @@ macro_rules! codes {
                 matches!(self, Code::RdbCrcDisabled | Code::RdbCrcAbsent)
             }
 
+            /// Whether it is about counters that do not add up, which few servers look at: others made them.
+            pub fn is_of_counters(self) -> bool {
+                matches!(self, Code::StreamEntriesAdded | Code::GroupEntriesRead)
+            }
+
             /// One sentence for the man page.
             pub fn about(self) -> &'static str {
                 match self { $(Code::$variant => $about,)* }

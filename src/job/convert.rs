@@ -37,6 +37,7 @@ pub use self::run::{Conversion, convert};
 
 use super::filter::Filter;
 use super::rdb_facts::Facts;
+use super::replay::Whose;
 use super::subject::SetPath;
 use crate::engine;
 use crate::finding::{Findings, KeyPlace};
@@ -45,6 +46,7 @@ use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::skim::Outcome;
 use crate::rdb::target::Target;
+use crate::rdb::versions::Release;
 
 /// What a conversion makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +119,16 @@ pub struct Options {
     pub tolerate_unknown: bool,
     /// The store that AOFs are replayed into.
     pub engine: engine::Config,
+    /// By whose rules that is done.
+    pub whose: Whose,
 }
 
 impl Options {
+    /// The server that it is for; text is for none.
+    pub fn server(&self) -> Option<&'static Release> {
+        (!self.form.is_text()).then_some(self.target.release)
+    }
+
     /// Everything as it is, into a form for a target.
     pub fn new(form: Form, target: Target) -> Options {
         Options {
@@ -139,6 +148,7 @@ impl Options {
             tolerate_failed: false,
             tolerate_unknown: false,
             engine: engine::Config::default(),
+            whose: Whose::writer_or(target),
         }
     }
 }

@@ -8,14 +8,16 @@ use super::pipeline::Worker;
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
 use super::records::{self, Records};
+use super::target::keeps_out;
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
-use crate::finding::{Finding, Findings, Severity};
+use crate::finding::{Finding, Findings};
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::skim::Chunk;
 use crate::rdb::types::{DataType, RdbType};
+use crate::rdb::versions::Release;
 use crate::rdb::walk::Walker;
 use crate::record::{Event, KeyRecord, Record};
 use crate::room::Room;
@@ -106,6 +108,7 @@ pub struct Builder<'s> {
     room: Room,
     walker: Walker,
     limits: PackedLimits,
+    server: Option<&'static Release>,
     /// Counts by database and type.
     pub facts: Facts,
     name: Vec<u8>,
@@ -113,13 +116,20 @@ pub struct Builder<'s> {
 }
 
 impl<'s> Builder<'s> {
-    /// A builder that packs small collections by these limits.
-    pub fn new(limits: Limits, packed: PackedLimits, spare: &'s Spare) -> Builder<'s> {
+    /// A builder that packs small collections by these limits. What `server` refuses does not get in; without
+    /// one, what no server could have written.
+    pub fn new(
+        limits: Limits,
+        packed: PackedLimits,
+        server: Option<&'static Release>,
+        spare: &'s Spare,
+    ) -> Builder<'s> {
         Builder {
             spare,
             room: Room::new(),
             walker: Walker::new(true, limits),
             limits: packed,
+            server,
             facts: Facts::default(),
             name: Vec::new(),
             texts: Texts::default(),
@@ -135,7 +145,7 @@ impl<'s> Builder<'s> {
             build.expect(usize::try_from(count).unwrap_or(usize::MAX).min(most));
         }
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
-        let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
+        let damaged = self.walker.findings.iter().any(|f| keeps_out(self.server, f));
         for finding in self.walker.findings.iter_mut() {
             finding.key = Some(named(key, name));
         }

@@ -8,6 +8,7 @@ mod lanes;
 mod rdb;
 mod route;
 mod tally;
+mod whose;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use self::route::Route;
 pub use self::tally::Ran;
+pub use self::whose::Whose;
 use super::check_aof::ending;
 pub use super::load::Beside;
 use super::log::Place;
@@ -50,6 +52,8 @@ pub struct Options {
     pub jobs: usize,
     /// The store's settings.
     pub engine: Config,
+    /// By whose rules commands are run.
+    pub whose: Whose,
     /// Unix time in ms.
     pub now_ms: i64,
     /// What becomes of keys whose time has come; `None` is what a primary does: it drops those of an RDB
@@ -71,6 +75,7 @@ impl Default for Options {
             limits: Limits::default(),
             jobs: 1,
             engine: Config::default(),
+            whose: Whose::default(),
             now_ms: 0,
             expired: None,
             until: None,
@@ -187,7 +192,7 @@ impl Report {
 /// # Errors
 /// When it cannot be read, the data does not fit the memory allowed, or the place to stop at is none.
 pub fn replay(source: Source, input: &Input, options: &Options) -> Result<Report> {
-    let mut run = Run::new(options);
+    let mut run = Run::new(options, false);
     run.file(source, input, true)?;
     let alone = run.report.parts.iter().all(|part| part.rdb.is_some() && part.commands.is_none());
     run.end(input.path(), alone)
@@ -205,7 +210,7 @@ pub fn replay_set(
 ) -> Result<Report> {
     let failed = |err| Error::io(folder, "read", err);
     let set = Folder::open(folder).and_then(|folder| Set::open(folder, stem)).map_err(failed)?;
-    let mut run = Run::new(options);
+    let mut run = Run::new(options, true);
     let parts: Vec<_> = set.parts.iter().filter(|part| part.is_loaded()).collect();
     let mut before = 0;
     for (at, part) in parts.iter().enumerate() {
@@ -235,7 +240,7 @@ pub fn replay_parts(
     options: &Options,
     mut open: impl FnMut(&Path) -> Result<Source>,
 ) -> Result<Report> {
-    let mut run = Run::new(options);
+    let mut run = Run::new(options, files.len() > 1);
     for (at, path) in files.iter().enumerate() {
         run.part(open(path)?, &Input::File(path.clone()), at + 1 == files.len())?;
         if run.report.stop.is_some() {
@@ -248,11 +253,13 @@ pub fn replay_parts(
 /// A replay under way.
 struct Run<'o> {
     options: &'o Options,
+    /// It is a folder with a manifest.
+    is_set: bool,
     report: Report,
 }
 
 impl<'o> Run<'o> {
-    fn new(options: &'o Options) -> Run<'o> {
+    fn new(options: &'o Options, is_set: bool) -> Run<'o> {
         // To stop exactly at the first failure, commands must run in their order.
         let shards = if options.strict { 1 } else { options.jobs };
         let config = Config { payloads: PAYLOADS, ..options.engine.clone() };
@@ -272,7 +279,9 @@ impl<'o> Run<'o> {
             timestamp: None,
             stop: None,
         };
-        Run { options, report }
+        let mut run = Run { options, is_set, report };
+        run.follow_writer();
+        run
     }
 
     /// A file of its own: an RDB, or an AOF with or without one at its start.

@@ -21,7 +21,7 @@ use super::convert::write::{Made, Make, to_file, to_folder};
 use super::convert::{self, Form, Report};
 use super::payload::target_of;
 use super::repair_aof::Set;
-use super::replay::{self, Expired, replay, replay_set, written_by};
+use super::replay::{self, Expired, Whose, replay, replay_set, written_by};
 use crate::aof::set::role;
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
@@ -117,7 +117,7 @@ pub fn rewrite(
             }
         };
     }
-    let (data, has_rdb, writer) = load(set, options)?;
+    let (mut data, has_rdb, writer) = load(set, options)?;
     let known = options.target.or(writer);
     let target = known.unwrap_or_else(Target::newest);
     let is_rdb = matches!(data, Data::Rdb(_)) || options.to_rdb;
@@ -127,7 +127,7 @@ pub fn rewrite(
         tolerate_unknown: options.keep_unknown,
         // The comparison must know every key that is not what it was.
         losses: usize::MAX,
-        engine: engine(options),
+        engine: data.config(&options.convert.engine),
         ..options.convert.clone()
     };
     let read = data.commands();
@@ -176,14 +176,6 @@ pub fn rewrite(
     })
 }
 
-/// A store that behaves as the server that was named, where servers differ.
-fn engine(options: &Options) -> replay::Config {
-    let mut engine = options.convert.engine.clone();
-    let named = options.target.and_then(|target| replay::Release::named(target.release.name));
-    engine.release = named.unwrap_or(engine.release);
-    engine
-}
-
 /// The files as they are before they are read.
 fn files(fs: &dyn Fs, set: &Set) -> Result<Vec<(PathBuf, Stat)>> {
     let stat = |path: &PathBuf| {
@@ -205,7 +197,8 @@ fn load(set: &Set, options: &Options) -> Result<(Data, Option<bool>, Option<Targ
     let log = replay::Options {
         limits: convert.limits,
         jobs: convert.jobs,
-        engine: engine(options),
+        engine: convert.engine.clone(),
+        whose: options.target.map_or(Whose::Writer(None), Whose::writer_or),
         now_ms: convert.now_ms,
         expired: Some(Expired::Keep),
         ..replay::Options::default()

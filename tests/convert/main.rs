@@ -37,6 +37,7 @@ mod rewrite_history;
 mod servers;
 mod text;
 mod text_hostile;
+mod writer;
 
 use std::io::{self, Cursor, Write};
 

@@ -23,7 +23,12 @@ impl Converter<'_> {
             write_command(args.into_iter(), &mut text);
         } else {
             self.rebuild.begin(key.name, self.options.shift_ttl_ms);
-            if !key.walk(&mut self.walker, &mut self.rebuild, &mut out.damage) {
+            if !key.walk(
+                &mut self.walker,
+                &mut self.rebuild,
+                self.options.server(),
+                &mut out.damage,
+            ) {
                 return;
             }
             let (commands, losses) = self.rebuild.finish();

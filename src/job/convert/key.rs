@@ -6,10 +6,12 @@ use std::borrow::Cow;
 use super::super::filter::type_name;
 use super::super::inspect::encoding;
 use super::super::payload::data_type;
+use super::super::target::keeps_out;
 use crate::element::{Str, Visit};
 use crate::engine::{KeyRef, Release};
-use crate::finding::{Finding, KeyPlace, Severity};
+use crate::finding::{Finding, KeyPlace};
 use crate::rdb::types::DataType;
+use crate::rdb::versions;
 use crate::rdb::walk::Walker;
 use crate::rdb::writer::KeyHead;
 use crate::record::KeyRecord;
@@ -97,11 +99,13 @@ impl<'a> Key<'a> {
         matches!(self.held, Held::Live(Value::VectorSet(set)) if set.payload().is_none())
     }
 
-    /// Hands its elements to a visitor; false if it is damaged, of which `damage` then tells.
+    /// Hands its elements to a visitor; false if it is damaged, or nothing for the server it is for, of which
+    /// `damage` then tells.
     pub(super) fn walk(
         &self,
         walker: &mut Walker,
         visit: &mut dyn Visit,
+        server: Option<&versions::Release>,
         damage: &mut Vec<Finding>,
     ) -> bool {
         let record = match self.held {
@@ -114,7 +118,7 @@ impl<'a> Key<'a> {
         walker.value(record.rdb_type, record.payload, record.offset, visit);
         let before = damage.len();
         for finding in &walker.findings {
-            if finding.severity() == Severity::Error {
+            if keeps_out(server, finding) {
                 damage.push(Finding { key: Some(self.place()), ..finding.clone() });
             }
         }

@@ -13,7 +13,7 @@ use super::worker::{Converter, Out};
 use super::{Counts, Form, Given, Options, Read, Report, Sink, What};
 use crate::engine::shards::Look;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Findings, Severity};
+use crate::finding::{Code, Finding, Findings};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::{Behind, is_marked};
@@ -22,6 +22,7 @@ use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
 use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
+use crate::job::target::keeps_out;
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::reader::Reader;
@@ -101,6 +102,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             limits: self.options.limits,
             jobs: self.options.jobs,
             engine: self.options.engine.clone(),
+            whose: self.options.whose,
             now_ms: self.options.now_ms,
             // Whether they go is for the conversion to say.
             expired: Some(Expired::Keep),
@@ -146,13 +148,11 @@ impl<'s, 'o> Conversion<'s, 'o> {
             }
         }
         self.take(out);
-        // What streams keep beside their entries and no file states, since the server did not have it: it
-        // comes from counting here, and nobody loses it.
+        // What streams keep beside their entries and nothing states, since the server did not have it: it
+        // comes from counting here, and nobody loses it. RDB 10 is that of 7.0, RDB 11 that of 7.2.
         let is_set = path.extension().is_some_and(|extension| extension == "manifest");
-        let states =
-            |major, minor| replayed.written_by().is_some_and(|by| by.has_redis(major, minor));
-        let counters = (!is_set && !states(7, 0)).then_some(Loss::StreamCounters);
-        let active = (!states(7, 2)).then_some(Loss::ConsumerActive);
+        let counters = (!is_set && !replayed.states_streams_of(10)).then_some(Loss::StreamCounters);
+        let active = (!replayed.states_streams_of(11)).then_some(Loss::ConsumerActive);
         let unstated: Vec<Loss> = counters.into_iter().chain(active).collect();
         self.store(&replayed.store.look(), &unstated)
     }
@@ -369,7 +369,7 @@ fn log_damage(replayed: &replay::Report, options: &Options) -> Vec<Finding> {
         Code::AofDbRange => true,
         // It is about what a server would do next.
         Code::AofSameName => false,
-        code => code.severity() == Severity::Error,
+        _ => keeps_out(options.server(), finding),
     };
     let parts = replayed.parts.iter().flat_map(|part| &part.findings);
     let mut damage: Vec<_> =

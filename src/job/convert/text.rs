@@ -59,7 +59,7 @@ impl Converter<'_> {
         std::mem::swap(writer.buffer(), &mut piece.bytes);
         writer.begin(&head);
         let mut damage = Vec::new();
-        let whole = key.walk(&mut self.walker, writer, &mut damage);
+        let whole = key.walk(&mut self.walker, writer, None, &mut damage);
         writer.end();
         let piece = out.last_piece();
         std::mem::swap(writer.buffer(), &mut piece.bytes);

@@ -257,7 +257,7 @@ impl<'o> Converter<'o> {
             Held::Live(value) => self.encoder.begin(data_type(value), encode::Form::Table),
         }
         self.encoder.pen.shift_ttl_ms = self.options.shift_ttl_ms;
-        if !key.walk(&mut self.walker, &mut self.encoder, damage) {
+        if !key.walk(&mut self.walker, &mut self.encoder, self.options.server(), damage) {
             return None;
         }
         self.body.clear();

@@ -26,7 +26,8 @@ impl Run<'_> {
         let mut file = RdbFile::new(reader, options.limits);
         let spare = Spare::default();
         let mut loading = Loading::new(&mut self.report, options.limits, &spare);
-        let make = || Builder::new(options.limits, options.engine.packed, &spare);
+        let server = options.whose.server(&options.engine);
+        let make = || Builder::new(options.limits, options.engine.packed, server, &spare);
         let workers = pipeline::run(&mut file, options.jobs, make, |out| loading.take(out));
         let (facts, mut findings) = loading.end(workers.map_err(failed)?, input)?;
         let end = file.end(extent, &facts).map_err(failed)?;
@@ -42,6 +43,7 @@ impl Run<'_> {
             part.findings = findings;
             part.rdb = Some((facts, end.outcome));
         }
+        self.follow_writer();
         Ok((end.rest, start))
     }
 
@@ -50,7 +52,8 @@ impl Run<'_> {
         let options = self.options;
         let spare = Spare::default();
         let mut loading = Loading::new(&mut self.report, options.limits, &spare);
-        let make = || Builder::new(options.limits, options.engine.packed, &spare);
+        let server = options.whose.server(&options.engine);
+        let make = || Builder::new(options.limits, options.engine.packed, server, &spare);
         let bounds = (options.limits, options.jobs);
         let (workers, outcome) =
             lines_file::run(reader, input, bounds, make, |out| loading.take(out))?;
@@ -59,6 +62,7 @@ impl Run<'_> {
             part.findings = findings;
             part.rdb = Some((facts, outcome));
         }
+        self.follow_writer();
         Ok(())
     }
 

@@ -11,14 +11,14 @@ use std::thread;
 use super::Options;
 use super::keep::History;
 use crate::engine::shards::Shards;
-use crate::engine::{Engine, Mode};
+use crate::engine::{Config, Engine, Mode};
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, open};
 use crate::job::compare::{self, Comparison, Difference, Ignore};
 use crate::job::convert::write::Make;
 use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
-use crate::job::replay::{self, Expired, replay};
+use crate::job::replay::{self, Expired, Whose, replay};
 use crate::join::join;
 use crate::loss::Loss;
 use crate::persist::fs::Stat;
@@ -37,6 +37,15 @@ pub enum Data {
 }
 
 impl Data {
+    /// Settings of the store that the log was replayed into, or else `given`: what was written is compared
+    /// by the rules by which it was read.
+    pub fn config(&mut self, given: &Config) -> Config {
+        match self {
+            Data::Rdb(_) => given.clone(),
+            Data::Log(_, history) => history.replayed.config(),
+        }
+    }
+
     /// Commands that were read.
     pub fn commands(&self) -> u64 {
         match self {
@@ -105,6 +114,11 @@ impl<'o> Anew<'o> {
             limits: self.convert.limits,
             jobs: self.convert.jobs,
             engine: self.convert.engine.clone(),
+            // An RDB comes from its writer, and what was made of a log from the engine of that.
+            whose: match self.data {
+                Data::Rdb(_) => Whose::Writer(None),
+                Data::Log(..) => Whose::Engine,
+            },
             now_ms: self.convert.now_ms,
             expired: Some(Expired::Keep),
             ..replay::Options::default()
