@@ -176,7 +176,7 @@ pub fn check_part(
             Ok(pairs)
         })
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
-        .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
+        .and_then(|pairs| name_duplicates(&pairs, input, options.limits, &mut findings))?;
     whole_file::check(&facts, &outcome, &tail, options, &mut findings);
     findings.sort();
     Ok((Report { facts, outcome, findings, tail }, rest))
@@ -425,17 +425,17 @@ fn function(code: Str<'_>, add: Add<'_>) {
 }
 
 /// Reads the file once more to name the duplicates, where it can be read again.
-fn name_duplicates(
+pub(super) fn name_duplicates(
     pairs: &[(u64, u64)],
     input: &Input,
-    options: &Options,
+    limits: Limits,
     findings: &mut Findings,
 ) -> Result<()> {
     if pairs.is_empty() {
         return Ok(());
     }
     let offsets = pairs.iter().map(|(_, second)| *second).collect();
-    let mut places = rdb_file::keys_at(input, &offsets, options.limits)?;
+    let mut places = rdb_file::keys_at(input, &offsets, limits)?;
     for &(first, second) in pairs {
         let found = format!("the key at {first:#x} again");
         let mut finding =
