@@ -14,6 +14,7 @@ mod cli;
 mod commands;
 #[path = "../support/crash.rs"]
 mod crash;
+mod damaged;
 mod every_target;
 #[path = "../support/golden.rs"]
 mod golden;
@@ -23,6 +24,9 @@ mod golden_set;
 mod kills;
 mod live;
 mod logs;
+#[allow(dead_code)]
+#[path = "../support/made.rs"]
+mod made;
 mod merge;
 #[path = "../support/program.rs"]
 mod program;

@@ -72,12 +72,18 @@ impl Converter<'_> {
 
     /// Writes a record that is no key.
     pub(super) fn text_beside(&mut self, record: &Record<'_>, out: &mut Out) {
+        if !expands(&record.event) {
+            let expected = "a sound compressed string";
+            let finding = Finding::new(Code::StringLzf, record.span.clone(), expected, "another");
+            return out.damage.push(finding);
+        }
         let offset = record.span.start;
         match &record.event {
             Event::Function { code } => return self.function(*code, offset, out),
             Event::FunctionPreGa { name, engine, code, .. } => {
                 let whole = translated(*name, *engine, *code);
-                if !self.is_sound_library(&whole, offset, out) {
+                let is_new = self.is_new_library(&whole, offset, out);
+                if !is_new || !self.is_sound_library(&whole, offset, out) {
                     return;
                 }
             }
@@ -85,11 +91,6 @@ impl Converter<'_> {
         }
         if self.options.form != Form::JsonLines {
             return;
-        }
-        if !expands(&record.event) {
-            let expected = "a sound compressed string";
-            let finding = Finding::new(Code::StringLzf, record.span.clone(), expected, "another");
-            return out.damage.push(finding);
         }
         match &record.event {
             // Of several inputs the first one's are true of the new file, if any.
