@@ -85,6 +85,7 @@ impl Twice {
         options: &Options,
         damage: &mut Findings,
     ) -> Result<()> {
+        let Some(hasher) = self.hasher else { return Ok(()) };
         let (limit, mut pairs) = (options.limits.findings.max(1), Pairs::new());
         let rows = self.rows;
         self.spilled
@@ -99,7 +100,6 @@ impl Twice {
         if let (Names::Rdb(input), true) = (names, options.map_db.is_empty()) {
             return name_duplicates(&pairs, input, options.limits, damage);
         }
-        let Some(hasher) = self.hasher else { return Ok(()) };
         let mut places = names.places(&pairs, hasher, options)?;
         for (_, second) in pairs {
             let at = if let Names::Rdb(_) = names { second } else { 0 };
