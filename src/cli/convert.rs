@@ -108,7 +108,8 @@ pub(crate) const PAGE: Page = Page {
 /// AUX fields about replication and clusters are left out.
 ///
 /// Several inputs become one output, one after the other. A key that two of them have is damage unless
-/// --duplicates says which counts.
+/// --duplicates says which counts. A key that comes twice in one input, or that databases put together by
+/// --map-db have in common, is damage in any case.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct ConvertArgs {

@@ -3,7 +3,6 @@
 
 pub(super) mod whole_file;
 
-use std::collections::BinaryHeap;
 use std::io::Read;
 use std::ops::Range;
 
@@ -166,20 +165,12 @@ pub fn check_part(
     }
     let End { outcome, tail, rest } = file.end(extent, &facts).map_err(failed)?;
     spilled
-        .and_then(|()| {
-            // They come in the order of their hashes: the first ones of the file are kept.
-            let mut pairs = BinaryHeap::new();
-            duplicates.finish(options.jobs, |first, second| {
-                pairs.push((second, first));
-                if pairs.len() > options.limits.findings.max(1) {
-                    pairs.pop();
-                    findings.count_more(1);
-                }
-            })?;
-            Ok(pairs.into_sorted_vec())
-        })
+        .and_then(|()| duplicates.first_pairs(options.jobs, options.limits.findings.max(1)))
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
-        .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
+        .and_then(|(pairs, more)| {
+            findings.count_more(more);
+            name_duplicates(&pairs, input, options.limits, &mut findings)
+        })?;
     whole_file::check(&facts, &outcome, &tail, options, &mut findings);
     findings.sort();
     Ok((Report { facts, outcome, findings, tail }, rest))
@@ -428,17 +419,17 @@ fn function(code: Str<'_>, add: Add<'_>) {
 }
 
 /// Reads the file once more to name the duplicates, where it can be read again.
-fn name_duplicates(
+pub(super) fn name_duplicates(
     pairs: &[(u64, u64)],
     input: &Input,
-    options: &Options,
+    limits: Limits,
     findings: &mut Findings,
 ) -> Result<()> {
     if pairs.is_empty() {
         return Ok(());
     }
     let offsets = pairs.iter().map(|(second, _)| *second).collect();
-    let mut places = rdb_file::keys_at(input, &offsets, options.limits)?;
+    let mut places = rdb_file::keys_at(input, &offsets, limits)?;
     for &(second, first) in pairs {
         let found = format!("the key at {first:#x} again");
         let mut finding =

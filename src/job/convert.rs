@@ -23,8 +23,10 @@ pub mod inputs;
 mod key;
 pub mod merge;
 pub mod run;
+mod sound;
 mod store;
 mod text;
+mod twice;
 mod worker;
 pub mod write;
 
@@ -76,6 +78,12 @@ impl Form {
     /// Whether it is for no server.
     pub fn is_text(self) -> bool {
         matches!(self, Form::JsonLines | Form::Json | Form::Csv)
+    }
+
+    /// Whether it is read back as an RDB, and so checked as one. Of the others a value must be checked on its
+    /// way, for nobody can tell afterwards what it came from.
+    pub fn is_read_back(self) -> bool {
+        matches!(self, Form::Rdb | Form::Preamble)
     }
 
     /// Whether a loss is told and needs no consent: a server's own rewrite to this form has it.

@@ -14,6 +14,7 @@ mod cli;
 mod commands;
 #[path = "../support/crash.rs"]
 mod crash;
+mod damaged;
 mod every_target;
 mod expires;
 #[path = "../support/golden.rs"]

@@ -5,6 +5,7 @@
 use super::Form;
 use super::key::Key;
 use super::worker::{Body, Converter, Out};
+use crate::element::Ignore;
 use crate::encoding::resp::write_command;
 use crate::job::payload::{seal, server_of};
 use crate::loss::Loss;
@@ -118,7 +119,14 @@ impl Converter<'_> {
             }
         };
         let body: &[u8] = match written.body {
-            Body::AsItWas(payload) => payload,
+            // What a RESTORE holds is not looked into when it is read back.
+            Body::AsItWas(payload) => {
+                let server = self.options.server();
+                if !key.walk(&mut self.walker, &mut Ignore, server, &mut out.damage) {
+                    return None;
+                }
+                payload
+            }
             Body::Anew => &self.body,
         };
         let target = self.options.target;

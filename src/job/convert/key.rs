@@ -116,6 +116,16 @@ impl<'a> Key<'a> {
             Held::Record(record) => record,
         };
         walker.value(record.rdb_type, record.payload, record.offset, visit);
+        self.take_errors(walker, server, damage)
+    }
+
+    /// Hands on the errors among a walker's findings; false if there is one.
+    pub(super) fn take_errors(
+        &self,
+        walker: &mut Walker,
+        server: Option<&versions::Release>,
+        damage: &mut Vec<Finding>,
+    ) -> bool {
         let before = damage.len();
         for finding in &walker.findings {
             if keeps_out(server, finding) {

@@ -8,10 +8,11 @@ use super::assembly::Piece;
 use super::key::{Held, Key};
 use super::merge::Seen;
 use super::store::Batch;
-use super::{Counts, Form, Lost, Options, text};
+use super::{Counts, Form, Lost, Options, text, twice};
 use crate::aof::rebuild::Rebuild;
 use crate::element::{Ignore, ModuleId, Str};
 use crate::finding::{Code, Finding, KeyPlace};
+use crate::job::duplicates::KeyHasher;
 use crate::job::filter::{Subject, type_name};
 use crate::job::payload::{data_type, server_of};
 use crate::job::pipeline::Worker;
@@ -42,6 +43,10 @@ pub(super) struct Out {
     /// Keys and libraries that the inputs before have not.
     pub(super) met: Vec<u128>,
     pub(super) libraries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Rows of the keys written, where one must not come twice.
+    pub(super) rows: Vec<u128>,
+    /// Names of the libraries written, and where they are in the source.
+    pub(super) loaded: Vec<(Vec<u8>, u64)>,
 }
 
 impl Out {
@@ -106,6 +111,8 @@ pub(super) struct Converter<'o> {
     /// What the inputs before had, if there are several.
     pub(super) seen: Option<&'o Seen>,
     pub(super) is_first: bool,
+    /// Makes the rows, if there are to be some.
+    hasher: Option<KeyHasher>,
     open: bool,
     name: Vec<u8>,
     head: Vec<u8>,
@@ -117,6 +124,7 @@ impl<'o> Converter<'o> {
         options: &'o Options,
         seen: Option<&'o Seen>,
         is_first: bool,
+        hasher: Option<KeyHasher>,
     ) -> Converter<'o> {
         Converter {
             options,
@@ -124,11 +132,12 @@ impl<'o> Converter<'o> {
             rebuild: Rebuild::new(server_of(options.target)),
             text: text::writer(options.form, options.shift_ttl_ms),
             version: 0,
-            // Text is not walked again when it is read back.
-            walker: Walker::new(options.form.is_text(), options.limits),
+            // What is read back as an RDB is walked deeply then.
+            walker: Walker::new(!options.form.is_read_back(), options.limits),
             facts: Facts::default(),
             seen,
             is_first,
+            hasher,
             open: options.filter.is_open(),
             name: Vec::new(),
             head: Vec::new(),
@@ -151,7 +160,7 @@ impl<'o> Converter<'o> {
             out.counts.expired += 1;
             return;
         }
-        if options.winner.is_none() && !self.is_new(key, out) {
+        if options.winner.is_none() && !self.is_new(key, out) || !self.is_sound(key, out) {
             return;
         }
         match options.form {
@@ -227,6 +236,7 @@ impl<'o> Converter<'o> {
     /// Counts a key, and says where its bytes go.
     pub(super) fn piece_for<'p>(&self, key: &Key<'_>, out: &'p mut Out) -> &'p mut Piece {
         let db = self.db(key);
+        out.rows.extend(self.hasher.map(|hasher| twice::row(hasher, db, key)));
         if self.options.form == Form::Preamble && key.is_built_vectorset() {
             out.counts.behind += 1;
             return piece_of(&mut out.behind, db);
