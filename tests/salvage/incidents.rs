@@ -27,6 +27,26 @@ fn one_bad_value_in_a_file_with_a_right_checksum() {
     assert!(found == want);
 }
 
+/// A type that is not known in a file with a right checksum: what is behind it is as sound as what is before it.
+#[test]
+fn an_unknown_record_in_a_file_with_a_right_checksum() {
+    let all = |rdb: Rdb, name: &str| {
+        (0..1000).fold(rdb, |rdb, n| rdb.string(&format!("{name}:{n}"), "some text"))
+    };
+    let before = || all(Rdb::redis(10).db(0), "before");
+    let unknown = b().u8(0x63).str("newtype").str("payload").0;
+    let at = before().cut().len() as u64;
+    let bytes = all(before().raw(&unknown), "behind").end();
+    let (plan, found) = repair(&bytes, Recovery::Salvage);
+    assert!(keys(&found) == keys(&all(before(), "behind").end()));
+    let census = census(&plan);
+    let gaps: Vec<_> = census.gaps.iter().map(|gap| gap.span.clone()).collect();
+    assert_eq!(gaps, [at..at + unknown.len() as u64]);
+    assert_eq!((census.kept, census.bytes_lost()), (2000, unknown.len() as u64));
+    let Action::Rebuild(rebuild) = &plan.action else { panic!() };
+    assert!(rebuild.is_as_written);
+}
+
 /// redis#6195, RedisShake#372: a compressed string that does not expand costs its key and no other.
 #[test]
 fn a_compressed_string_that_does_not_expand() {
