@@ -161,7 +161,8 @@ fn counters_that_commands_state_are_told() {
     fs::remove_file(&out).unwrap();
 
     // A payload states them as well.
-    let (plain, restore) = (log(&dir, "plain.aof", &[add]), dir.path().join("restore.aof"));
+    let plain = log(&dir, "plain.aof", &[add, "XSETID s 1-1 ENTRIESADDED 500"]);
+    let restore = dir.path().join("restore.aof");
     let make = ["convert", text(&plain), "--to", "aof", "--restore", "--target", "redis-7.0"];
     ran(&[&make[..], &["-o", text(&restore)]].concat(), 0);
     assert!(convert(&restore, 1).contains("stream-counters"));

@@ -45,13 +45,16 @@ pub fn check(
     let input = &Input::Stdin;
     let refuse = |why: String| Err(Error::refused(out, why));
     let mut commands = 0;
+    // Whether counters that do not add up are in the way is looked at by target.
+    let ends = |code: Code| code.severity() == Severity::Error && !code.is_of_counters();
     let judged = if options.form == Form::Rdb {
         let checked = check_rdb(source, input, &rdb).map_err(|err| err.of_reading_back(out))?;
         holds(&checked, out, report, options)?;
         judge(&checked, options.target.release)
     } else {
-        let checked = check_aof(source, input, &check_aof::Options { rdb, ..Default::default() })
-            .map_err(|err| err.of_reading_back(out))?;
+        let checked =
+            check_aof(source, input, &check_aof::Options { rdb, ends, ..Default::default() })
+                .map_err(|err| err.of_reading_back(out))?;
         commands = checked.commands;
         if let Some(preamble) = &checked.preamble {
             holds(preamble, out, report, options)?;
