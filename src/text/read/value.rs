@@ -7,6 +7,7 @@ use super::part::{Base64, CellValue, Each, NodeLen, Score, Text};
 use super::{Anything, KeyLine, Kind, Wrong, raw, stream};
 use crate::element::{Cell, Element, ModuleId, Packing, Visit};
 use crate::rdb::encode::{Encoder, Form};
+use crate::rdb::object::hash::EXPIRE_MAX_MS;
 use crate::rdb::types::DataType;
 
 /// Field, value, and perhaps an expire time.
@@ -89,6 +90,10 @@ pub(super) fn read(
         }),
         Kind::Plain(DataType::Hash | DataType::Module) => {
             Each::of(text, |Field(field, value, expire_at_ms)| {
+                let is_redis = encoder.pen.target.is_redis();
+                if is_redis && expire_at_ms.is_some_and(|at| !(1..=EXPIRE_MAX_MS).contains(&at)) {
+                    return Err("expected an expire time of 1 to 2^48-1 ms".to_owned());
+                }
                 if expire_at_ms.is_some_and(|at| at < 0) {
                     return Err("expected an expire time of 0 or more, in ms".to_owned());
                 }
