@@ -1,9 +1,12 @@
 //! Everything that can be wrong with a file, each with a stable code: the one table that `check`, its
 //! JSON, the tests and the man page read. A code never changes its meaning; new ones are added.
 
+mod findings;
+
 use std::fmt;
 use std::ops::Range;
 
+pub use self::findings::Findings;
 use crate::limits::EXCERPT;
 
 /// How bad a finding is.
@@ -53,6 +56,11 @@ macro_rules! codes {
                 matches!(self, Code::RdbCrcDisabled | Code::RdbCrcAbsent)
             }
 
+            /// Whether it is about counters that do not add up, which few servers look at: others made them.
+            pub fn is_of_counters(self) -> bool {
+                matches!(self, Code::StreamEntriesAdded | Code::GroupEntriesRead)
+            }
+
             /// One sentence for the man page.
             pub fn about(self) -> &'static str {
                 match self { $(Code::$variant => $about,)* }
@@ -80,6 +88,7 @@ codes! {
     ModulePreGa "module-pre-ga" Error "A module value of the 4.0 release candidates: it has no framing, so nothing after it can be read."
     DbRange "db-range" Warning "A database number at or above the server's `databases` setting: the server refuses to start."
     DbInvalid "db-invalid" Error "A database number that no server can be configured for."
+    BesideLimit "beside-limit" Error "More function libraries and data of modules than any server writes: not all of them were looked at, so nothing is said of the whole."
     ResizeDbHint "resizedb-hint" Note "RESIZEDB states other counts than the database has; servers take it as a hint."
     AttrStray "attr-stray" Note "An expire, idle, freq or metadata opcode that is not directly before its key, or has no key."
     AttrTwice "attr-twice" Warning "The same attribute opcode twice before one key; the last one counts."

@@ -1,7 +1,7 @@
 //! Work in parts, a thread each, and the end of a thread.
 
 use std::panic::resume_unwind;
-use std::thread::{ScopedJoinHandle, scope};
+use std::thread::{Builder, ScopedJoinHandle, scope};
 
 /// What each part comes to, in their order. The first is done by the caller, the others by threads of their
 /// own: a caller that only waits leaves a core idle, and the kernel is slow to move a thread there.
@@ -14,6 +14,12 @@ pub fn all<T: Send, F: FnOnce() -> T + Send>(parts: impl IntoIterator<Item = F>)
         done.extend(others.into_iter().map(join));
         done
     })
+}
+
+/// Drops what is large in a thread of its own: nobody waits for that, a program that ends least of all.
+pub fn drop_aside<T: Send + 'static>(value: T) {
+    // Without a thread it is dropped here.
+    drop(Builder::new().spawn(move || drop(value)));
 }
 
 /// What a thread came to. Its panic goes on in the one that waits for it: a bug is told once, where it is.

@@ -29,6 +29,12 @@ pub const DATABASES: u64 = 16;
 /// Highest database number a server can be configured for: the setting is a C int.
 pub const DATABASES_MAX: u64 = i32::MAX as u64;
 
+/// The latest expire time of a hash field that commands of Redis take, in ms since 1970.
+pub const FIELD_EXPIRE_MAX_MS: i64 = (1 << 46) - 1;
+
+/// Elements up to which servers build a hash packed, and do not look for duplicates.
+pub const HASH_PACKED: u64 = 512;
+
 /// Bytes shown around a finding.
 pub const EXCERPT: usize = 48;
 

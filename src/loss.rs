@@ -29,6 +29,7 @@ losses! {
     VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, or the projection that made its vectors; the key is left out."
     VectorLength "vector-length" "The lengths of vectors of a set that lay in an RDB and was changed since, which only VEMB shows: they are 1 then."
     FieldTtl "field-ttl" "Expire times of hash fields, which Redis has since 7.4 and Valkey since 9.0: the fields stay for ever."
+    FieldTime "field-time" "An expire time of a hash field that only Valkey holds: beyond 2^48-1 ms in an RDB of Redis, beyond 2^46-1 ms in its commands. The latest that Redis holds is in its place."
     StreamCounters "stream-counters" "A stream's count of entries ever added, its highest deleted id, or what its groups have read, which came with Redis 7.0."
     ConsumerActive "consumer-active" "When consumers were last active, which came with 7.2."
     Idmp "idmp" "Idempotent producers of a stream, which came with Redis 8.6: a message sent again is added again."

@@ -229,7 +229,7 @@ fn damaged_samples() {
 /// The one finding of bytes that have one.
 fn only(bytes: &[u8]) -> (Code, std::ops::Range<u64>, u64) {
     let report = check_bytes(bytes, &options());
-    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    let [finding] = &*report.findings else { panic!("{:?}", report.findings) };
     (finding.code, finding.span.clone(), report.valid_up_to)
 }
 

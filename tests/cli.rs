@@ -10,6 +10,7 @@ mod made;
 #[path = "support/program.rs"]
 mod program;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -409,4 +410,84 @@ fn colours_only_where_wanted() {
     let stripped = anstream::adapter::strip_str(&coloured.stdout).to_string();
     assert!(coloured.stdout.contains("\x1b[1m\x1b[31mDAMAGED\x1b[0m"), "{}", coloured.stdout);
     assert_eq!(stripped, plain.stdout);
+}
+
+/// More than the findings that are kept, all harmless, and behind them damage under a sound checksum: whatever
+/// is kept, it is called damaged, and nothing is made of it.
+#[test]
+fn what_is_harmless_hides_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rdb, aof) = (folder.path().join("a.rdb"), folder.path().join("a.aof"));
+    let empty = |rdb: made::Rdb, n| rdb.key(2, &format!("k{n}"), made::b().len(0));
+    let many = (0..1100).fold(made::Rdb::redis(11).db(0), empty);
+    fs::write(&rdb, many.packed(16, "bad", b"abcd".to_vec()).end()).unwrap();
+    let lines = "*1\n$4\r\nPING\r\n".repeat(1100) + "*1\r\n$7\r\nUNKNOWN\r\n";
+    fs::write(&aof, lines).unwrap();
+    let out = folder.path().join("out");
+    // Inspecting an AOF asks what is in it, not whether servers know it.
+    for (file, inspected) in [(&rdb, 1), (&aof, 0)] {
+        for limit in ["0", "1", "1000", "5000"] {
+            let ran = |args: &[&str]| {
+                let limit = format!("--max-findings={limit}");
+                let paths = [file.as_os_str(), limit.as_ref()];
+                rdbtool(args.iter().map(|arg| OsStr::new(*arg)).chain(paths))
+            };
+            let check = ran(&["check", "--json"]);
+            let said = &check.json()[0];
+            let counted = said["findings"].as_array().unwrap().len() as u64
+                + said["dropped"].as_u64().unwrap();
+            assert_eq!((check.code, &said["verdict"]), (Some(1), &"damaged".into()), "{limit}");
+            assert!(counted >= 1101, "{counted} with {limit}");
+            let to = out.to_str().unwrap();
+            let convert = ran(&["convert", "--target=redis-7.2", "-o", to]);
+            assert_eq!(convert.code, Some(2), "{limit}: {}", convert.stdout);
+            assert!(!out.exists());
+            assert_ne!(ran(&["repair", "--dry-run"]).code, Some(0), "{limit}");
+            assert_eq!(ran(&["replay"]).code, Some(1), "{limit}");
+            assert_eq!(ran(&["inspect"]).code, Some(inspected), "{limit}");
+        }
+    }
+}
+
+/// What decides is found wherever it is, and what is told is the same in every run.
+#[test]
+fn no_limit_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // Of two libraries with one name servers refuse the second.
+    let library = |rdb: made::Rdb, n| {
+        rdb.raw(made::b().u8(245).str(format!("#!lua name=l{}\nx", n % 10_000)).0)
+    };
+    let libraries = put("a.rdb", (0..=10_000).fold(made::Rdb::redis(10), library).end());
+    assert_eq!(rdbtool(["check", &libraries]).code, Some(1));
+    // A field twice is refused in a hash that is built as a table, of more than 512 fields.
+    let hash = |rdb: made::Rdb, key: &str, len: usize| {
+        let fields = (0..len).map(|n| format!("f{}", n.max(1)));
+        let fields = fields.fold(made::b().len(len as u64), |to, field| to.str(field).str("v"));
+        rdb.key(4, key, fields)
+    };
+    let small = |rdb, n| hash(rdb, &format!("k{n}"), 2);
+    let hashes = (0..1000).fold(made::Rdb::redis(10).db(0), small);
+    let hashes = put("b.rdb", hash(hashes, "table", 600).end());
+    for limit in ["0", "1000"] {
+        let limit = format!("--max-findings={limit}");
+        let ran = rdbtool(["check", "--target=redis-7.0", &limit, &hashes]);
+        assert!(ran.stdout.contains("refuses it: dup-field"), "{}", ran.stdout);
+    }
+    let twice = |rdb: made::Rdb, n| rdb.string(&format!("k{}", n % 3000), "v");
+    let twice = put("c.rdb", (0..6000).fold(made::Rdb::redis(10).db(0), twice).end());
+    let found = || rdbtool(["check", "--json", &twice]).json().remove(0);
+    let first = found();
+    assert_eq!(
+        (first["findings"].as_array().unwrap().len(), &first["dropped"]),
+        (1000, &2000.into())
+    );
+    assert_eq!(first, found());
+    // Those of the first 1,000 keys that come again, which are no longer than the others.
+    let last = first["findings"][999]["key"].as_str();
+    assert_eq!(last, Some("k999"), "{last:?}");
 }

@@ -51,7 +51,7 @@ fn run(bytes: &[u8], options: &Options) -> Report {
 /// Everything that can be asked of a replay, in order.
 fn everything(mut report: Report) -> String {
     let (style, mut text) = (Default::default(), String::new());
-    let findings: Vec<_> = report.parts.iter().flat_map(|part| part.findings.clone()).collect();
+    let findings: Vec<_> = report.parts.iter().flat_map(|part| part.findings.to_vec()).collect();
     let (ran, skipped) = (report.ran.clone(), report.skipped.clone());
     text += &format!("{ran:?} {skipped:?} {findings:#?} {:?} {}\n", report.stop, report.unfinished);
     let store = report.store.look();
@@ -255,6 +255,22 @@ fn exit_codes_of_replay() {
     assert!(ran.stdout.contains("aof-truncated"), "{}", ran.stdout);
     let piped = rdbtool_reading(&["replay", "-"], &aof(&["SET a 1"]));
     assert_eq!(piped.code, Some(0), "{piped:?}");
+}
+
+/// Servers skip them and start.
+#[test]
+fn empty_collections_are_skipped_and_are_no_damage() {
+    let is_one = |name: &str| name.starts_with("empty-collection-");
+    let bad = fs::read_dir("testdata/made/bad").unwrap().map(|entry| entry.unwrap());
+    let ones: Vec<_> = bad.filter(|file| is_one(&file.file_name().to_string_lossy())).collect();
+    assert_eq!(ones.len(), 16);
+    for file in ones {
+        let ran = rdbtool(["replay".as_ref(), "--json".as_ref(), file.path().as_os_str()]);
+        let report = json(&ran);
+        assert_eq!((&report["left_out"], &report["keys"]), (&0.into(), &0.into()), "{file:?}");
+        assert_eq!(report["findings"][0]["code"], "empty-collection");
+        assert_eq!(ran.code, Some(0), "{file:?}");
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ use self::vectors::Vectors;
 use crate::element::{Cell, Element, Str, StreamId, StreamInfo, Visit};
 use crate::encoding::number::{double_17g, double_grisu, double_text, whole, write_i64};
 use crate::encoding::resp::write_command;
+use crate::limits::FIELD_EXPIRE_MAX_MS;
 use crate::loss::Loss;
 
 /// Elements of one command.
@@ -208,7 +209,16 @@ impl Rebuild {
         let Some(at) = expire_at_ms else {
             return self.add(b"HMSET", 2 * BATCH, &[field, value]);
         };
-        let at = at.saturating_add(self.shift_ttl_ms).max(0).to_string();
+        let mut at = at.saturating_add(self.shift_ttl_ms).max(0);
+        if !self.server.has_valkey(9, 0) {
+            // 0 is an error there, and any later moment in the past the same to it.
+            at = at.max(1);
+            if at > FIELD_EXPIRE_MAX_MS && self.server.has((7, 4), NEVER) {
+                self.lose(Loss::FieldTime);
+                at = FIELD_EXPIRE_MAX_MS;
+            }
+        }
+        let at = at.to_string();
         let (mut name, mut text) = (Vec::new(), Vec::new());
         let name = field.bytes(&mut name).unwrap_or_default();
         let text = value.bytes(&mut text).unwrap_or_default();

@@ -72,7 +72,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "4GiB")]
     max_record: u64,
 
-    /// Findings to keep for one file; the rest are counted.
+    /// Findings to keep for one file, and the first of each kind in any case; the rest are counted.
     #[arg(long, value_name = "N", default_value_t = Limits::default().findings)]
     max_findings: usize,
 }

@@ -14,7 +14,7 @@ use super::output::Output;
 use super::session::{Format, Log, Opened, Session};
 use super::start::StartArgs;
 use crate::error::Error;
-use crate::finding::Finding;
+use crate::finding::Findings;
 use crate::input::source::Input;
 use crate::job::check::{self, Verdict, check_rdb};
 use crate::job::check_aof::{self, Checked, Options, check_aof, check_detected};
@@ -203,9 +203,9 @@ fn check(opened: Opened<'_>, format: Format, options: &Options) -> crate::error:
         Opened::File(..) | Opened::Set(..) => None,
     };
     let mut found = check_inside(opened, format, options)?;
-    let add = |to: &mut Vec<Finding>, path: &Path| {
+    let add = |to: &mut Findings, path: &Path| {
         to.extend(findings(&RealFs, path, limits, jobs)?);
-        to.sort_by_key(|finding| finding.span.start);
+        to.sort();
         crate::error::Result::Ok(())
     };
     match (&mut found, plain) {

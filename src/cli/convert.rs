@@ -18,6 +18,7 @@ use crate::input::source::open;
 use crate::job::convert::inputs::Inputs;
 use crate::job::convert::write::{Made, to_file, to_folder, to_stream};
 use crate::job::convert::{Form, Given, Options, Winner};
+use crate::job::replay::Whose;
 use crate::job::subject::{Subject, subjects};
 use crate::persist::real::RealFs;
 use crate::persist::{signals, target};
@@ -85,7 +86,9 @@ pub(crate) const PAGE: Page = Page {
 /// Make another file of RDBs and AOFs, for any server, newer or older, Redis or Valkey
 ///
 /// Values of an RDB are taken as they are where the target reads them, and encoded anew where not. An AOF
-/// is replayed, as rdbtool-replay(1) does it, and what the server would hold then is written. What the target
+/// is replayed, as rdbtool-replay(1) does it, and what the server would hold then is written. It is replayed
+/// by the rules of the server that wrote it, where its RDB names that one, else by those of --target (but no
+/// server before 7.0 wrote a folder with a manifest), else by those of the newest Redis. What the target
 /// cannot hold is listed key by key, each loss with a stable code, and nothing is written unless --lossy is
 /// given.
 ///
@@ -105,7 +108,8 @@ pub(crate) const PAGE: Page = Page {
 /// AUX fields about replication and clusters are left out.
 ///
 /// Several inputs become one output, one after the other. A key that two of them have is damage unless
-/// --duplicates says which counts.
+/// --duplicates says which counts. A key that comes twice in one input, or that databases put together by
+/// --map-db have in common, is damage in any case.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct ConvertArgs {
@@ -272,6 +276,12 @@ impl ConvertArgs {
                 anyhow::bail!(Error::Usage(why));
             }
         };
+        let mut moved = BTreeMap::new();
+        if self.map_db.iter().any(|(from, to)| moved.insert(from, to).is_some_and(|old| old != to))
+        {
+            let why = "--map-db: one database cannot go to two".to_owned();
+            anyhow::bail!(Error::Usage(why));
+        }
         let options = self.options(target)?;
         let given = given(&self.paths)?;
         let first = given.first();
@@ -371,6 +381,11 @@ impl ConvertArgs {
             tolerate_failed: self.tolerate.contains(&Tolerate::Failed),
             tolerate_unknown: false,
             engine: self.store.config(),
+            // An RDB version, or text, names no server that may have written the source.
+            whose: match self.target {
+                Some(_) => Whose::writer_or(target),
+                None => Whose::Writer(None),
+            },
         })
     }
 

@@ -9,7 +9,7 @@ use super::args::{Common, LimitArgs, NowArgs};
 use super::help::{FAILED, Page};
 use super::load::{LoadArgs, load};
 use super::session::{Format, Log, Session};
-use crate::job::replay::Release;
+use crate::job::replay::{Release, Whose};
 use crate::report::digest::{self, FIELDS, every_key, line};
 
 /// Examples and exit status.
@@ -45,7 +45,8 @@ pub(crate) const PAGE: Page = Page {
 ///
 /// Servers do not all write a score with the same digits: from Redis 7.2 on and in every Valkey they are
 /// shorter than before. The server whose digest is printed is the one that wrote the file, by what an RDB
-/// says of itself, else the newest.
+/// says of itself, else the newest. That one's rules are also those by which an AOF is replayed; of an AOF
+/// that names no server they are those of --as.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct DigestArgs {
@@ -81,7 +82,8 @@ fn release(name: &str) -> Result<Release, String> {
 impl DigestArgs {
     /// Prints the digest of every file.
     pub(crate) fn run(self, log: &Log) -> anyhow::Result<Exit> {
-        let options = self.load.options(&self.now, &self.limits, self.common.jobs());
+        let mut options = self.load.options(&self.now, &self.limits, self.common.jobs());
+        options.whose = Whose::Writer(self.server);
         let jobs = self.common.jobs();
         let mut session = Session::new(&self.common, log, &self.paths)?;
         session.each(

@@ -67,10 +67,12 @@ impl PathArgs {
         common: &Common,
     ) -> anyhow::Result<Exit> {
         let settings = self.config.as_deref().map(read_config).transpose()?;
+        let named = self.target.and_then(|server| replay::Release::named(server.name));
         let replay = replay::Options {
             limits: self.limits.limits(),
             jobs: common.jobs(),
             engine: self.store.config(),
+            whose: replay::Whose::Writer(named),
             now_ms: self.now.ms(),
             ..replay::Options::default()
         };

@@ -10,7 +10,7 @@ use super::args::{LimitArgs, NowArgs, size};
 use super::session::Opened;
 use crate::error::{Error, Result};
 use crate::input::source::open;
-use crate::job::replay::{Config, Expired, Options, Report, replay, replay_set};
+use crate::job::replay::{Config, Expired, Options, Report, Whose, replay, replay_set};
 use crate::job::subject::{Subject, subjects};
 use crate::report::progress::Progress;
 
@@ -66,6 +66,7 @@ impl LoadArgs {
                 ExpiredArg::Drop => Expired::Drop,
             }),
             engine: self.store.config(),
+            whose: Whose::Writer(None),
             ..Options::default()
         }
     }

@@ -52,6 +52,10 @@ pub(crate) const PAGE: Page = Page {
 /// commands were applied, failed or could not be run, what the store holds then, and its fingerprint: the
 /// one that DEBUG DIGEST gives on the server.
 ///
+/// Where servers differ, the one counts that wrote the file, by what an RDB in it says of itself. Where none
+/// says it, that is the newest Redis; but payloads of every server are taken, and what groups of streams
+/// have read is what commands state.
+///
 /// A command that fails is skipped, as servers skip it (their log calls it CRITICAL), and is a finding
 /// with its place. A transaction without its EXEC is dropped. Nothing behind damage is run. Nothing
 /// expires while a file is replayed, as in servers.

@@ -60,6 +60,9 @@ pub(crate) const PAGE: Page = Page {
 /// moment, the AOF is the old one or the new one. Vector sets, on which the servers' own rewrite as
 /// commands ends with a crash, are written too.
 ///
+/// It is replayed by the rules of the server that wrote it, where its RDB names that one, else by those of
+/// --target (but no server before 7.0 wrote a folder with a manifest), else by those of the newest Redis. The payloads of every server that is known are taken all the same.
+///
 /// Before anything gets its name what was written is read back, checked for the target, replayed, and
 /// compared with what was read, key by key. That holds the data twice in memory; see --no-verify.
 ///

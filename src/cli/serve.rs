@@ -17,7 +17,7 @@ use super::load::load_path;
 use super::output::is_coloured;
 use super::session::Log;
 use crate::error::{Error, Result};
-use crate::job::replay::{Config, Options};
+use crate::job::replay::{Config, Options, Origin, Release, Whose};
 use crate::job::startup::data_folder;
 use crate::persist::real::RealFs;
 use crate::report::screen::Screen;
@@ -207,10 +207,14 @@ impl ServeArgs {
         };
         let now_ms = self.now.ms();
         let limits = self.limits.limits();
-        let options = Options { limits, jobs: jobs(), now_ms, engine, ..Options::default() };
+        let whose = Whose::Writer(None);
+        let options = Options { limits, jobs: jobs(), now_ms, engine, whose, ..Options::default() };
         let since = Instant::now();
-        let (path, report) = load_path(path, &options, !self.quiet)?;
+        let (path, mut report) = load_path(path, &options, !self.quiet)?;
         let clean = report.is_clean();
+        // From now on it has clients.
+        let each = report.store.each_mut();
+        each.for_each(|engine| engine.set_release(Release::NEWEST, Origin::Clients));
         let store = Store::read_only(report.store.into_engine());
         told.say(|out, screen| {
             let (engine, took) = (store.engine(), since.elapsed());

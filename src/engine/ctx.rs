@@ -201,6 +201,13 @@ impl Ctx<'_> {
         self.engine.stats.guessed += 1;
     }
 
+    /// Says that the command stated what streams keep beside their entries since this RDB version: see
+    /// [`super::Stats::streams_since`].
+    pub fn states_stream(&mut self, since: u16) {
+        let known = &mut self.engine.stats.streams_since;
+        *known = since.max(*known);
+    }
+
     /// Says that something was changed which does not count as a change of the key: a group's state, say.
     /// The command counts as one to be logged, but whoever watches the key does not learn of it.
     pub fn changed_beside(&mut self, count: usize) {

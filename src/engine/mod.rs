@@ -47,7 +47,7 @@ pub use failure::{Failure, Outcome};
 pub use keyspace::{Access, Item, KeyRef, Keyspace};
 pub use payload::{NoPayloads, Payloads};
 pub use point::Section;
-pub use release::{Family, Release};
+pub use release::{Family, Origin, Release};
 pub use reply::{Reply, Resp};
 pub use session::Session;
 
@@ -70,6 +70,8 @@ pub struct Config {
     pub packed: PackedLimits,
     /// The server to behave as, where servers differ.
     pub release: Release,
+    /// Whose commands are run.
+    pub origin: Origin,
     /// What reads and writes the payloads of DUMP.
     pub payloads: &'static dyn Payloads,
     /// Seed of what is random (RANDOMKEY, SPOP …), so that a run can be repeated.
@@ -84,6 +86,7 @@ impl Default for Config {
             max_string: 512 << 20,
             packed: PackedLimits::DEFAULT,
             release: Release::NEWEST,
+            origin: Origin::default(),
             payloads: &NoPayloads,
             seed: 0,
         }
@@ -111,6 +114,9 @@ pub struct Stats {
     /// Changes left to chance: where a log has such a command, the server may have changed something
     /// else than we did.
     pub guessed: u64,
+    /// What commands stated that streams keep beside their entries, as the RDB version with which it came:
+    /// 0 where they stated nothing.
+    pub streams_since: u16,
 }
 
 /// The store.
@@ -162,6 +168,11 @@ impl Engine {
     /// Sets the bound of the memory that the data may take.
     pub fn set_max_memory(&mut self, bytes: Option<usize>) {
         self.config.max_memory = bytes;
+    }
+
+    /// From now on it behaves as this server, and what it runs comes from there.
+    pub fn set_release(&mut self, release: Release, origin: Origin) {
+        (self.config.release, self.config.origin) = (release, origin);
     }
 
     /// From now on it loads, or serves.

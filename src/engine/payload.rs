@@ -19,6 +19,9 @@ pub trait Payloads: Debug + Send + Sync {
     /// The payload that holds these codes, for servers of this RDB version.
     fn pack_functions(&self, codes: &[&[u8]], version: u16) -> Vec<u8>;
 
+    /// The RDB version that a payload states.
+    fn version(&self, payload: &[u8]) -> u16;
+
     /// The payload that a server of this release makes of a value, which leaves out what that server does
     /// not know of values of the type.
     ///
@@ -54,6 +57,10 @@ impl Payloads for NoPayloads {
 
     fn pack_functions(&self, _: &[&[u8]], _: u16) -> Vec<u8> {
         Vec::new()
+    }
+
+    fn version(&self, _: &[u8]) -> u16 {
+        0
     }
 
     fn dump(&self, _: &Value, _: Release) -> Result<Vec<u8>, Failure> {

@@ -21,9 +21,26 @@ pub struct Release {
     pub version: (u8, u8),
 }
 
+/// Where commands come from: what was in a log, a server had taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// From clients: what this release refuses is refused.
+    #[default]
+    Clients,
+    /// From a log, of a server of this release as far as is known. A payload that RESTORE took there is
+    /// taken, whichever server made it: servers are upgraded in the middle of a log.
+    Log,
+    /// From a log of which nobody knows the server. Besides, a number that a command states is kept as it
+    /// is stated where servers differ.
+    UnknownLog,
+}
+
 impl Release {
     /// The newest Redis whose behaviour is known.
     pub const NEWEST: Release = Release::redis(8, 8);
+
+    /// The newest Valkey whose behaviour is known.
+    pub const NEWEST_VALKEY: Release = Release::valkey(9, 1);
 
     /// A Redis.
     pub const fn redis(major: u8, minor: u8) -> Release {

@@ -12,14 +12,15 @@ use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::{self, End, Extent, RdbFile, Rest, named};
+use super::records::{self, Records};
 use crate::element::{Ignore, Str};
 use crate::encoding::lzf::LzfError;
+use crate::engine::functions::Shebang;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Excerpt, Finding, Severity};
+use crate::finding::{Code, Excerpt, Finding, Findings, Severity};
 use crate::input::source::{Input, Source};
 use crate::limits::{DATABASES, DATABASES_MAX, Limits};
 use crate::rdb::length::is_longer_than_needed;
-use crate::rdb::reader::Reader;
 use crate::rdb::shape::Shape;
 use crate::rdb::skim::{Chunk, Outcome};
 use crate::rdb::walk::Walker;
@@ -91,9 +92,7 @@ pub struct Report {
     /// How cutting it ended.
     pub outcome: Outcome,
     /// Findings in the order of their offsets.
-    pub findings: Vec<Finding>,
-    /// Findings beyond the limit, which are only counted.
-    pub dropped: u64,
+    pub findings: Findings,
     /// First bytes after the end of the RDB.
     pub tail: Vec<u8>,
 }
@@ -143,16 +142,16 @@ pub fn check_part(
     let hasher = KeyHasher::new();
     let mut file = RdbFile::new(reader, options.limits);
     let mut facts = Facts::default();
-    let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.limits.findings };
+    let mut findings = Findings::new(options.limits.findings);
     let mut duplicates = Duplicates::default();
     let mut spilled = Ok(());
     let workers = pipeline::run(
         &mut file,
         options.jobs,
         || Checker::new(options, hasher),
-        |out: Out| {
+        |mut out: Out| {
             out.once.into_iter().for_each(|fact| facts.keep(fact));
-            findings.extend(out.findings, out.dropped);
+            findings.append(&mut out.findings);
             if spilled.is_ok() {
                 spilled = duplicates.add(&out.rows);
             }
@@ -166,59 +165,21 @@ pub fn check_part(
     }
     let End { outcome, tail, rest } = file.end(extent, &facts).map_err(failed)?;
     spilled
-        .and_then(|()| {
-            let mut pairs = Vec::new();
-            duplicates.finish(options.jobs, |first, second| {
-                if pairs.len() < options.limits.findings {
-                    pairs.push((first, second));
-                }
-            })?;
-            Ok(pairs)
-        })
+        .and_then(|()| duplicates.first_pairs(options.jobs, options.limits.findings.max(1)))
         .map_err(|err| Error::io(std::env::temp_dir(), "keep key hashes in", err))
-        .and_then(|pairs| name_duplicates(&pairs, input, options, &mut findings))?;
+        .and_then(|(pairs, more)| {
+            findings.count_more(more);
+            name_duplicates(&pairs, input, options.limits, &mut findings)
+        })?;
     whole_file::check(&facts, &outcome, &tail, options, &mut findings);
-    let mut list = findings.list;
-    list.sort_by_key(|finding| finding.span.start);
-    Ok((Report { facts, outcome, findings: list, dropped: findings.dropped, tail }, rest))
-}
-
-/// Findings up to a limit.
-pub(super) struct Kept {
-    pub(super) list: Vec<Finding>,
-    pub(super) dropped: u64,
-    pub(super) limit: usize,
-}
-
-impl Kept {
-    pub(super) fn extend(&mut self, findings: Vec<Finding>, dropped: u64) {
-        self.dropped += dropped;
-        for finding in findings {
-            if self.list.len() < self.limit {
-                self.list.push(finding);
-            } else {
-                self.dropped += 1;
-            }
-        }
-    }
-
-    /// What concerns the whole file is never crowded out.
-    fn add(
-        &mut self,
-        code: Code,
-        span: Range<u64>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) {
-        self.list.push(Finding::new(code, span, expected, found));
-    }
+    findings.sort();
+    Ok((Report { facts, outcome, findings, tail }, rest))
 }
 
 /// What a worker makes of a chunk.
 struct Out {
     once: Vec<Fact>,
-    findings: Vec<Finding>,
-    dropped: u64,
+    findings: Findings,
     rows: Vec<u128>,
 }
 
@@ -243,21 +204,6 @@ impl<'o> Checker<'o> {
         }
     }
 
-    fn key(&mut self, key: &KeyRecord<'_>, span: &Range<u64>, bytes: &[u8], out: &mut Out) {
-        let mut name = std::mem::take(&mut self.name);
-        match key.key.bytes(&mut name) {
-            Ok(text) => {
-                if self.open || self.wanted(key, text, span) {
-                    self.facts.key(key, self.options.now_ms);
-                    out.rows.push(self.hasher.row(key.db, text, key.key_offset));
-                    self.value(key, text, span, bytes, out);
-                }
-            }
-            Err(err) => out.findings.push(nameless(key, &err)),
-        }
-        self.name = name;
-    }
-
     fn wanted(&self, key: &KeyRecord<'_>, name: &[u8], span: &Range<u64>) -> bool {
         let subject = Subject {
             db: key.db,
@@ -277,19 +223,47 @@ impl<'o> Checker<'o> {
         bytes: &[u8],
         out: &mut Out,
     ) {
-        let before = out.findings.len();
-        attributes(key, span, &mut out.findings);
-        lengths(key, bytes, &mut out.findings);
+        let findings = &mut self.walker.findings;
+        attributes(key, span, findings);
+        lengths(key, bytes, findings);
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut Ignore);
-        if !self.walker.findings.is_empty() {
-            out.findings.append(&mut self.walker.findings);
-            out.dropped += std::mem::take(&mut self.walker.dropped);
+        for finding in self.walker.findings.iter_mut() {
+            finding.key = Some(named(key, name));
         }
-        if out.findings.len() > before {
-            for finding in out.findings.iter_mut().skip(before) {
-                finding.key = Some(named(key, name));
+        out.findings.append(&mut self.walker.findings);
+    }
+}
+
+impl Records for Checker<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, key: &KeyRecord<'_>, span: &Range<u64>, bytes: &[u8], out: &mut Out) {
+        let mut name = std::mem::take(&mut self.name);
+        match key.key.bytes(&mut name) {
+            Ok(text) => {
+                if self.open || self.wanted(key, text, span) {
+                    self.facts.key(key, self.options.now_ms);
+                    out.rows.push(self.hasher.row(key.db, text, key.key_offset));
+                    self.value(key, text, span, bytes, out);
+                }
             }
+            Err(err) => out.findings.add(nameless(key, &err)),
         }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, _: &[u8], fact: Option<Fact>, out: &mut Out) {
+        check_event(record, self.options, &mut out.findings);
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.findings.add(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
     }
 }
 
@@ -297,29 +271,10 @@ impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out { once: Vec::new(), findings: Vec::new(), dropped: 0, rows: Vec::new() };
-        let mut db = chunk.start.db;
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.findings.push(finding),
-                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
-                    let bytes = chunk.slice(span);
-                    self.key(key, span, bytes, &mut out);
-                }
-                Some(Ok(ref record)) => {
-                    if let Event::SelectDb(selected) = record.event {
-                        db = selected;
-                    }
-                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    check_event(record, self.options, &mut out.findings);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
-        for finding in &mut out.findings {
+        let findings = Findings::new(self.options.limits.findings);
+        let mut out = Out { once: Vec::new(), findings, rows: Vec::new() };
+        records::each(chunk, self, &mut out);
+        for finding in out.findings.iter_mut() {
             finding.excerpt = chunk_excerpt(chunk, finding.span.start);
         }
         out
@@ -337,10 +292,10 @@ pub(super) fn nameless(key: &KeyRecord<'_>, err: &LzfError) -> Finding {
     Finding::new(Code::StringLzf, at, "a sound compressed string", found)
 }
 
-pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Vec<Finding>) {
+pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut Findings) {
     let place = span.start..key.key_offset;
     let mut add = |code, expected: &str, found: String| {
-        findings.push(Finding::new(code, place.clone(), expected, found));
+        findings.add(Finding::new(code, place.clone(), expected, found));
     };
     if let Some(at) = key.expire_at_ms.filter(|at| !(0..EXPIRE_FAR_MS).contains(at)) {
         add(Code::ExpireRange, "an expire from 1970 to the year 9999", format!("{at} ms"));
@@ -357,11 +312,11 @@ pub(super) fn attributes(key: &KeyRecord<'_>, span: &Range<u64>, findings: &mut 
     }
 }
 
-fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Vec<Finding>) {
+fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Findings) {
     let mut look = |at: &[u8], offset: u64| {
         if is_longer_than_needed(at) {
             let span = offset..offset + 1;
-            findings.push(Finding::new(
+            findings.add(Finding::new(
                 Code::LengthLong,
                 span,
                 "the shortest form of a length",
@@ -378,9 +333,9 @@ fn lengths(key: &KeyRecord<'_>, bytes: &[u8], findings: &mut Vec<Finding>) {
     }
 }
 
-pub(super) fn check_event(record: &Record<'_>, options: &Options, findings: &mut Vec<Finding>) {
+pub(super) fn check_event(record: &Record<'_>, options: &Options, findings: &mut Findings) {
     let mut add = |code, expected: String, found: String| {
-        findings.push(Finding::new(code, record.span.clone(), expected, found));
+        findings.add(Finding::new(code, record.span.clone(), expected, found));
     };
     match &record.event {
         Event::SelectDb(db) if *db > DATABASES_MAX => {
@@ -450,37 +405,37 @@ fn aux(key: Str<'_>, value: Str<'_>, add: Add<'_>) {
 }
 
 fn function(code: Str<'_>, add: Add<'_>) {
-    let expected = "code that begins with #!<engine> name=<name>".to_owned();
-    match code.bytes(&mut Vec::new()).map(|code| Library::of(code, 0)) {
-        Err(_) => {
-            add(Code::StringLzf, "a sound compressed string".to_owned(), "another".to_owned());
-        }
-        Ok(Library { engine: None, .. }) => {
-            add(Code::FunctionCode, expected, "no engine".to_owned());
-        }
-        Ok(Library { name: None, .. }) => add(Code::FunctionCode, expected, "no name".to_owned()),
-        Ok(_) => {}
+    let mut text = Vec::new();
+    let Ok(code) = code.bytes(&mut text) else {
+        return add(Code::StringLzf, "a sound compressed string".to_owned(), "another".to_owned());
+    };
+    // Other engines come with modules of Valkey.
+    let engine = Library::of(code, 0).engine;
+    let is_other = engine.is_some_and(|engine| !engine.eq_ignore_ascii_case(b"lua"));
+    if let (Err(failure), false) = (Shebang::parse(code), is_other) {
+        let expected = "code that begins with #!<engine> name=<name>".to_owned();
+        add(Code::FunctionCode, expected, String::from_utf8_lossy(failure.as_bytes()).into_owned());
     }
 }
 
 /// Reads the file once more to name the duplicates, where it can be read again.
-fn name_duplicates(
+pub(super) fn name_duplicates(
     pairs: &[(u64, u64)],
     input: &Input,
-    options: &Options,
-    findings: &mut Kept,
+    limits: Limits,
+    findings: &mut Findings,
 ) -> Result<()> {
     if pairs.is_empty() {
         return Ok(());
     }
-    let offsets = pairs.iter().map(|(_, second)| *second).collect();
-    let mut places = rdb_file::keys_at(input, &offsets, options.limits)?;
-    for &(first, second) in pairs {
+    let offsets = pairs.iter().map(|(second, _)| *second).collect();
+    let mut places = rdb_file::keys_at(input, &offsets, limits)?;
+    for &(second, first) in pairs {
         let found = format!("the key at {first:#x} again");
         let mut finding =
             Finding::new(Code::DupKey, second..second + 1, "each key once in a database", found);
         finding.key = places.remove(&second);
-        findings.list.push(finding);
+        findings.add(finding);
     }
     Ok(())
 }

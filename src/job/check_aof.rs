@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use self::chunk::{Checker, Out};
 use super::aof_file::AofFile;
-use super::check::{self, Kept, Verdict, check_part};
+use super::check::{self, Verdict, check_part};
 use super::commands::torn_multi;
 use super::pipeline;
 use super::rdb_facts::Met;
@@ -21,7 +21,7 @@ use crate::aof::state::{Multi, State};
 use crate::encoding::resp::Forms;
 use crate::engine::command::Command as Row;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Findings, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::limits::CHUNK;
@@ -75,9 +75,7 @@ pub struct Report {
     /// The first timestamp and the last, in Unix seconds.
     pub timestamps: Option<(i64, i64)>,
     /// Findings in the order of their offsets, those of the preamble not repeated.
-    pub findings: Vec<Finding>,
-    /// Findings beyond the limit, which are only counted.
-    pub dropped: u64,
+    pub findings: Findings,
     /// How reading the commands ended; `None` when a damaged preamble hides them.
     pub outcome: Option<Outcome>,
 }
@@ -190,8 +188,7 @@ fn hidden(preamble: check::Report) -> Report {
         databases: BTreeMap::new(),
         names: BTreeMap::new(),
         timestamps: None,
-        findings: Vec::new(),
-        dropped: 0,
+        findings: Findings::new(0),
         outcome: None,
     }
 }
@@ -216,11 +213,11 @@ fn commands(
     if sums.ended {
         sums.valid_up_to = 0;
     }
-    let mut findings = Kept { list: Vec::new(), dropped: 0, limit: options.rdb.limits.findings };
+    let mut findings = Findings::new(options.rdb.limits.findings);
     let make = || Checker::new(options);
-    let workers = pipeline::run(&mut file, options.rdb.jobs, make, |out: Out| {
+    let workers = pipeline::run(&mut file, options.rdb.jobs, make, |mut out: Out| {
         sums.add(&out);
-        findings.extend(out.findings, out.dropped);
+        findings.append(&mut out.findings);
     })
     .map_err(failed)?;
     let mut databases = BTreeMap::new();
@@ -236,7 +233,7 @@ fn commands(
     }
     let outcome = file.finish().map_err(failed)?;
     whole_file(&outcome, &sums, start, &mut findings);
-    findings.list.sort_by_key(|finding| finding.span.start);
+    findings.sort();
     Ok(Report {
         preamble,
         size: outcome.size,
@@ -248,8 +245,7 @@ fn commands(
         databases,
         names,
         timestamps: sums.timestamps,
-        findings: findings.list,
-        dropped: findings.dropped,
+        findings,
         outcome: Some(outcome),
     })
 }
@@ -288,11 +284,11 @@ impl Sums {
 }
 
 /// What only the whole file can tell.
-fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Kept) {
-    findings.list.extend(ending(outcome));
+fn whole_file(outcome: &Outcome, sums: &Sums, start: u64, findings: &mut Findings) {
+    findings.extend(ending(outcome));
     if sums.commands == 0 && start == 0 && outcome.damage.is_none() {
         let size = outcome.size;
-        findings.list.push(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
+        findings.add(Finding::new(Code::AofEmpty, 0..size, "commands", "none"));
     }
 }
 

@@ -23,8 +23,10 @@ pub mod inputs;
 mod key;
 pub mod merge;
 pub mod run;
+mod sound;
 mod store;
 mod text;
+mod twice;
 mod worker;
 pub mod write;
 
@@ -37,14 +39,16 @@ pub use self::run::{Conversion, convert};
 
 use super::filter::Filter;
 use super::rdb_facts::Facts;
+use super::replay::Whose;
 use super::subject::SetPath;
 use crate::engine;
-use crate::finding::{Finding, KeyPlace};
+use crate::finding::{Findings, KeyPlace};
 use crate::input::source::{Input, Source};
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::skim::Outcome;
 use crate::rdb::target::Target;
+use crate::rdb::versions::Release;
 
 /// What a conversion makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +78,12 @@ impl Form {
     /// Whether it is for no server.
     pub fn is_text(self) -> bool {
         matches!(self, Form::JsonLines | Form::Json | Form::Csv)
+    }
+
+    /// Whether it is read back as an RDB, and so checked as one. Of the others a value must be checked on its
+    /// way, for nobody can tell afterwards what it came from.
+    pub fn is_read_back(self) -> bool {
+        matches!(self, Form::Rdb | Form::Preamble)
     }
 
     /// Whether a loss is told and needs no consent: a server's own rewrite to this form has it.
@@ -117,9 +127,16 @@ pub struct Options {
     pub tolerate_unknown: bool,
     /// The store that AOFs are replayed into.
     pub engine: engine::Config,
+    /// By whose rules that is done.
+    pub whose: Whose,
 }
 
 impl Options {
+    /// The server that it is for; text is for none.
+    pub fn server(&self) -> Option<&'static Release> {
+        (!self.form.is_text()).then_some(self.target.release)
+    }
+
     /// Everything as it is, into a form for a target.
     pub fn new(form: Form, target: Target) -> Options {
         Options {
@@ -139,6 +156,7 @@ impl Options {
             tolerate_failed: false,
             tolerate_unknown: false,
             engine: engine::Config::default(),
+            whose: Whose::writer_or(target),
         }
     }
 }
@@ -240,7 +258,7 @@ pub struct Report {
     /// What the inputs are.
     pub read: Vec<Read>,
     /// What keeps them from being converted.
-    pub damage: Vec<Finding>,
+    pub damage: Findings,
     /// Keys.
     pub counts: Counts,
     /// Databases written to.

@@ -127,6 +127,24 @@ impl Duplicates {
         Ok(())
     }
 
+    /// The first pairs of equal keys in the order of the file, up to a limit, each with the offset of its second
+    /// key and that of its first; and how many there are beyond.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read.
+    pub fn first_pairs(self, jobs: usize, limit: usize) -> io::Result<(Vec<(u64, u64)>, u64)> {
+        // They come in the order of their hashes.
+        let (mut pairs, mut more) = (BinaryHeap::new(), 0);
+        self.finish(jobs, |first, second| {
+            pairs.push((second, first));
+            if pairs.len() > limit {
+                pairs.pop();
+                more += 1;
+            }
+        })?;
+        Ok((pairs.into_sorted_vec(), more))
+    }
+
     /// Calls `each` with the offsets of the first and the second of every pair of equal keys.
     ///
     /// # Errors

@@ -185,6 +185,7 @@ pub fn type_words() -> Vec<&'static str> {
 }
 
 /// TYPE's word for a value: its data type, or the module type's own name.
+#[inline]
 pub fn type_name(row: &RdbType, payload: &[u8]) -> std::borrow::Cow<'static, str> {
     match row.data {
         DataType::Module => match crate::rdb::length::length(payload) {

@@ -5,6 +5,7 @@ mod counts;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::Range;
 
 use self::counts::Counts;
 use super::behind::Behind;
@@ -12,15 +13,15 @@ use super::filter::{Filter, Subject, type_name};
 use super::pipeline::{self, Worker};
 use super::rdb_facts::{Fact, Facts};
 use super::rdb_file::{End, Extent, RdbFile, Rest};
+use super::records::{self, Records};
 use super::tally::{Name, PrefixTally, Prefixes, Tallies, Tally, Top, TtlTally};
 use crate::element::Str;
 use crate::encoding::number::parse_i64;
 use crate::error::{Error, Result};
-use crate::finding::Finding;
+use crate::finding::{Finding, Findings};
 use crate::input::source::{Input, Source};
 use crate::limits::Limits;
 use crate::rdb::object::list;
-use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Chunk, Outcome};
 use crate::rdb::string::string;
 use crate::rdb::types::{DataType, RdbType};
@@ -95,7 +96,7 @@ pub struct Report {
     /// Fields of hashes that have an expire of their own.
     pub field_expires: u64,
     /// The first things found wrong inside values; `check` lists them all.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 impl Report {
@@ -200,13 +201,12 @@ pub fn inspect_part(
     let mut file = RdbFile::new(reader, options.limits);
     let mut facts = Facts::default();
     let mut prefixes = Prefixes::default();
-    let mut findings = Vec::new();
+    let mut findings = Findings::new(options.limits.findings);
     let make = || Inspector::new(options);
-    let workers = pipeline::run(&mut file, options.jobs, make, |out: Out| {
+    let workers = pipeline::run(&mut file, options.jobs, make, |mut out: Out| {
         out.once.into_iter().for_each(|fact| facts.keep(fact));
         prefixes.merge(out.prefixes);
-        let room = options.limits.findings.saturating_sub(findings.len());
-        findings.extend(out.findings.into_iter().take(room));
+        findings.append(&mut out.findings);
     })
     .map_err(failed)?;
     let mut sums = Sums::new(options.top);
@@ -238,7 +238,7 @@ pub fn inspect_part(
 struct Out {
     once: Vec<Fact>,
     prefixes: Prefixes,
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 /// Sums that do not depend on the order.
@@ -310,40 +310,13 @@ impl<'o> Inspector<'o> {
         }
     }
 
-    fn key(&mut self, key: &KeyRecord<'_>, bytes: u64, out: &mut Out) {
-        let mut name = std::mem::take(&mut self.name);
-        // A name that does not expand is counted without one: `check` says what is wrong with it.
-        let text = key.key.bytes(&mut name).unwrap_or_default();
-        let module;
-        let type_name = match key.rdb_type.data {
-            DataType::Module => {
-                module = type_name(key.rdb_type, key.payload);
-                &*module
-            }
-            data => data.as_str(),
-        };
-        let subject = Subject {
-            db: key.db,
-            key: text,
-            type_name,
-            size: bytes,
-            expire_at_ms: key.expire_at_ms,
-        };
-        if self.takes_all || self.options.filter.takes(subject, self.options.now_ms) {
-            self.count(key, subject, out);
-        }
-        self.name = name;
-    }
-
     fn count(&mut self, key: &KeyRecord<'_>, subject: Subject<'_>, out: &mut Out) {
         let options = self.options;
         self.facts.key(key, options.now_ms);
         let counts = &mut self.counts;
         counts.begin();
         self.walker.value(key.rdb_type, key.payload, key.offset, counts);
-        if !self.walker.findings.is_empty() {
-            out.findings.append(&mut self.walker.findings);
-        }
+        out.findings.append(&mut self.walker.findings);
         let elements = counts.elements.unwrap_or(1);
         let encoding = encoding(key.rdb_type, key.payload, self.version);
         let tally = self.sums.tallies.of(key.rdb_type.data, encoding, subject.type_name);
@@ -384,33 +357,51 @@ impl<'o> Inspector<'o> {
     }
 }
 
+impl Records for Inspector<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, key: &KeyRecord<'_>, _: &Range<u64>, bytes: &[u8], out: &mut Out) {
+        let mut name = std::mem::take(&mut self.name);
+        // A name that does not expand is counted without one: `check` says what is wrong with it.
+        let text = key.key.bytes(&mut name).unwrap_or_default();
+        let subject = Subject {
+            db: key.db,
+            key: text,
+            type_name: &type_name(key.rdb_type, key.payload),
+            size: bytes.len() as u64,
+            expire_at_ms: key.expire_at_ms,
+        };
+        if self.takes_all || self.options.filter.takes(subject, self.options.now_ms) {
+            self.count(key, subject, out);
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, _: &[u8], fact: Option<Fact>, out: &mut Out) {
+        if let Event::Header(header) = record.event {
+            self.version = header.version;
+        }
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.findings.add(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Inspector<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings: Vec::new() };
-        let mut db = chunk.start.db;
+        let findings = Findings::new(self.options.limits.findings);
+        let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings };
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.findings.push(finding),
-                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
-                    self.key(key, span.end - span.start, &mut out);
-                }
-                Some(Ok(ref record)) => {
-                    match record.event {
-                        Event::SelectDb(selected) => db = selected,
-                        Event::Header(header) => self.version = header.version,
-                        _ => {}
-                    }
-                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        records::each(chunk, self, &mut out);
         out
     }
 }

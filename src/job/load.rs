@@ -1,20 +1,23 @@
 //! An RDB into the store: each value is walked deeply and built from what the walk hands out, packed
 //! bytes as they are. A value that is damaged does not get in; its findings say why.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::pipeline::Worker;
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
+use super::records::{self, Records};
+use super::target::keeps_out;
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Findings};
 use crate::limits::Limits;
 use crate::loss::Loss;
-use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
 use crate::rdb::types::{DataType, RdbType};
+use crate::rdb::versions::Release;
 use crate::rdb::walk::Walker;
 use crate::record::{Event, KeyRecord, Record};
 use crate::room::Room;
@@ -59,7 +62,7 @@ impl Spare {
 }
 
 /// What a worker makes of a chunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Out {
     /// Keys, in order.
     pub keys: Vec<Loaded>,
@@ -68,11 +71,25 @@ pub struct Out {
     /// What comes once in a file.
     pub once: Vec<Fact>,
     /// What is wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
     /// Keys that are left out because they are damaged or of no known form.
     pub left_out: u64,
     /// What no store holds.
     pub beside: Vec<Beside>,
+}
+
+impl Out {
+    /// Nothing yet: room for keys, and for so many findings.
+    fn new(keys: Vec<Loaded>, limit: usize) -> Out {
+        Out {
+            keys,
+            functions: Vec::new(),
+            once: Vec::new(),
+            findings: Findings::new(limit),
+            left_out: 0,
+            beside: Vec::new(),
+        }
+    }
 }
 
 /// Something in an RDB that no store holds.
@@ -91,6 +108,7 @@ pub struct Builder<'s> {
     room: Room,
     walker: Walker,
     limits: PackedLimits,
+    server: Option<&'static Release>,
     /// Counts by database and type.
     pub facts: Facts,
     name: Vec<u8>,
@@ -98,41 +116,27 @@ pub struct Builder<'s> {
 }
 
 impl<'s> Builder<'s> {
-    /// A builder that packs small collections by these limits.
-    pub fn new(limits: Limits, packed: PackedLimits, spare: &'s Spare) -> Builder<'s> {
+    /// A builder that packs small collections by these limits. What `server` refuses does not get in; without
+    /// one, what no server could have written.
+    pub fn new(
+        limits: Limits,
+        packed: PackedLimits,
+        server: Option<&'static Release>,
+        spare: &'s Spare,
+    ) -> Builder<'s> {
         Builder {
             spare,
             room: Room::new(),
             walker: Walker::new(true, limits),
             limits: packed,
+            server,
             facts: Facts::default(),
             name: Vec::new(),
             texts: Texts::default(),
         }
     }
 
-    fn key(&mut self, key: &KeyRecord<'_>, out: &mut Out) {
-        self.facts.key(key, 0);
-        if key.meta.is_some() {
-            out.beside.push(Beside::Lost(Loss::KeyMeta, key.key_offset));
-        }
-        let mut name = std::mem::take(&mut self.name);
-        match key.key.bytes(&mut name) {
-            Ok(text) => match self.value(key, text, out) {
-                Some(value) => out.keys.push(Loaded {
-                    db: key.db,
-                    key: Bytes::new(text),
-                    item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
-                    offset: key.key_offset,
-                    type_name: key.rdb_type.name,
-                }),
-                None => out.left_out += 1,
-            },
-            Err(_) => out.left_out += 1,
-        }
-        self.name = name;
-    }
-
+    /// The value; none if it is damaged, or a collection without elements, which servers skip.
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
         let mut build = Build::new(key.rdb_type, self.limits, &mut self.texts);
         if let Some(count) = key.stated_count() {
@@ -141,12 +145,13 @@ impl<'s> Builder<'s> {
             build.expect(usize::try_from(count).unwrap_or(usize::MAX).min(most));
         }
         self.walker.value(key.rdb_type, key.payload, key.offset, &mut build);
-        let damaged = self.walker.findings.iter().any(|f| f.severity() == Severity::Error);
-        for mut finding in self.walker.findings.drain(..) {
+        let damaged = self.walker.findings.iter().any(|f| keeps_out(self.server, f));
+        for finding in self.walker.findings.iter_mut() {
             finding.key = Some(named(key, name));
-            out.findings.push(finding);
         }
+        out.findings.append(&mut self.walker.findings);
         if damaged {
+            out.left_out += 1;
             return None;
         }
         build.finish()
@@ -162,35 +167,58 @@ fn access(key: &KeyRecord<'_>) -> Option<Access> {
     }
 }
 
+impl Records for Builder<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, key: &KeyRecord<'_>, _: &Range<u64>, _: &[u8], out: &mut Out) {
+        self.facts.key(key, 0);
+        if key.meta.is_some() {
+            out.beside.push(Beside::Lost(Loss::KeyMeta, key.key_offset));
+        }
+        let mut name = std::mem::take(&mut self.name);
+        match key.key.bytes(&mut name) {
+            Ok(text) => {
+                if let Some(value) = self.value(key, text, out) {
+                    out.keys.push(Loaded {
+                        db: key.db,
+                        key: Bytes::new(text),
+                        item: Item { value, expire_at_ms: key.expire_at_ms, access: access(key) },
+                        offset: key.key_offset,
+                        type_name: key.rdb_type.name,
+                    });
+                }
+            }
+            Err(_) => out.left_out += 1,
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], fact: Option<Fact>, out: &mut Out) {
+        match record.event {
+            Event::Function { code } => out.functions.extend(function(code)),
+            Event::ModuleAux { .. } => out.beside.push(Beside::ModuleAux(bytes.to_vec())),
+            _ => out.beside.extend(unheld(record)),
+        }
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.findings.add(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         self.room.ahead();
-        let mut out = Out { keys: self.spare.take(), ..Out::default() };
-        let mut db = chunk.start.db;
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.findings.push(finding),
-                Some(Ok(Record { event: Event::Key(ref key), .. })) => self.key(key, &mut out),
-                Some(Ok(ref record)) => {
-                    match record.event {
-                        Event::SelectDb(selected) => db = selected,
-                        Event::Function { code } => out.functions.extend(function(code)),
-                        Event::ModuleAux { .. } => {
-                            let bytes = chunk.slice(&record.span).to_vec();
-                            out.beside.push(Beside::ModuleAux(bytes));
-                        }
-                        _ => out.beside.extend(unheld(record)),
-                    }
-                    let opcode = chunk.slice(&record.span).first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
+        records::each(chunk, self, &mut out);
         out
     }
 }

@@ -27,6 +27,7 @@ pub mod pipeline;
 pub mod rate;
 pub mod rdb_facts;
 pub mod rdb_file;
+mod records;
 pub mod recovery;
 pub mod repair_aof;
 pub mod repair_rdb;

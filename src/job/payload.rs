@@ -8,11 +8,10 @@
 //! Here and not in the engine, which knows no file formats, and not in `rdb`, which knows no values.
 
 use super::load::{Build, Texts};
-use super::target::refuses;
+use super::target::keeps_out;
 use crate::aof::rebuild::Server;
 use crate::encoding::crc64::crc64;
 use crate::engine::{Failure, Family, Payloads, Release};
-use crate::finding::{Code, Finding, Severity};
 use crate::limits::Limits;
 use crate::rdb::encode::{Encoder, Form};
 use crate::rdb::header::Dialect;
@@ -83,6 +82,12 @@ impl Payloads for RdbPayloads {
         payload
     }
 
+    fn version(&self, payload: &[u8]) -> u16 {
+        let at = payload.len().saturating_sub(FOOTER);
+        let stated = payload.get(at..).and_then(<[u8]>::first_chunk);
+        stated.map_or(0, |bytes| u16::from_le_bytes(*bytes))
+    }
+
     fn dump(&self, value: &Value, release: Release) -> Result<Vec<u8>, Failure> {
         let target = target_of(release);
         let mut encoder = Encoder::new(target, self.compress, PackedLimits::DEFAULT);
@@ -112,7 +117,7 @@ impl Payloads for RdbPayloads {
         let mut texts = Texts::default();
         let mut build = Build::new(row, *limits, &mut texts);
         walker.value(row, value, 0, &mut build);
-        if walker.findings.iter().any(|finding| keeps_out(finding, target.release)) {
+        if walker.findings.iter().any(|finding| keeps_out(Some(target.release), finding)) {
             return Err(bad_data());
         }
         build.finish().ok_or_else(bad_data)
@@ -131,15 +136,6 @@ fn wrong_footer() -> Failure {
 
 fn bad_data() -> Failure {
     Failure::new("ERR Bad data format")
-}
-
-/// Whether a value with this finding does not get in. What is damaged does not, whatever the server would
-/// do with it; counters that do not add up do where the server does not look at them.
-fn keeps_out(finding: &Finding, server: &versions::Release) -> bool {
-    match finding.code {
-        Code::StreamEntriesAdded | Code::GroupEntriesRead => refuses(server, finding),
-        _ => finding.severity() == Severity::Error,
-    }
 }
 
 /// The payload without its footer, if that is right.

@@ -106,6 +106,9 @@ pub struct Facts {
     pub backlen: BacklenSeen,
     /// What came once.
     pub once: Vec<Fact>,
+    /// Of that, function libraries and data of modules, and the rest; those beyond the limit counted.
+    apart: usize,
+    others: usize,
     db: (u64, DbCount),
 }
 
@@ -118,6 +121,8 @@ impl Default for Facts {
             key_meta: None,
             backlen: BacklenSeen::default(),
             once: Vec::new(),
+            apart: 0,
+            others: 0,
             db: (0, DbCount::default()),
         }
     }
@@ -209,9 +214,18 @@ impl Facts {
 
     /// Keeps a fact that comes once. Call in the order of the file.
     pub fn keep(&mut self, fact: Fact) {
-        if self.once.len() < KEPT {
+        // A server with thousands of databases writes more of the others.
+        let is_apart = matches!(fact, Fact::Function(_) | Fact::ModuleAux(..));
+        let seen = if is_apart { &mut self.apart } else { &mut self.others };
+        *seen += 1;
+        if *seen <= KEPT {
             self.once.push(fact);
         }
+    }
+
+    /// Function libraries and data of modules that are not kept.
+    pub fn dropped(&self) -> usize {
+        self.apart.saturating_sub(KEPT)
     }
 
     /// Adds what another worker has counted.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! heal      a small change that the checksum proves                       [`super::heal`]
-//! survey    what can be read: runs of records, gaps, bad values           [`survey`], [`resync`], [`unit`]
+//! survey    what can be read: runs of records, gaps, bad values           [`survey`], [`resync`], [`unit`], [`stride`]
 //! census    what of that is kept: keys, suspects, what is lost            [`census`]
 //! sections  which database keys are of that have a gap before them        [`sections`]
 //! plan      which of these is to be done, and who must agree to it        [`plan`]
@@ -16,5 +16,6 @@ pub mod prospect;
 pub mod resync;
 pub mod run;
 pub mod sections;
+pub mod stride;
 pub mod survey;
 pub mod unit;

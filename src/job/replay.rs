@@ -8,6 +8,7 @@ mod lanes;
 mod rdb;
 mod route;
 mod tally;
+mod whose;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use self::route::Route;
 pub use self::tally::Ran;
+pub use self::whose::Whose;
 use super::check_aof::ending;
 pub use super::load::Beside;
 use super::log::Place;
@@ -31,10 +33,10 @@ use crate::encoding::resp::Forms;
 pub use crate::engine::Config;
 pub use crate::engine::Engine;
 use crate::engine::Mode;
-pub use crate::engine::Release;
 use crate::engine::shards::Shards;
+pub use crate::engine::{Origin, Release};
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Findings, Severity};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::limits::{CHUNK, Limits};
@@ -50,6 +52,8 @@ pub struct Options {
     pub jobs: usize,
     /// The store's settings.
     pub engine: Config,
+    /// By whose rules commands are run.
+    pub whose: Whose,
     /// Unix time in ms.
     pub now_ms: i64,
     /// What becomes of keys whose time has come; `None` is what a primary does: it drops those of an RDB
@@ -71,6 +75,7 @@ impl Default for Options {
             limits: Limits::default(),
             jobs: 1,
             engine: Config::default(),
+            whose: Whose::default(),
             now_ms: 0,
             expired: None,
             until: None,
@@ -113,7 +118,7 @@ pub struct Part {
     /// How reading its commands ended; `None` where there are none or reading stopped before.
     pub commands: Option<Outcome>,
     /// What is wrong in it, in the order of the file.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }
 
 /// A store filled from a file, and what was met on the way.
@@ -125,8 +130,6 @@ pub struct Report {
     pub parts: Vec<Part>,
     /// What is wrong with manifest and folder.
     pub findings: Vec<Finding>,
-    /// Findings beyond the limit, which are only counted.
-    pub dropped: u64,
     /// Commands that were run, by name.
     pub ran: BTreeMap<&'static str, Ran>,
     /// Commands that nobody could run, by name.
@@ -171,6 +174,11 @@ impl Report {
         !early && self.left_out == 0 && !inside.chain(&self.findings).any(bad)
     }
 
+    /// Findings beyond the limit, which are only counted.
+    pub fn dropped(&self) -> u64 {
+        self.parts.iter().map(|part| part.findings.dropped()).sum()
+    }
+
     /// Commands applied, failed and skipped.
     pub fn commands(&self) -> (u64, u64, u64) {
         let (applied, failed) =
@@ -184,7 +192,7 @@ impl Report {
 /// # Errors
 /// When it cannot be read, the data does not fit the memory allowed, or the place to stop at is none.
 pub fn replay(source: Source, input: &Input, options: &Options) -> Result<Report> {
-    let mut run = Run::new(options);
+    let mut run = Run::new(options, false);
     run.file(source, input, true)?;
     let alone = run.report.parts.iter().all(|part| part.rdb.is_some() && part.commands.is_none());
     run.end(input.path(), alone)
@@ -202,7 +210,7 @@ pub fn replay_set(
 ) -> Result<Report> {
     let failed = |err| Error::io(folder, "read", err);
     let set = Folder::open(folder).and_then(|folder| Set::open(folder, stem)).map_err(failed)?;
-    let mut run = Run::new(options);
+    let mut run = Run::new(options, true);
     let parts: Vec<_> = set.parts.iter().filter(|part| part.is_loaded()).collect();
     let mut before = 0;
     for (at, part) in parts.iter().enumerate() {
@@ -232,7 +240,7 @@ pub fn replay_parts(
     options: &Options,
     mut open: impl FnMut(&Path) -> Result<Source>,
 ) -> Result<Report> {
-    let mut run = Run::new(options);
+    let mut run = Run::new(options, files.len() > 1);
     for (at, path) in files.iter().enumerate() {
         run.part(open(path)?, &Input::File(path.clone()), at + 1 == files.len())?;
         if run.report.stop.is_some() {
@@ -245,11 +253,13 @@ pub fn replay_parts(
 /// A replay under way.
 struct Run<'o> {
     options: &'o Options,
+    /// It is a folder with a manifest.
+    is_set: bool,
     report: Report,
 }
 
 impl<'o> Run<'o> {
-    fn new(options: &'o Options) -> Run<'o> {
+    fn new(options: &'o Options, is_set: bool) -> Run<'o> {
         // To stop exactly at the first failure, commands must run in their order.
         let shards = if options.strict { 1 } else { options.jobs };
         let config = Config { payloads: PAYLOADS, ..options.engine.clone() };
@@ -260,7 +270,6 @@ impl<'o> Run<'o> {
             store,
             parts: Vec::new(),
             findings: Vec::new(),
-            dropped: 0,
             ran: BTreeMap::new(),
             skipped: BTreeMap::new(),
             unfinished: 0,
@@ -270,13 +279,15 @@ impl<'o> Run<'o> {
             timestamp: None,
             stop: None,
         };
-        Run { options, report }
+        let mut run = Run { options, is_set, report };
+        run.follow_writer();
+        run
     }
 
     /// A file of its own: an RDB, or an AOF with or without one at its start.
     fn file(&mut self, source: Source, input: &Input, last: bool) -> Result<()> {
         let path = input.path().to_path_buf();
-        self.report.parts.push(Part { path, rdb: None, commands: None, findings: Vec::new() });
+        self.begin(path);
         if source.kind == FileKind::JsonLines {
             return self.lines(source.reader, input);
         }
@@ -295,18 +306,16 @@ impl<'o> Run<'o> {
         if source.kind == FileKind::Empty {
             // Fine for an incr file.
             let path = input.path().to_path_buf();
-            self.report.parts.push(Part { path, rdb: None, commands: None, findings: Vec::new() });
+            self.begin(path);
             return Ok(());
         }
         self.file(source, input, last)
     }
 
-    fn note(&mut self, finding: Finding) {
-        let limit = self.options.limits.findings;
-        match self.report.parts.last_mut() {
-            Some(part) if part.findings.len() < limit => part.findings.push(finding),
-            _ => self.report.dropped += 1,
-        }
+    /// The next file begins.
+    fn begin(&mut self, path: PathBuf) {
+        let findings = Findings::new(self.options.limits.findings);
+        self.report.parts.push(Part { path, rdb: None, commands: None, findings });
     }
 
     fn commands(
@@ -353,13 +362,12 @@ impl<'o> Run<'o> {
             *self.report.skipped.entry(name).or_default() += count;
         }
         self.report.unfinished += routed.dropped;
-        self.report.dropped += tally.dropped;
         self.report.timestamp = routed.timestamp.or(self.report.timestamp);
         self.report.stop = routed.stop;
         if tally.full || routed.stop == Some(Stop::Memory) {
             return Err(too_large(input));
         }
-        let mut findings = std::mem::take(&mut tally.findings);
+        let findings = &mut tally.findings;
         let mut outcome = None;
         if routed.stop.is_none() {
             let ended = chunks.finish().map_err(failed)?;
@@ -370,7 +378,7 @@ impl<'o> Run<'o> {
             if !last && (ended.damage.is_some() || ended.state.multi.is_some()) {
                 let found = "the end of a file that others follow";
                 let expected = "damage only in the last file";
-                findings.push(Finding::new(
+                findings.add(Finding::new(
                     Code::AofNotLast,
                     ended.end..ended.size,
                     expected,
@@ -380,8 +388,8 @@ impl<'o> Run<'o> {
             }
             outcome = Some(ended);
         }
-        findings.into_iter().for_each(|finding| self.note(finding));
         if let Some(part) = self.report.parts.last_mut() {
+            part.findings.append(findings);
             part.commands = outcome;
         }
         Ok(())

@@ -21,11 +21,13 @@ use super::convert::write::{Made, Make, to_file, to_folder};
 use super::convert::{self, Form, Report};
 use super::payload::target_of;
 use super::repair_aof::Set;
-use super::replay::{self, Expired, replay, replay_set, written_by};
+use super::replay::{self, Expired, Whose, replay, replay_set, written_by};
 use crate::aof::set::role;
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, open};
+use crate::join::drop_aside;
+use crate::persist::folder;
 use crate::persist::fs::{Fs, Stat, open_parent};
 use crate::persist::target;
 use crate::rdb::target::Target;
@@ -103,7 +105,19 @@ pub fn rewrite(
 ) -> Result<Rewritten> {
     let files = files(fs, set)?;
     let before = files.iter().map(|(_, stat)| stat.size).sum();
-    let (data, has_rdb, writer) = load(set, options)?;
+    let inputs: Vec<Stat> = files.iter().map(|(_, stat)| *stat).collect();
+    if let Some(out) = out {
+        // Before all the work, although it is looked at again behind it.
+        match &set.manifest {
+            Some(_) if !options.to_rdb => folder::place(fs, out, before)?,
+            _ => {
+                let inputs = inputs.clone();
+                let how = target::Options { size: before, inputs, ..how.clone() };
+                target::Target::open(fs, out, &how)?
+            }
+        };
+    }
+    let (mut data, has_rdb, writer) = load(set, options)?;
     let known = options.target.or(writer);
     let target = known.unwrap_or_else(Target::newest);
     let is_rdb = matches!(data, Data::Rdb(_)) || options.to_rdb;
@@ -113,13 +127,12 @@ pub fn rewrite(
         tolerate_unknown: options.keep_unknown,
         // The comparison must know every key that is not what it was.
         losses: usize::MAX,
-        engine: engine(options),
+        engine: data.config(&options.convert.engine),
         ..options.convert.clone()
     };
-    let inputs = files.iter().map(|(_, stat)| *stat).collect();
     let read = data.commands();
-    let mut maker = Anew::new(data, inputs, before, &convert, options)?;
     let stem = set.manifest.as_ref().and_then(|(path, ..)| stem(path));
+    let mut maker = Anew::new(data, (inputs, before), stem.is_none(), &convert, options)?;
     let mut old = Vec::new();
     let Made { report, written } = match (out, &set.manifest, stem) {
         (Some(out), _, None) => to_file(fs, &mut maker, out, how.clone())?,
@@ -146,27 +159,21 @@ pub fn rewrite(
     };
     let kept = maker.kept_keys();
     let after = report.size + if is_rdb { 0 } else { maker.history().len() as u64 };
+    let (written_commands, verified) = (maker.commands, maker.verified);
+    drop_aside(maker.into_data());
     Ok(Rewritten {
         before,
         after,
-        commands: (read, maker.commands),
+        commands: (read, written_commands),
         target,
         is_guess: known.is_none(),
         form: convert.form,
         report,
-        verified: maker.verified,
+        verified,
         kept,
         written,
         old,
     })
-}
-
-/// A store that behaves as the server that was named, where servers differ.
-fn engine(options: &Options) -> replay::Config {
-    let mut engine = options.convert.engine.clone();
-    let named = options.target.and_then(|target| replay::Release::named(target.release.name));
-    engine.release = named.unwrap_or(engine.release);
-    engine
 }
 
 /// The files as they are before they are read.
@@ -190,7 +197,8 @@ fn load(set: &Set, options: &Options) -> Result<(Data, Option<bool>, Option<Targ
     let log = replay::Options {
         limits: convert.limits,
         jobs: convert.jobs,
-        engine: engine(options),
+        engine: convert.engine.clone(),
+        whose: options.target.map_or(Whose::Writer(None), Whose::writer_or),
         now_ms: convert.now_ms,
         expired: Some(Expired::Keep),
         ..replay::Options::default()

@@ -46,13 +46,14 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Adds a number that is there so many times.
     #[inline]
-    fn add(&mut self, value: u64) {
+    fn add(&mut self, value: u64, count: u64) {
         if self.histogram.is_none() && (self.count == 0 || value == self.min) {
             (self.min, self.max) = (value, value);
-            self.count += 1;
+            self.count += count;
         } else {
-            self.add_to_others(value, 1);
+            self.add_to_others(value, count);
         }
     }
 
@@ -77,19 +78,18 @@ impl Spread {
     }
 
     fn merge(&mut self, other: &Spread) {
-        if self.count == 0 {
-            *self = other.clone();
-        } else if other.histogram.is_none() {
-            if other.count > 0 {
-                self.add_to_others(other.min, other.count);
+        match &other.histogram {
+            _ if other.count == 0 => {}
+            _ if self.count == 0 => *self = other.clone(),
+            None => self.add(other.min, other.count),
+            Some(theirs) => {
+                if let Some(mine) = self.histogram() {
+                    let _ = mine.add(theirs);
+                }
+                self.min = self.min.min(other.min);
+                self.max = self.max.max(other.max);
+                self.count += other.count;
             }
-        } else {
-            if let (Some(mine), Some(theirs)) = (self.histogram(), &other.histogram) {
-                let _ = mine.add(theirs);
-            }
-            self.min = self.min.min(other.min);
-            self.max = self.max.max(other.max);
-            self.count += other.count;
         }
     }
 
@@ -131,8 +131,8 @@ impl Tally {
         self.keys += 1;
         self.elements = self.elements.saturating_add(elements);
         self.bytes += bytes;
-        self.size.get_or_insert_default().add(bytes);
-        self.count.get_or_insert_default().add(elements);
+        self.size.get_or_insert_default().add(bytes, 1);
+        self.count.get_or_insert_default().add(elements, 1);
     }
 
     /// Adds another tally.
@@ -471,7 +471,7 @@ mod tests {
     fn spreads_of_parts_are_those_of_the_whole() {
         let of = |values: &[u64]| {
             let mut spread = Spread::default();
-            values.iter().for_each(|value| spread.add(*value));
+            values.iter().for_each(|value| spread.add(*value, 1));
             spread
         };
         let shown = |spread: &Spread| {

@@ -2,7 +2,8 @@
 
 use super::check::Report;
 use crate::element::ModuleId;
-use crate::finding::{Code, Finding, plural};
+use crate::finding::{Code, Finding, Severity, plural};
+use crate::limits::HASH_PACKED;
 use crate::rdb::header::{Dialect, Header};
 use crate::rdb::object::hash::TTL_TEXT;
 use crate::rdb::opcodes::Kind;
@@ -142,7 +143,7 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
     let mut told = std::collections::BTreeSet::new();
     for finding in &report.findings {
         let refused = refused(finding).by(release);
-        let serious = finding.severity() == crate::finding::Severity::Error;
+        let serious = finding.severity() == Severity::Error;
         if !(refused || serious) || !told.insert((finding.code, refused)) {
             continue;
         }
@@ -166,8 +167,15 @@ pub fn refuses(release: &Release, finding: &Finding) -> bool {
     refused(finding).by(release)
 }
 
-/// Elements up to which a hash is built packed, where duplicates are not looked for.
-const HASH_PACKED: u64 = 512;
+/// Whether a value with this finding must not get to a server, or where it is for none, is no value. What is
+/// damaged must not, whatever the server would do with it; counters that do not add up may where the
+/// server does not look at them: servers made them.
+pub fn keeps_out(server: Option<&Release>, finding: &Finding) -> bool {
+    match finding.code.is_of_counters() {
+        true => server.is_some_and(|release| refuses(release, finding)),
+        false => finding.severity() == Severity::Error,
+    }
+}
 
 fn refused(finding: &Finding) -> Refused {
     use Refused::{From, Never, NewestRedis, Valkey};

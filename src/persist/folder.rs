@@ -23,20 +23,29 @@ pub struct NewFolder<'a> {
     folder: Arc<dyn Dir>,
 }
 
+/// The place of a folder that must not exist yet and will hold so many bytes.
+///
+/// # Errors
+/// When there is such a name, or not enough space.
+pub fn place(fs: &dyn Fs, path: &Path, size: u64) -> Result<Target> {
+    let (dir, name) = open_parent(fs, path)?;
+    let before = stat_if_there(&*dir, &name)?;
+    let target =
+        Target { dir, name, path: path.to_owned(), before, acl: None, warnings: Vec::new() };
+    if target.before.is_some() {
+        return Err(target.refuse("it exists already"));
+    }
+    target.must_fit(size)?;
+    Ok(target)
+}
+
 impl<'a> NewFolder<'a> {
     /// Starts a folder that must not exist yet and will hold so many bytes.
     ///
     /// # Errors
     /// When there is such a name, not enough space, or the folder cannot be made.
     pub fn begin(fs: &'a dyn Fs, path: &Path, size: u64) -> Result<NewFolder<'a>> {
-        let (dir, name) = open_parent(fs, path)?;
-        let before = stat_if_there(&*dir, &name)?;
-        let target =
-            Target { dir, name, path: path.to_owned(), before, acl: None, warnings: Vec::new() };
-        if target.before.is_some() {
-            return Err(target.refuse("it exists already"));
-        }
-        target.must_fit(size)?;
+        let target = place(fs, path, size)?;
         let (temp, folder) = Temp::folder(fs, &target.dir)?;
         Ok(NewFolder { fs, target, temp, folder })
     }

@@ -24,14 +24,25 @@ pub enum Length {
     Encoded(u8),
 }
 
+/// The length at the start of `i` if it takes one or two bytes, as nearly all do, and what follows it.
+#[inline(always)]
+pub fn short_length(i: &[u8]) -> Option<(u64, &[u8])> {
+    match *i {
+        [first @ 0x00..=0x3f, ref rest @ ..] => Some((u64::from(first), rest)),
+        [first @ 0x40..=0x7f, second, ref rest @ ..] => {
+            Some((u64::from(first & 0x3f) << 8 | u64::from(second), rest))
+        }
+        _ => None,
+    }
+}
+
 /// Reads a length or a string's mark.
 #[inline]
 pub fn length_or_mark(i: &[u8]) -> Parse<'_, Length> {
+    if let Some((len, rest)) = short_length(i) {
+        return Ok((rest, Length::Plain(len)));
+    }
     match *i {
-        [first @ 0x00..=0x3f, ref rest @ ..] => Ok((rest, Length::Plain(u64::from(first)))),
-        [first @ 0x40..=0x7f, second, ref rest @ ..] => {
-            Ok((rest, Length::Plain(u64::from(first & 0x3f) << 8 | u64::from(second))))
-        }
         [first @ 0xc0..=0xff, ref rest @ ..] => Ok((rest, Length::Encoded(first & 0x3f))),
         _ => long(i),
     }

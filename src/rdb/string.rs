@@ -10,7 +10,7 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::map;
 
-use super::length::{Length, length, length_or_mark, write_length};
+use super::length::{Length, length, length_or_mark, short_length, write_length};
 use crate::element::Str;
 use crate::encoding::lzf;
 use crate::encoding::number::{self, MAX_I64_TEXT};
@@ -21,13 +21,8 @@ use crate::finding::Code;
 /// what follows it.
 #[inline(always)]
 pub fn short_string(i: &[u8]) -> Option<(&[u8], &[u8])> {
-    match *i {
-        [len @ 0x00..=0x3f, ref rest @ ..] => rest.split_at_checked(usize::from(len)),
-        [high @ 0x40..=0x7f, low, ref rest @ ..] => {
-            rest.split_at_checked(usize::from(high & 0x3f) << 8 | usize::from(low))
-        }
-        _ => None,
-    }
+    let (len, rest) = short_length(i)?;
+    split(rest, len)
 }
 
 /// Reads a string as it is stored. Does not look inside compressed bytes.
@@ -82,7 +77,7 @@ fn long_string(i: &[u8]) -> Parse<'_, &[u8]> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn split(i: &[u8], len: u64) -> Option<(&[u8], &[u8])> {
     i.split_at_checked(usize::try_from(len).ok()?)
 }

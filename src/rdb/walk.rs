@@ -11,7 +11,7 @@ use super::types::{DataType, RdbType};
 use crate::element::{Element, Str, StreamId, Visit};
 use crate::encoding::lzf;
 use crate::error::{Fault, Parse, fault_of};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Findings};
 use crate::limits::Limits;
 use crate::repeats::Repeats;
 
@@ -27,9 +27,7 @@ pub struct Walker {
     /// Look for duplicates, orphans and everything else that takes more than reading.
     pub deep: bool,
     /// What was found since the caller last took it.
-    pub findings: Vec<Finding>,
-    /// Findings beyond the limit.
-    pub dropped: u64,
+    pub findings: Findings,
     /// Bounds.
     pub limits: Limits,
     /// Whether an entry of one of the ambiguous sizes was met, and with which back length (A.6).
@@ -69,8 +67,7 @@ impl Walker {
     pub fn new(deep: bool, limits: Limits) -> Walker {
         Walker {
             deep,
-            findings: Vec::new(),
-            dropped: 0,
+            findings: Findings::new(limits.findings),
             limits,
             backlen: BacklenSeen::default(),
             in_stream: false,
@@ -137,10 +134,6 @@ impl Walker {
         if self.quiet || (self.locating.is_some() && !wanted) {
             return;
         }
-        if self.findings.len() >= self.limits.findings {
-            self.dropped += 1;
-            return;
-        }
         let finding = match &self.inside {
             None => fault.finding(self.end),
             Some(inside) => {
@@ -151,7 +144,7 @@ impl Walker {
                 finding
             }
         };
-        self.findings.push(finding);
+        self.findings.add(finding);
     }
 
     /// Reports at `at`, a suffix of the slice being walked.

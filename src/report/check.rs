@@ -54,7 +54,7 @@ pub(crate) fn text(
 ) -> io::Result<bool> {
     headline(out, file, report, screen)?;
     let listed: Vec<&Finding> = report.findings.iter().collect();
-    findings(out, &listed, report.dropped, detail, screen)?;
+    findings(out, &listed, report.findings.dropped(), detail, screen)?;
     let brief = targets.len() > TARGETS_IN_FULL && detail < Detail::Verbose;
     for target in targets {
         one_target(out, target, brief, detail, screen)?;

@@ -108,7 +108,8 @@ fn one(
     let listed = listed(report);
     let parts = facts(report, kind);
     first_line(out, name, report.verdict(), listed.iter().copied(), &parts, screen)?;
-    let dropped = report.dropped + report.preamble.as_ref().map_or(0, |rdb| rdb.dropped);
+    let dropped = report.findings.dropped()
+        + report.preamble.as_ref().map_or(0, |rdb| rdb.findings.dropped());
     findings(out, &listed, dropped, detail, screen)?;
     if let Some(unread) = report.unread().filter(|_| !report.ends_in_damage()) {
         let (len, from) = (bytes(unread.end - unread.start), facts::offset(unread.start));

@@ -149,7 +149,7 @@ impl<'a> Body<'a> {
             unread: unread.map(|span| SpanJson { offset: span.start, len: span.end - span.start }),
             preamble: report.preamble.as_ref().map(|rdb| CheckJson::new(file, rdb, &[], None)),
             findings: report.findings.iter().map(FindingJson::new).collect(),
-            dropped: report.dropped,
+            dropped: report.findings.dropped(),
         }
     }
 }

@@ -70,7 +70,7 @@ impl<'a> CheckJson<'a> {
             keys: report.facts.keys().keys,
             databases: databases(&report.facts),
             findings: report.findings.iter().map(FindingJson::new).collect(),
-            dropped: report.dropped,
+            dropped: report.findings.dropped(),
             targets: targets.iter().map(TargetJson::new).collect(),
             repair: prospect.map(ProspectJson::new),
         }

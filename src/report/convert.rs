@@ -92,7 +92,11 @@ pub(crate) fn details(
     for finding in report.damage.iter().take(SHOWN) {
         let what = expected_found(&finding.expected, &finding.found);
         let (error, code) = (screen.error, finding.code);
-        writeln!(out, "  {error}{code}{error:#} at {}: {what}", offset(finding.span.start))?;
+        write!(out, "  {error}{code}{error:#} at {}", offset(finding.span.start))?;
+        if let Some(place) = &finding.key {
+            write!(out, " in db {} {}", place.db, quoted(&place.key))?;
+        }
+        writeln!(out, ": {what}")?;
     }
     for (loss, count) in &report.losses {
         lost(out, *loss, *count, report, detail, screen)?;

@@ -94,7 +94,7 @@ fn one(
         let message = expected_found(&finding.expected, &finding.found);
         writeln!(out, "{word}0x{:>16x}: {}: {message}", finding.span.start, finding.code)?;
     }
-    let more = errors.count() as u64 + report.dropped;
+    let more = errors.count() as u64 + report.findings.dropped();
     if more > 0 {
         writeln!(out, "{more} more errors: rdbtool check lists them")?;
     }

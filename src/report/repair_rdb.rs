@@ -332,7 +332,11 @@ fn one_gap(out: &mut dyn Write, gap: &Gap, screen: &Screen) -> io::Result<()> {
         .key
         .as_ref()
         .map_or(String::new(), |key| format!(", with {} {}", key.type_name, quoted(&key.key)));
-    let text = format!("  gap: {size} at {at}{key}: {strong}{}{strong:#}: {found}", why.code);
+    let more = match gap.is_given_up {
+        true => "; the search in it was given up: it may have more keys",
+        false => "",
+    };
+    let text = format!("  gap: {size} at {at}{key}: {strong}{}{strong:#}: {found}{more}", why.code);
     screen.prose(out, 4, &text)
 }
 

@@ -13,6 +13,7 @@ use crate::job::repair_rdb::census::{Census, NAMED};
 use crate::job::repair_rdb::plan::{Action, Rebuild};
 use crate::job::repair_rdb::run::Done;
 use crate::job::repair_rdb::sections::{Assumed, Nameless};
+use crate::job::repair_rdb::survey::Gap;
 
 /// Fields, for the manual.
 pub(crate) const FIELDS: &[(&str, &str)] = &[
@@ -39,7 +40,8 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     (
         "lost",
         "{bytes, keys, records, gaps}: what goes; records, an array of {offset, len, finding} of those \
-         that are left out while their neighbours stay; gaps, the same of bytes that cannot be read.",
+         that are left out while their neighbours stay; gaps, the same of bytes that cannot be read, with \
+         given_up where not all of them could be searched for records.",
     ),
     (
         "assumed_dbs",
@@ -124,6 +126,9 @@ struct SpanJson<'a> {
     offset: u64,
     len: u64,
     finding: FindingJson<'a>,
+    /// Of a gap: it may have more records, as the search in it was given up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    given_up: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -287,13 +292,16 @@ impl<'a> LostJson<'a> {
             offset: span.start,
             len: span.end - span.start,
             finding: FindingJson::new(why),
+            given_up: false,
         };
+        let gap =
+            |gap: &'a Gap| SpanJson { given_up: gap.is_given_up, ..span(&gap.span, &gap.why) };
         let lost = census.lost.iter();
         LostJson {
             bytes: census.bytes_lost() + behind,
             keys: census.keys_lost(),
             records: lost.take(NAMED).map(|lost| span(&lost.span, &lost.why)).collect(),
-            gaps: census.gaps.iter().take(NAMED).map(|gap| span(&gap.span, &gap.why)).collect(),
+            gaps: census.gaps.iter().take(NAMED).map(gap).collect(),
         }
     }
 }

@@ -192,7 +192,7 @@ fn findings(
     let report = &replayed.report;
     let several = report.parts.len() > 1;
     let own: Vec<&Finding> = report.findings.iter().collect();
-    list_findings(out, &own, report.dropped, detail, screen)?;
+    list_findings(out, &own, report.dropped(), detail, screen)?;
     for part in report.parts.iter().filter(|part| !part.findings.is_empty()) {
         if several {
             writeln!(out, "in {}:", path(&part.path))?;

@@ -167,7 +167,7 @@ impl<'a> ReplayJson<'a> {
             digest: &replayed.digest,
             server: replayed.server.to_string(),
             findings: findings(replayed),
-            dropped: report.dropped,
+            dropped: report.dropped(),
             get: (!replayed.got.is_empty()).then_some(got),
             matching: listed.map(|keys| keys.iter().map(|info| KeyJson::new(info, None)).collect()),
         }

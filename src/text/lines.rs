@@ -18,7 +18,6 @@ use super::string::{base64, number, score, string};
 use super::{Form, Head};
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::number::{double_text, write_i64};
-use crate::rdb::object::hash::EXPIRE_MAX_MS;
 use crate::rdb::types::DataType;
 
 /// The version of the form, which is in its first line.
@@ -252,7 +251,7 @@ impl Visit for Lines {
                 self.text(value);
                 if let Some(at) = expire_at_ms {
                     self.put(b",");
-                    let at = at.saturating_add(self.shift_ttl_ms).clamp(1, EXPIRE_MAX_MS);
+                    let at = at.saturating_add(self.shift_ttl_ms).max(0);
                     write_i64(at, &mut self.out);
                 }
                 self.put(b"]");

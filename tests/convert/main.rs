@@ -14,7 +14,9 @@ mod cli;
 mod commands;
 #[path = "../support/crash.rs"]
 mod crash;
+mod damaged;
 mod every_target;
+mod expires;
 #[path = "../support/golden.rs"]
 mod golden;
 #[path = "../support/golden_set.rs"]
@@ -23,15 +25,20 @@ mod golden_set;
 mod kills;
 mod live;
 mod logs;
+#[allow(dead_code)]
+#[path = "../support/made.rs"]
+mod made;
 mod merge;
 #[path = "../support/program.rs"]
 mod program;
 mod rewrite;
 mod rewrite_crash;
+mod rewrite_history;
 #[path = "../support/servers.rs"]
 mod servers;
 mod text;
 mod text_hostile;
+mod writer;
 
 use std::io::{self, Cursor, Write};
 

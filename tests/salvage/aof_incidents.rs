@@ -450,7 +450,7 @@ fn a_set_of_two_commands() {
     let damaged = [sets(0..20), damaged, sets(22..40)].concat();
     let at = find(&damaged, b"*5") as u64;
     let report = checked(&damaged);
-    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    let [finding] = &*report.findings else { panic!("{:?}", report.findings) };
     assert_eq!((finding.code, finding.span.start), (Code::AofSyntax, at));
     assert_eq!(finding.found, "\"field\" \"value\"");
     assert_eq!(report.verdict(), Verdict::Warnings);

@@ -177,6 +177,61 @@ fn lengths_that_claim_everything() {
     }
 }
 
+/// Random bytes claim to be long strings and large collections: that costs no more than a look at each, and nothing
+/// of what is behind them.
+#[test]
+fn claims_cost_nothing_behind_them() {
+    const KEYS: usize = 30_000;
+    let value = |n: usize| format!("value {n} ").repeat(1 + n % 5);
+    let rdb = (0..KEYS).fold(Rdb::redis(10).db(0).resize(KEYS as u64, 0), |rdb, n| {
+        rdb.string(&format!("key:{n:07}"), &value(n))
+    });
+    let whole = rdb.end_with(0);
+    let truth = keys(&whole);
+    for seed in 0..if is_full() { 40 } else { 4 } {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut damaged = whole.clone();
+        for _ in 0..10 {
+            let at = random.usize(1000..whole.len() - 600);
+            damaged[at..at + 512].iter_mut().for_each(|byte| *byte = random.u8(..));
+        }
+        let (plan, found) = timed("claims", || repair(&damaged, Recovery::Salvage));
+        let found = keys(&found);
+        let kept = found.iter().filter(|(key, record)| truth.get(*key) == Some(record)).count();
+        // Ten times 512 bytes are some 110 records.
+        assert!(kept > KEYS - 400, "{seed}: {kept} keys, {:?}", census(&plan).gaps);
+        assert!(census(&plan).gaps.iter().all(|gap| !gap.is_given_up), "{seed}");
+    }
+}
+
+/// Sets of too many members at every ninth byte: the search ends, and it is told that it did.
+#[test]
+fn a_search_that_is_given_up() {
+    let units: u32 = if is_full() { 400_000 } else { 60_000 };
+    let mut random = fastrand::Rng::with_seed(1);
+    let claim = b().u8(0x80).raw((units + 1000).to_be_bytes()).0;
+    let mut noise = Vec::new();
+    for _ in 0..units {
+        noise.extend([8, 2, 1, random.u8(b'a'..=b'z')]);
+        noise.extend(&claim);
+    }
+    let rdb = Rdb::redis(11).db(0).string("key", "text").raw(&noise).raw([0xee]);
+    let bytes = (0..20).fold(rdb, |rdb, n| rdb.string(&format!("key:{n}"), "text")).end_with(0);
+    let found = timed("sets", || plan(&bytes, Recovery::Salvage));
+    assert!(census(&found).gaps.iter().any(|gap| gap.is_given_up), "{:?}", census(&found).gaps);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.rdb");
+    std::fs::write(&path, &bytes).unwrap();
+    let path = path.to_string_lossy();
+    let said = |more: &str| {
+        let args = ["repair", "--salvage", "--dry-run", &*path, more];
+        crate::program::rdbtool(args.iter().filter(|arg| !arg.is_empty())).stdout
+    };
+    let words = "the search in it was given up: it may have more keys";
+    assert!(said("").split_whitespace().collect::<Vec<_>>().join(" ").contains(words));
+    assert!(said("--json").contains("\"given_up\":true"));
+}
+
 /// Random bytes with and without an RDB around them.
 #[test]
 fn noise() {

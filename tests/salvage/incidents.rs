@@ -4,7 +4,7 @@ use rdbtool::finding::Code;
 use rdbtool::job::recovery::Recovery;
 use rdbtool::job::repair_rdb::plan::{Action, Options, Refusal};
 
-use crate::lab::{census, keys, options, plan, repair, repair_with, sample};
+use crate::lab::{census, checked, keys, options, plan, repair, repair_with, sample};
 use crate::made::{Rdb, b, lp_texts};
 
 /// HDT3213/rdb#15, redis#12037: months of backups in each of which one value is bad, with a right checksum.
@@ -25,6 +25,26 @@ fn one_bad_value_in_a_file_with_a_right_checksum() {
     assert!(rebuild.is_as_written, "the checksum vouches for the others");
     let want = Rdb::redis(10).db(0).resize(2, 0).string("one", "1").string("two", "2").end();
     assert!(found == want);
+}
+
+/// A type that is not known in a file with a right checksum: what is behind it is as sound as what is before it.
+#[test]
+fn an_unknown_record_in_a_file_with_a_right_checksum() {
+    let all = |rdb: Rdb, name: &str| {
+        (0..1000).fold(rdb, |rdb, n| rdb.string(&format!("{name}:{n}"), "some text"))
+    };
+    let before = || all(Rdb::redis(10).db(0), "before");
+    let unknown = b().u8(0x63).str("newtype").str("payload").0;
+    let at = before().cut().len() as u64;
+    let bytes = all(before().raw(&unknown), "behind").end();
+    let (plan, found) = repair(&bytes, Recovery::Salvage);
+    assert!(keys(&found) == keys(&all(before(), "behind").end()));
+    let census = census(&plan);
+    let [gap] = &census.gaps[..] else { panic!("{:?}", census.gaps) };
+    assert_eq!(gap.span, at..at + unknown.len() as u64);
+    assert_eq!((census.kept, census.bytes_lost()), (2000, unknown.len() as u64));
+    let Action::Rebuild(rebuild) = &plan.action else { panic!() };
+    assert!(rebuild.is_as_written);
 }
 
 /// redis#6195, RedisShake#372: a compressed string that does not expand costs its key and no other.
@@ -170,6 +190,37 @@ fn a_database_number_in_a_gap() {
         let found = keys(&found);
         assert!(found.iter().all(|(key, record)| truth.get(key) == Some(record)));
         assert!(found.len() >= 136, "{}", found.len());
+    }
+}
+
+/// The numbers of two databases are lost, and nothing tells where the second begins: what is left out is told of
+/// once, and the new file has what it is said to have.
+#[test]
+fn two_database_numbers_in_gaps() {
+    let all = |rdb: Rdb, name: &str, count: u64| {
+        (0..count).fold(rdb, |rdb, n| rdb.string(&format!("{name}:{n:05}"), "some text"))
+    };
+    for zero in [300, 3000] {
+        let first = || all(Rdb::redis(11).db(0).resize(zero, 0), "a", zero);
+        let second = || all(first().db(1).resize(300, 0), "b", 300);
+        let bytes = all(second().db(2).resize(300, 0), "c", 300).end_with(0);
+        let (one, two) = (first().cut().len(), second().cut().len());
+        for byte in [0, 0x7e, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[one - 700..one + 300].fill(byte);
+            damaged[two - 20..two + 180].fill(byte);
+            checked(&damaged);
+            let (plan, found) = repair(&damaged, Recovery::Salvage);
+            let (truth, found, census) = (keys(&bytes), keys(&found), census(&plan));
+            // The value of the last before a gap may have some of that in it.
+            let wrong = found.iter().filter(|(key, record)| truth.get(*key) != Some(record));
+            assert!(wrong.count() <= 1 && found.keys().all(|key| key.0 == 0));
+            assert!(found.len() as u64 >= zero - 40, "{} keys", found.len());
+            let nameless: Vec<u64> = census.nameless.iter().map(|nameless| nameless.keys).collect();
+            assert!(matches!(nameless[..], [b, c] if b > 250 && c > 250), "{nameless:?}");
+            assert_eq!(census.found(), census.kept + nameless.iter().sum::<u64>());
+            assert_eq!(census.kept, found.len() as u64);
+        }
     }
 }
 

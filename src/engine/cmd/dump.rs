@@ -7,6 +7,8 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::keyspace::{Access, Item};
 use crate::engine::reply::Reply;
+use crate::engine::{Origin, Release};
+use crate::value::Value;
 
 pub(super) const COMMANDS: &[Command] = &[
     cmd("dump", 2, READONLY, Keys::ONE, Since::both(2, 6), dump),
@@ -55,6 +57,19 @@ impl Options {
     }
 }
 
+/// The value in a payload. The server whose log this is took it, and which server that was is known from the
+/// start of the log at best: what any server takes is taken.
+fn value_of(ctx: &Ctx<'_>, payload: &[u8]) -> Result<Value, Failure> {
+    let config = ctx.engine.config();
+    let read = |release| config.payloads.restore(payload, release, &ctx.limits());
+    let own = read(config.release);
+    if own.is_ok() || config.origin == Origin::Clients {
+        return own;
+    }
+    let others = [Release::NEWEST, Release::NEWEST_VALKEY];
+    others.into_iter().find_map(|other| read(other).ok()).map_or(own, Ok)
+}
+
 /// `RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds | FREQ frequency]`
 fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let (key, payload) = (argv[1], argv[3]);
@@ -66,9 +81,11 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     if ttl < 0 {
         return Err(Failure::new("ERR Invalid TTL value, must be >= 0"));
     }
-    let payloads = ctx.engine.config().payloads;
-    let value = payloads.restore(payload, ctx.release(), &ctx.limits())?;
+    let value = value_of(ctx, payload)?;
     ctx.check_memory(value.memory())?;
+    if matches!(value, Value::Stream(_)) {
+        ctx.states_stream(ctx.engine.config().payloads.version(payload));
+    }
     let deleted = options.replace && ctx.delete(key);
     let expire_at_ms = match ttl {
         0 => None,

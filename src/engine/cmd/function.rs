@@ -7,6 +7,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::functions::Shebang;
 use crate::engine::reply::Reply;
+use crate::engine::{Origin, Release};
 use crate::glob;
 
 const S: Since = Since::both(7, 0);
@@ -90,7 +91,12 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         _ => return Err(Failure::subcommand_syntax("function", argv[1])),
     }
     let payloads = ctx.engine.config().payloads;
-    let codes = payloads.unpack_functions(argv[2], ctx.release().rdb_version())?;
+    let newest = match ctx.engine.config().origin {
+        Origin::Clients => ctx.release().rdb_version(),
+        // The server whose log this is took it.
+        Origin::Log | Origin::UnknownLog => Release::NEWEST_VALKEY.rdb_version(),
+    };
+    let codes = payloads.unpack_functions(argv[2], newest)?;
     ctx.check_memory(codes.iter().map(Vec::len).sum())?;
     let mut names = Vec::new();
     for code in &codes {

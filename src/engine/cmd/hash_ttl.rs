@@ -12,6 +12,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::failure::{Failure, Outcome};
 use crate::engine::release::Family;
 use crate::engine::reply::Reply;
+use crate::limits::FIELD_EXPIRE_MAX_MS;
 use crate::value::Hash;
 
 const SINCE: Since = Since::each((7, 4), (9, 0));
@@ -29,9 +30,6 @@ pub(super) const COMMANDS: &[Command] = &[
     cmd("hgetex", -5, WRITE, Keys::ONE, Since::each((8, 0), (9, 0)), hgetex),
     cmd("hgetdel", -5, WRITE, Keys::ONE, Since::each((8, 0), (9, 1)), hgetdel),
 ];
-
-/// The latest expire time that a command of Redis takes.
-const REDIS_MAX_MS: i64 = (1 << 46) - 1;
 
 const NO_FIELDS: &str = "ERR Mandatory argument FIELDS is missing or not at the right position";
 const MISMATCH: &str = "ERR The `numfields` parameter must match the number of arguments";
@@ -54,7 +52,7 @@ pub(super) fn expire_at(
     if number < 0 && is_redis(ctx) {
         return Err(Failure::new("ERR invalid expire time, must be >= 0"));
     }
-    let max = if is_redis(ctx) { REDIS_MAX_MS } else { i64::MAX };
+    let max = if is_redis(ctx) { FIELD_EXPIRE_MAX_MS } else { i64::MAX };
     let at = number.checked_mul(unit_ms).and_then(|ms| ms.checked_add(base_ms));
     at.filter(|at| number >= 0 && *at <= max).ok_or_else(|| Failure::expire_time(ctx.command.name))
 }

@@ -226,6 +226,9 @@ fn xsetid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     if max_deleted_id != StreamId::MIN {
         log.max_deleted_id = max_deleted_id;
     }
+    if argv.len() > 3 {
+        ctx.states_stream(parse::COUNTERS_SINCE);
+    }
     ctx.changed_beside(1);
     Ok(Reply::OK)
 }

@@ -83,6 +83,9 @@ pub(super) fn edit<R: Default>(
     stream.groups.edit(group, edit).unwrap_or_default()
 }
 
+/// The RDB version with which the counters of streams and groups came, and the words that state them.
+pub(super) const COUNTERS_SINCE: u16 = 10;
+
 /// How the server counts what groups have read.
 pub(super) fn counting(ctx: &Ctx<'_>) -> Counting {
     let release = ctx.release();

@@ -2,6 +2,7 @@
 
 use super::stream_args as parse;
 use crate::element::StreamId;
+use crate::engine::Origin;
 use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{DENYOOM, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
@@ -38,6 +39,16 @@ impl Options {
     fn entries_read(&self, stream: &Stream, counting: Counting) -> Option<u64> {
         let added = stream.log.entries_added;
         self.entries_read.map(|read| if counting.bounded { read.min(added) } else { read })
+    }
+
+    /// How a counter that a command states is taken. Who knows no server does not know that it bounds it.
+    fn counting(&self, ctx: &mut Ctx<'_>) -> Counting {
+        if self.entries_read.is_some() {
+            ctx.states_stream(parse::COUNTERS_SINCE);
+        }
+        let counting = parse::counting(ctx);
+        let known = ctx.engine.config().origin != Origin::UnknownLog;
+        Counting { bounded: counting.bounded && known, ..counting }
     }
 }
 
@@ -93,7 +104,7 @@ fn create(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
         b"$" => None,
         _ => Some(parse::id(argv[4])?),
     };
-    let counting = parse::counting(ctx);
+    let counting = options.counting(ctx);
     let stream = ctx.write_or_create::<Stream>(key)?;
     let id = id.unwrap_or(stream.log.last_id);
     let read = options.entries_read(stream, counting);
@@ -110,7 +121,7 @@ fn create(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
 /// `XGROUP SETID key group id|$ [ENTRIESREAD n]`
 fn setid(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let options = options(argv, false)?;
-    let counting = parse::counting(ctx);
+    let counting = options.counting(ctx);
     let stream = find(ctx, argv)?;
     if !matches!(argv.len(), 5 | 7) {
         return Err(Failure::subcommand_syntax("xgroup", argv[1]));

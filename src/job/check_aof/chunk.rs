@@ -10,17 +10,15 @@ use crate::aof::reader::{Item, Means, Reader};
 use crate::aof::skim::Chunk;
 use crate::aof::state::{Stamp, Step};
 use crate::engine::syntax::Syntax;
-use crate::finding::{Code, Excerpt, Finding, shown};
+use crate::finding::{Code, Excerpt, Finding, Findings, shown};
 use crate::job::commands::{Known, look, misplaced, no_options, unknown};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::Met;
 use crate::record::{Command, Event};
 
 /// What a worker makes of a chunk.
-#[derive(Default)]
 pub(super) struct Out {
-    pub(super) findings: Vec<Finding>,
-    pub(super) dropped: u64,
+    pub(super) findings: Findings,
     pub(super) commands: u64,
     pub(super) transactions: u64,
     pub(super) annotations: u64,
@@ -33,6 +31,21 @@ pub(super) struct Out {
     pub(super) ended: bool,
 }
 
+impl Out {
+    fn new(limit: usize) -> Out {
+        Out {
+            findings: Findings::new(limit),
+            commands: 0,
+            transactions: 0,
+            annotations: 0,
+            timestamps: None,
+            lines: 0,
+            sound: None,
+            ended: false,
+        }
+    }
+}
+
 /// A worker, and what it has counted so far.
 pub(super) struct Checker<'o> {
     options: &'o Options,
@@ -40,12 +53,14 @@ pub(super) struct Checker<'o> {
     /// By the address of the row: cheaper than its name.
     pub(super) names: HashMap<usize, Named>,
     syntax: Syntax,
+    /// About the record at hand.
+    new: Vec<Finding>,
 }
 
 impl<'o> Checker<'o> {
     pub(super) fn new(options: &'o Options) -> Self {
         let (databases, names) = (BTreeMap::new(), HashMap::new());
-        Checker { options, databases, names, syntax: Syntax::new() }
+        Checker { options, databases, names, syntax: Syntax::new(), new: Vec::new() }
     }
 }
 
@@ -53,13 +68,12 @@ impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out::default();
+        let mut out = Out::new(self.options.rdb.limits.findings);
         let mut reader = Reader::new(chunk);
         let (mut db, mut on_db) = (chunk.start.db, 0);
         while let Some(item) = reader.next_record() {
-            let known = out.findings.len();
             if !item.odd.is_empty() {
-                out.findings.extend(item.findings());
+                self.new.extend(item.findings());
             }
             match (&item.record.event, item.means) {
                 (Event::Command(command), Means::Command(step)) => {
@@ -72,9 +86,9 @@ impl Worker<Chunk> for Checker<'_> {
                     on_db += u64::from(step == Step::Plain);
                     self.command(command, step, &item, &mut out);
                 }
-                (_, means) => annotation(means, &item, &mut out),
+                (_, means) => self.annotation(means, &item, &mut out),
             }
-            self.after(known, &item, chunk, &mut out);
+            self.after(&item, chunk, &mut out);
         }
         *self.databases.entry(db).or_insert(0) += on_db;
         self.databases.retain(|_, count| *count > 0);
@@ -92,12 +106,12 @@ impl Checker<'_> {
                 let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
                 named.met = named.met.merge(Met { count: 1, first: span.start });
                 if !self.syntax.takes(row, command.args) {
-                    out.findings.push(no_options(row, command.args, span.clone()));
+                    self.new.push(no_options(row, command.args, span.clone()));
                 }
             }
             // `*0` is odd enough.
             _ if command.args.is_empty() => {}
-            other => out.findings.push(unknown(command.args, other, span.clone())),
+            other => self.new.push(unknown(command.args, other, span.clone())),
         }
         if step != Step::Plain {
             self.step(command, step, item, out);
@@ -105,58 +119,51 @@ impl Checker<'_> {
     }
 
     /// What transactions and databases say.
-    fn step(&self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
+    fn step(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
         let span = item.record.span.clone();
         out.transactions += u64::from(matches!(step, Step::Exec(_)));
         let databases = self.options.rdb.databases;
-        out.findings.extend(misplaced(step, command.args, item.state, databases, span));
+        self.new.extend(misplaced(step, command.args, item.state, databases, span));
     }
 
-    /// Notes where the file may be cut, and bounds what is kept.
+    /// Notes what was found, and where the file may be cut.
     #[inline]
-    fn after(&self, known: usize, item: &Item<'_>, chunk: &Chunk, out: &mut Out) {
-        if out.findings.len() > known {
-            let new = out.findings.get_mut(known..).unwrap_or_default();
-            for finding in new {
-                out.ended |= (self.options.ends)(finding.code);
-                finding.excerpt = Excerpt::around(chunk.bytes(), chunk.offset, finding.span.start);
-            }
-            let limit = self.options.rdb.limits.findings;
-            if out.findings.len() > limit {
-                out.dropped += (out.findings.len() - limit) as u64;
-                out.findings.truncate(limit);
-            }
+    fn after(&mut self, item: &Item<'_>, chunk: &Chunk, out: &mut Out) {
+        for mut finding in self.new.drain(..) {
+            out.ended |= (self.options.ends)(finding.code);
+            finding.excerpt = Excerpt::around(chunk.bytes(), chunk.offset, finding.span.start);
+            out.findings.add(finding);
         }
         if !out.ended && item.state.multi.is_none() {
             out.sound = Some((item.record.span.end, out.lines));
         }
     }
-}
 
-fn annotation(means: Means, item: &Item<'_>, out: &mut Out) {
-    out.annotations += 1;
-    let span = item.record.span.clone();
-    match means {
-        Means::Annotation(Some(Stamp::At { seconds, before })) => {
-            let first = out.timestamps.map_or(seconds, |(first, _)| first);
-            out.timestamps = Some((first, seconds));
-            if let Some(before) = before.filter(|before| *before > seconds) {
-                let expected = format!("a time from {before} on");
-                out.findings.push(Finding::new(
-                    Code::AofTimestampOrder,
-                    span,
-                    expected,
-                    seconds.to_string(),
-                ));
+    fn annotation(&mut self, means: Means, item: &Item<'_>, out: &mut Out) {
+        out.annotations += 1;
+        let span = item.record.span.clone();
+        match means {
+            Means::Annotation(Some(Stamp::At { seconds, before })) => {
+                let first = out.timestamps.map_or(seconds, |(first, _)| first);
+                out.timestamps = Some((first, seconds));
+                if let Some(before) = before.filter(|before| *before > seconds) {
+                    let expected = format!("a time from {before} on");
+                    self.new.push(Finding::new(
+                        Code::AofTimestampOrder,
+                        span,
+                        expected,
+                        seconds.to_string(),
+                    ));
+                }
             }
+            Means::Annotation(Some(Stamp::Invalid)) => {
+                let found = match &item.record.event {
+                    Event::Annotation(text) => shown(text),
+                    _ => String::new(),
+                };
+                self.new.push(Finding::new(Code::AofTimestamp, span, "TS:<seconds>", found));
+            }
+            _ => {}
         }
-        Means::Annotation(Some(Stamp::Invalid)) => {
-            let found = match &item.record.event {
-                Event::Annotation(text) => shown(text),
-                _ => String::new(),
-            };
-            out.findings.push(Finding::new(Code::AofTimestamp, span, "TS:<seconds>", found));
-        }
-        _ => {}
     }
 }

@@ -15,6 +15,9 @@ impl Converter<'_> {
     /// Writes a record that is no key, if it is one that goes along.
     pub(super) fn record(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
         let offset = record.span.start;
+        if !self.is_sound_beside(record, out) {
+            return;
+        }
         if self.options.form.is_text() {
             return self.text_beside(record, out);
         }
@@ -87,7 +90,10 @@ impl Converter<'_> {
         };
         let target = self.options.target;
         if self.options.form.is_text() {
-            if self.is_new_library(code, offset, out) && self.options.form == Form::JsonLines {
+            if self.is_new_library(code, offset, out)
+                && self.is_sound_library(code, offset, out)
+                && self.options.form == Form::JsonLines
+            {
                 beside::line(&Event::Function { code: Str::Raw(code) }, out.beside());
             }
             return;
@@ -95,7 +101,7 @@ impl Converter<'_> {
         if target.version < writer::SINCE_FUNCTION2 {
             return out.lose(Loss::Function, None, offset, true);
         }
-        if !self.is_new_library(code, offset, out) {
+        if !self.is_new_library(code, offset, out) || !self.is_sound_library(code, offset, out) {
             return;
         }
         if self.options.form.is_commands() {
@@ -176,7 +182,7 @@ impl Options {
 }
 
 /// A function of the 7.0 release candidates as the library that 7.0 makes of it.
-fn translated(name: Str<'_>, engine: Str<'_>, code: Str<'_>) -> Vec<u8> {
+pub(super) fn translated(name: Str<'_>, engine: Str<'_>, code: Str<'_>) -> Vec<u8> {
     let text = |text: Str<'_>| text.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
     let (engine, name, code) = (text(engine).to_ascii_lowercase(), text(name), text(code));
     [b"#!", &engine[..], b" name=", &name, b"\n", &code].concat()

@@ -14,7 +14,7 @@ use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::check::{self, check_rdb};
 use crate::job::check_aof::{self, check_aof};
-use crate::job::target::judge;
+use crate::job::target::{judge, keeps_out};
 use crate::job::target_aof::judge_aof;
 use crate::limits::{CHUNK, DATABASES_MAX};
 
@@ -45,13 +45,16 @@ pub fn check(
     let input = &Input::Stdin;
     let refuse = |why: String| Err(Error::refused(out, why));
     let mut commands = 0;
+    // Whether counters that do not add up are in the way is looked at by target.
+    let ends = |code: Code| code.severity() == Severity::Error && !code.is_of_counters();
     let judged = if options.form == Form::Rdb {
         let checked = check_rdb(source, input, &rdb).map_err(|err| err.of_reading_back(out))?;
         holds(&checked, out, report, options)?;
         judge(&checked, options.target.release)
     } else {
-        let checked = check_aof(source, input, &check_aof::Options { rdb, ..Default::default() })
-            .map_err(|err| err.of_reading_back(out))?;
+        let checked =
+            check_aof(source, input, &check_aof::Options { rdb, ends, ..Default::default() })
+                .map_err(|err| err.of_reading_back(out))?;
         commands = checked.commands;
         if let Some(preamble) = &checked.preamble {
             holds(preamble, out, report, options)?;
@@ -94,7 +97,7 @@ fn is_as_made(mut reader: Box<dyn Read + Send>, out: &Path, report: &Report) -> 
 /// Whether an RDB is sound and has the keys that it should have.
 fn holds(checked: &check::Report, out: &Path, report: &Report, options: &Options) -> Result<()> {
     let refuse = |why: String| Err(Error::refused(out, why));
-    if let Some(finding) = checked.findings.iter().find(|f| f.severity() == Severity::Error) {
+    if let Some(finding) = checked.findings.iter().find(|f| keeps_out(options.server(), f)) {
         if finding.code == Code::DupKey && !options.map_db.is_empty() {
             return refuse("databases that are put together have a key in common".to_owned());
         }

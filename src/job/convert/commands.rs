@@ -5,6 +5,7 @@
 use super::Form;
 use super::key::Key;
 use super::worker::{Body, Converter, Out};
+use crate::element::Ignore;
 use crate::encoding::resp::write_command;
 use crate::job::payload::{seal, server_of};
 use crate::loss::Loss;
@@ -23,7 +24,12 @@ impl Converter<'_> {
             write_command(args.into_iter(), &mut text);
         } else {
             self.rebuild.begin(key.name, self.options.shift_ttl_ms);
-            if !key.walk(&mut self.walker, &mut self.rebuild, &mut out.damage) {
+            if !key.walk(
+                &mut self.walker,
+                &mut self.rebuild,
+                self.options.server(),
+                &mut out.damage,
+            ) {
                 return;
             }
             let (commands, losses) = self.rebuild.finish();
@@ -52,7 +58,11 @@ impl Converter<'_> {
         }
         let target = self.options.target;
         let has_options = server_of(target).has_redis(5, 0);
-        let at = self.expire_at_ms(key).filter(|_| has_options).unwrap_or(0).max(0).to_string();
+        let at = self.expire_at_ms(key);
+        // 0 stands for none, and what is below is an error: PEXPIREAT takes both.
+        let takes = |at: &i64| has_options && *at > 0;
+        let is_apart = at.is_some_and(|at| !takes(&at));
+        let at = at.filter(takes).unwrap_or(0).to_string();
         let mut args: Vec<&[u8]> = vec![b"RESTORE", key.name, at.as_bytes(), &payload];
         if server_of(target).has_redis(3, 0) {
             args.push(b"REPLACE");
@@ -62,7 +72,10 @@ impl Converter<'_> {
             args.extend((at != "0").then_some(&b"ABSTTL"[..]));
             let named = match (key.head.freq, key.head.idle_s) {
                 (Some(freq), _) => Some((&b"FREQ"[..], u64::from(freq))),
-                (None, idle) => idle.map(|idle| (&b"IDLETIME"[..], idle)),
+                // What is beyond 63 bits servers pass over in a file, and refuse here.
+                (None, idle) => idle
+                    .filter(|idle| i64::try_from(*idle).is_ok())
+                    .map(|idle| (&b"IDLETIME"[..], idle)),
             };
             if let Some((name, value)) = named {
                 mark = value.to_string();
@@ -71,10 +84,10 @@ impl Converter<'_> {
         }
         let mut text = Vec::new();
         write_command(args.into_iter(), &mut text);
-        if !has_options {
-            if key.head.idle_s.is_some() || key.head.freq.is_some() {
-                out.lose_of(Loss::Access, key);
-            }
+        if !has_options && (key.head.idle_s.is_some() || key.head.freq.is_some()) {
+            out.lose_of(Loss::Access, key);
+        }
+        if is_apart {
             self.expire(key, &mut text, out);
         }
         out.counts.encoded += 1;
@@ -88,7 +101,7 @@ impl Converter<'_> {
             true => (b"PEXPIREAT", at),
             false => (b"EXPIREAT", at.div_euclid(1000)),
         };
-        if !in_ms && time * 1000 != at {
+        if !in_ms && time.checked_mul(1000) != Some(at) {
             out.lose_of(Loss::ExpireTime, key);
         }
         let time = time.to_string();
@@ -106,7 +119,14 @@ impl Converter<'_> {
             }
         };
         let body: &[u8] = match written.body {
-            Body::AsItWas(payload) => payload,
+            // What a RESTORE holds is not looked into when it is read back.
+            Body::AsItWas(payload) => {
+                let server = self.options.server();
+                if !key.walk(&mut self.walker, &mut Ignore, server, &mut out.damage) {
+                    return None;
+                }
+                payload
+            }
             Body::Anew => &self.body,
         };
         let target = self.options.target;

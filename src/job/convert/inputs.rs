@@ -38,6 +38,8 @@ impl<'o> Inputs<'o> {
         for input in &given {
             match input {
                 Given::File(_, Input::Stdin) => {}
+                // A pipe is written to by nobody else than whoever made it.
+                Given::File(_, Input::File(path)) if !path.is_file() => {}
                 Given::File(_, Input::File(path)) => paths.push(path.clone()),
                 Given::Set(set) => {
                     let folder = Folder::open(&set.folder).and_then(|f| Set::open(f, &set.stem));

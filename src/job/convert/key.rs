@@ -6,10 +6,12 @@ use std::borrow::Cow;
 use super::super::filter::type_name;
 use super::super::inspect::encoding;
 use super::super::payload::data_type;
+use super::super::target::keeps_out;
 use crate::element::{Str, Visit};
 use crate::engine::{KeyRef, Release};
-use crate::finding::{Finding, KeyPlace, Severity};
+use crate::finding::{Finding, KeyPlace};
 use crate::rdb::types::DataType;
+use crate::rdb::versions;
 use crate::rdb::walk::Walker;
 use crate::rdb::writer::KeyHead;
 use crate::record::KeyRecord;
@@ -97,11 +99,13 @@ impl<'a> Key<'a> {
         matches!(self.held, Held::Live(Value::VectorSet(set)) if set.payload().is_none())
     }
 
-    /// Hands its elements to a visitor; false if it is damaged, of which `damage` then tells.
+    /// Hands its elements to a visitor; false if it is damaged, or nothing for the server it is for, of which
+    /// `damage` then tells.
     pub(super) fn walk(
         &self,
         walker: &mut Walker,
         visit: &mut dyn Visit,
+        server: Option<&versions::Release>,
         damage: &mut Vec<Finding>,
     ) -> bool {
         let record = match self.held {
@@ -112,13 +116,23 @@ impl<'a> Key<'a> {
             Held::Record(record) => record,
         };
         walker.value(record.rdb_type, record.payload, record.offset, visit);
+        self.take_errors(walker, server, damage)
+    }
+
+    /// Hands on the errors among a walker's findings; false if there is one.
+    pub(super) fn take_errors(
+        &self,
+        walker: &mut Walker,
+        server: Option<&versions::Release>,
+        damage: &mut Vec<Finding>,
+    ) -> bool {
         let before = damage.len();
-        for mut finding in walker.findings.drain(..) {
-            if finding.severity() == Severity::Error {
-                finding.key = Some(self.place());
-                damage.push(finding);
+        for finding in &walker.findings {
+            if keeps_out(server, finding) {
+                damage.push(Finding { key: Some(self.place()), ..finding.clone() });
             }
         }
+        walker.findings.clear();
         damage.len() == before
     }
 }

@@ -1,7 +1,7 @@
 //! The inputs of a conversion, one after the other: an RDB is cut into chunks, an AOF replayed and its
 //! store walked. Both end in the same pieces, which are put together in their order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,12 @@ use super::assembly::{Assembly, Piece};
 use super::beside::module_aux;
 use super::merge::{Seen, Winner};
 use super::store::Walk;
+use super::twice::{Names, Twice};
 use super::worker::{Converter, Out};
 use super::{Counts, Form, Given, Options, Read, Report, Sink, What};
 use crate::engine::shards::Look;
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, Findings, shown};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::{Behind, is_marked};
@@ -22,6 +23,7 @@ use crate::job::pipeline::{self, Cutter, Worker};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
 use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
+use crate::job::target::keeps_out;
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::rdb::reader::Reader;
@@ -57,6 +59,8 @@ pub struct Conversion<'s, 'o> {
     report: Report,
     /// What the inputs before had, if there are several.
     seen: Option<Seen>,
+    /// Function libraries that were written.
+    loaded: HashSet<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Conversion<'_, '_> {
@@ -72,7 +76,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let assembly = Assembly::new(sink, options.form, options.target);
         let report = Report {
             read: Vec::new(),
-            damage: Vec::new(),
+            damage: Findings::new(options.limits.findings),
             counts: Counts::default(),
             databases: BTreeSet::new(),
             lost: Vec::new(),
@@ -89,6 +93,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             failed: None,
             report,
             seen: several.then(Seen::default),
+            loaded: HashSet::new(),
         }
     }
 
@@ -101,6 +106,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             limits: self.options.limits,
             jobs: self.options.jobs,
             engine: self.options.engine.clone(),
+            whose: self.options.whose,
             now_ms: self.options.now_ms,
             // Whether they go is for the conversion to say.
             expired: Some(Expired::Keep),
@@ -146,13 +152,11 @@ impl<'s, 'o> Conversion<'s, 'o> {
             }
         }
         self.take(out);
-        // What streams keep beside their entries and no file states, since the server did not have it: it
-        // comes from counting here, and nobody loses it.
+        // What streams keep beside their entries and nothing states, since the server did not have it: it
+        // comes from counting here, and nobody loses it. RDB 10 is that of 7.0, RDB 11 that of 7.2.
         let is_set = path.extension().is_some_and(|extension| extension == "manifest");
-        let states =
-            |major, minor| replayed.written_by().is_some_and(|by| by.has_redis(major, minor));
-        let counters = (!is_set && !states(7, 0)).then_some(Loss::StreamCounters);
-        let active = (!states(7, 2)).then_some(Loss::ConsumerActive);
+        let counters = (!is_set && !replayed.states_streams_of(10)).then_some(Loss::StreamCounters);
+        let active = (!replayed.states_streams_of(11)).then_some(Loss::ConsumerActive);
         let unstated: Vec<Loss> = counters.into_iter().chain(active).collect();
         self.store(&replayed.store.look(), &unstated)
     }
@@ -163,16 +167,18 @@ impl<'s, 'o> Conversion<'s, 'o> {
             out.losses.retain(|loss, _| !unstated.contains(loss));
             out.lost.retain(|lost| !unstated.contains(&lost.loss));
         };
-        self.run(&mut walk, each).map_err(|err| Error::io("the store", "read", err))?;
-        Ok(())
+        let mut twice = Twice::new(self.options, false);
+        self.run(&mut walk, &mut twice, each).map_err(|err| Error::io("the store", "read", err))?;
+        twice.judge(&Names::Store(look), self.options, &mut self.report.damage)
     }
 
     fn rdb(&mut self, source: Source, input: &Input) -> Result<()> {
         let failed = |err| Error::io(input.path(), "read", err);
         let mut file = RdbFile::new(source.reader, self.options.limits);
         let mut facts = Facts::default();
+        let mut twice = Twice::new(self.options, true);
         let workers = self
-            .run(&mut file, |out| {
+            .run(&mut file, &mut twice, |out| {
                 std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
             })
             .map_err(failed)?;
@@ -186,6 +192,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
             return Err(Error::Usage(format!("{} is {why}", input.path().display())));
         }
         self.report.damage.extend(rdb_damage(&outcome, self.options));
+        twice.judge(&Names::Rdb(input), self.options, &mut self.report.damage)?;
         let what = What::Rdb(Box::new((facts, outcome)));
         self.report.read.push(Read { path: input.path().to_path_buf(), what });
         Ok(())
@@ -194,13 +201,16 @@ impl<'s, 'o> Conversion<'s, 'o> {
     fn lines(&mut self, source: Source, input: &Input) -> Result<()> {
         let options = self.options;
         let is_first = self.report.read.is_empty();
+        let mut twice = Twice::new(options, false);
         let seen = self.seen.take();
         let (mut facts, mut met) = (Facts::default(), (Vec::new(), Vec::new()));
-        let make = || Converter::new(options, seen.as_ref(), is_first);
+        let hasher = twice.hasher();
+        let make = || Converter::new(options, seen.as_ref(), is_first, hasher);
         let bounds = (options.limits, options.jobs);
         let (workers, outcome) =
             lines_file::run(source.reader, input, bounds, make, |mut out: Out| {
                 std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
+                twice.add(&out.rows);
                 met.0.append(&mut out.met);
                 met.1.append(&mut out.libraries);
                 self.take(out);
@@ -210,6 +220,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
         if let Some(seen) = &mut self.seen {
             seen.add(&met.0, met.1);
         }
+        twice.judge(&Names::None, options, &mut self.report.damage)?;
         let what = What::Lines(Box::new((facts, outcome)));
         self.report.read.push(Read { path: input.path().to_path_buf(), what });
         Ok(())
@@ -219,6 +230,7 @@ impl<'s, 'o> Conversion<'s, 'o> {
     fn run<S: Cutter + Send>(
         &mut self,
         source: &mut S,
+        twice: &mut Twice,
         mut each: impl FnMut(&mut Out),
     ) -> std::io::Result<Vec<Facts>>
     where
@@ -228,10 +240,12 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let is_first = self.report.read.is_empty();
         let seen = self.seen.take();
         let mut met = (Vec::new(), Vec::new());
+        let hasher = twice.hasher();
         let workers = {
-            let make = || Converter::new(options, seen.as_ref(), is_first);
+            let make = || Converter::new(options, seen.as_ref(), is_first, hasher);
             pipeline::run(source, options.jobs, make, |mut out: Out| {
                 each(&mut out);
+                twice.add(&out.rows);
                 met.0.append(&mut out.met);
                 met.1.append(&mut out.libraries);
                 self.take(out);
@@ -248,6 +262,14 @@ impl<'s, 'o> Conversion<'s, 'o> {
     /// Takes what a worker has made.
     fn take(&mut self, out: Out) {
         self.report.add(&out, self.options);
+        for (name, offset) in out.loaded {
+            let found = format!("library {} again", shown(&name));
+            if !self.loaded.insert(name) {
+                let at = offset..offset + 1;
+                let finding = Finding::new(Code::DupFunction, at, "each library once", found);
+                self.report.damage.add(finding);
+            }
+        }
         self.assembly.begin(out.said.as_deref());
         out.pieces.into_iter().for_each(|piece| self.put(piece));
         self.assembly.behind(out.behind);
@@ -298,8 +320,7 @@ impl Report {
                 self.lost.push(lost.clone());
             }
         }
-        let room = options.limits.findings.saturating_sub(self.damage.len());
-        self.damage.extend(next.damage.iter().take(room).cloned());
+        self.damage.extend(next.damage.iter().cloned());
         for (loss, count) in &next.losses {
             *self.losses.entry(*loss).or_default() += count;
         }
@@ -370,7 +391,7 @@ fn log_damage(replayed: &replay::Report, options: &Options) -> Vec<Finding> {
         Code::AofDbRange => true,
         // It is about what a server would do next.
         Code::AofSameName => false,
-        code => code.severity() == Severity::Error,
+        _ => keeps_out(options.server(), finding),
     };
     let parts = replayed.parts.iter().flat_map(|part| &part.findings);
     let mut damage: Vec<_> =

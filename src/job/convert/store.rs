@@ -3,8 +3,8 @@
 
 use std::io;
 
-use crate::engine::KeyRef;
 use crate::engine::shards::Look;
+use crate::engine::{Engine, KeyRef};
 use crate::job::pipeline::Cutter;
 use crate::join;
 use crate::limits::CHUNK;
@@ -12,7 +12,7 @@ use crate::limits::CHUNK;
 /// Keys of a batch, at most.
 const KEYS: usize = 4096;
 
-/// Keys from which on several threads sort them.
+/// Keys from which on several threads look for them.
 const MANY: usize = 1 << 16;
 
 /// A run of keys of one database.
@@ -30,9 +30,10 @@ pub(super) struct Walk<'a> {
     dbs: Vec<u64>,
     jobs: usize,
     functions: Vec<&'a [u8]>,
-    /// The database at hand, the last key first.
+    /// The database at hand.
     db: u64,
-    keys: Vec<KeyRef<'a>>,
+    /// Its keys in some runs, each with its last key first.
+    runs: Vec<Vec<KeyRef<'a>>>,
 }
 
 impl<'a> Walk<'a> {
@@ -40,7 +41,15 @@ impl<'a> Walk<'a> {
         let mut dbs = look.dbs();
         dbs.reverse();
         let functions = look.functions().map(|(_, code)| code).collect();
-        Walk { look, dbs, jobs, functions, db: 0, keys: Vec::new() }
+        Walk { look, dbs, jobs, functions, db: 0, runs: Vec::new() }
+    }
+
+    /// The next key of the database at hand.
+    fn next_key(&mut self) -> Option<KeyRef<'a>> {
+        let last = |run: &mut Vec<KeyRef<'a>>| run.last().map(|key| key.key);
+        let runs = self.runs.iter_mut().map(|run| (last(run), run));
+        let (_, run) = runs.filter(|(key, _)| key.is_some()).min_by_key(|(key, _)| *key)?;
+        run.pop()
     }
 }
 
@@ -54,15 +63,15 @@ impl<'a> Cutter for Walk<'a> {
         if !batch.functions.is_empty() {
             return Ok(Some(batch));
         }
-        while self.keys.is_empty() {
+        while self.runs.iter().all(Vec::is_empty) {
             let Some(db) = self.dbs.pop() else { return Ok(None) };
             self.db = db;
-            self.keys = sorted(self.look.keys(db).collect(), self.jobs);
+            self.runs = runs(self.look, db, self.jobs);
         }
         batch.db = self.db;
         let mut size = 0;
         while size < CHUNK && batch.keys.len() < KEYS {
-            let Some(key) = self.keys.pop() else { break };
+            let Some(key) = self.next_key() else { break };
             size += key.key.len() + key.value.memory();
             batch.keys.push(key);
         }
@@ -70,14 +79,17 @@ impl<'a> Cutter for Walk<'a> {
     }
 }
 
-/// By name, the last one first.
-fn sorted<'a>(mut keys: Vec<KeyRef<'a>>, jobs: usize) -> Vec<KeyRef<'a>> {
-    let order = |a: &KeyRef<'a>, b: &KeyRef<'a>| b.key.cmp(a.key);
-    if jobs > 1 && keys.len() >= MANY {
-        let share = keys.len().div_ceil(jobs);
-        join::all(keys.chunks_mut(share).map(|part| move || part.sort_unstable_by(order)));
-    }
-    // Runs that are in order already are only merged.
-    keys.sort_by(order);
-    keys
+/// The keys of a database in as many runs as threads look for them, each by name, the last one first.
+fn runs<'a>(look: &Look<'a>, db: u64, jobs: usize) -> Vec<Vec<KeyRef<'a>>> {
+    let shards: Vec<&'a Engine> = look.shards().collect();
+    let jobs = if look.len(db) < MANY { 1 } else { jobs };
+    let share = shards.len().div_ceil(jobs).max(1);
+    join::all(shards.chunks(share).map(|part| {
+        move || {
+            let spaces = part.iter().filter_map(|engine| engine.keyspace(db));
+            let mut keys: Vec<_> = spaces.flat_map(|space| space.iter()).collect();
+            keys.sort_unstable_by(|a: &KeyRef<'a>, b| b.key.cmp(a.key));
+            keys
+        }
+    }))
 }

@@ -3,6 +3,7 @@
 //! other forms show keys only.
 
 use super::Form;
+use super::beside::translated;
 use super::key::{Held, Key};
 use super::worker::{Converter, Out};
 use crate::element::ModuleId;
@@ -59,7 +60,7 @@ impl Converter<'_> {
         std::mem::swap(writer.buffer(), &mut piece.bytes);
         writer.begin(&head);
         let mut damage = Vec::new();
-        let whole = key.walk(&mut self.walker, writer, &mut damage);
+        let whole = key.walk(&mut self.walker, writer, None, &mut damage);
         writer.end();
         let piece = out.last_piece();
         std::mem::swap(writer.buffer(), &mut piece.bytes);
@@ -71,18 +72,29 @@ impl Converter<'_> {
 
     /// Writes a record that is no key.
     pub(super) fn text_beside(&mut self, record: &Record<'_>, out: &mut Out) {
-        if self.options.form != Form::JsonLines {
-            return;
-        }
         if !expands(&record.event) {
             let expected = "a sound compressed string";
             let finding = Finding::new(Code::StringLzf, record.span.clone(), expected, "another");
             return out.damage.push(finding);
         }
+        let offset = record.span.start;
+        match &record.event {
+            Event::Function { code } => return self.function(*code, offset, out),
+            Event::FunctionPreGa { name, engine, code, .. } => {
+                let whole = translated(*name, *engine, *code);
+                let is_new = self.is_new_library(&whole, offset, out);
+                if !is_new || !self.is_sound_library(&whole, offset, out) {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        if self.options.form != Form::JsonLines {
+            return;
+        }
         match &record.event {
             // Of several inputs the first one's are true of the new file, if any.
             Event::Header(_) | Event::Aux { .. } if !self.is_first => {}
-            Event::Function { code } => self.function(*code, record.span.start, out),
             event => beside::line(event, out.beside()),
         }
     }

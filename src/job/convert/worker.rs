@@ -2,23 +2,25 @@
 //! value passes through untouched where the target reads its row, else it is walked and encoded anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::assembly::Piece;
 use super::key::{Held, Key};
 use super::merge::Seen;
 use super::store::Batch;
-use super::{Counts, Form, Lost, Options, text};
+use super::{Counts, Form, Lost, Options, text, twice};
 use crate::aof::rebuild::Rebuild;
 use crate::element::{Ignore, ModuleId, Str};
 use crate::finding::{Code, Finding, KeyPlace};
+use crate::job::duplicates::KeyHasher;
 use crate::job::filter::{Subject, type_name};
 use crate::job::payload::{data_type, server_of};
 use crate::job::pipeline::Worker;
 use crate::job::rdb_facts::{Fact, Facts};
-use crate::limits::PackedLimits;
+use crate::job::records::{self, Records};
+use crate::limits::{CHUNK, PackedLimits};
 use crate::loss::Loss;
 use crate::rdb::encode::{self, Encoder, longest_listpack};
-use crate::rdb::reader::Reader;
 use crate::rdb::skim::Chunk;
 use crate::rdb::target::Target;
 use crate::rdb::walk::{BacklenSeen, Walker};
@@ -41,6 +43,10 @@ pub(super) struct Out {
     /// Keys and libraries that the inputs before have not.
     pub(super) met: Vec<u128>,
     pub(super) libraries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Rows of the keys written, where one must not come twice.
+    pub(super) rows: Vec<u128>,
+    /// Names of the libraries written, and where they are in the source.
+    pub(super) loaded: Vec<(Vec<u8>, u64)>,
 }
 
 impl Out {
@@ -82,7 +88,10 @@ impl Out {
 fn piece_of(pieces: &mut Vec<Piece>, db: u64) -> &mut Piece {
     let at_hand = matches!(pieces.last(), Some(piece) if piece.db == Some(db));
     if !at_hand {
-        pieces.push(Piece { db: Some(db), ..Piece::default() });
+        // Room for all of a chunk, so that it need not grow, where it is the only piece, as nearly always.
+        let room = if pieces.is_empty() { CHUNK + CHUNK / 2 } else { 0 };
+        let bytes = Vec::with_capacity(room);
+        pieces.push(Piece { db: Some(db), bytes, ..Piece::default() });
     }
     let last = pieces.len() - 1;
     &mut pieces[last]
@@ -102,6 +111,8 @@ pub(super) struct Converter<'o> {
     /// What the inputs before had, if there are several.
     pub(super) seen: Option<&'o Seen>,
     pub(super) is_first: bool,
+    /// Makes the rows, if there are to be some.
+    hasher: Option<KeyHasher>,
     open: bool,
     name: Vec<u8>,
     head: Vec<u8>,
@@ -113,6 +124,7 @@ impl<'o> Converter<'o> {
         options: &'o Options,
         seen: Option<&'o Seen>,
         is_first: bool,
+        hasher: Option<KeyHasher>,
     ) -> Converter<'o> {
         Converter {
             options,
@@ -120,11 +132,12 @@ impl<'o> Converter<'o> {
             rebuild: Rebuild::new(server_of(options.target)),
             text: text::writer(options.form, options.shift_ttl_ms),
             version: 0,
-            // Text is not walked again when it is read back.
-            walker: Walker::new(options.form.is_text(), options.limits),
+            // What is read back as an RDB is walked deeply then.
+            walker: Walker::new(!options.form.is_read_back(), options.limits),
             facts: Facts::default(),
             seen,
             is_first,
+            hasher,
             open: options.filter.is_open(),
             name: Vec::new(),
             head: Vec::new(),
@@ -132,23 +145,13 @@ impl<'o> Converter<'o> {
         }
     }
 
-    fn record_key(&mut self, record: &KeyRecord<'_>, size: u64, out: &mut Out) {
-        self.facts.key(record, self.options.now_ms);
-        let mut name = std::mem::take(&mut self.name);
-        match record.key.bytes(&mut name) {
-            Ok(text) => self.key(&Key::of_record(record, text, size), out),
-            Err(err) => {
-                let at = record.key_offset..record.offset;
-                let expected = "a sound compressed string";
-                out.damage.push(Finding::new(Code::StringLzf, at, expected, err.what));
-            }
-        }
-        self.name = name;
-    }
-
     /// Writes a key, if it is to be written.
-    fn key(&mut self, key: &Key<'_>, out: &mut Out) {
+    fn write(&mut self, key: &Key<'_>, out: &mut Out) {
         let options = self.options;
+        // Which of two counts does not depend on what is made of it then.
+        if options.winner.is_some() && !self.is_new(key, out) {
+            return;
+        }
         if !self.open && !self.is_selected(key) {
             out.counts.filtered += 1;
             return;
@@ -157,7 +160,7 @@ impl<'o> Converter<'o> {
             out.counts.expired += 1;
             return;
         }
-        if !self.is_new(key, out) {
+        if options.winner.is_none() && !self.is_new(key, out) || !self.is_sound(key, out) {
             return;
         }
         match options.form {
@@ -233,6 +236,7 @@ impl<'o> Converter<'o> {
     /// Counts a key, and says where its bytes go.
     pub(super) fn piece_for<'p>(&self, key: &Key<'_>, out: &'p mut Out) -> &'p mut Piece {
         let db = self.db(key);
+        out.rows.extend(self.hasher.map(|hasher| twice::row(hasher, db, key)));
         if self.options.form == Form::Preamble && key.is_built_vectorset() {
             out.counts.behind += 1;
             return piece_of(&mut out.behind, db);
@@ -263,7 +267,7 @@ impl<'o> Converter<'o> {
             Held::Live(value) => self.encoder.begin(data_type(value), encode::Form::Table),
         }
         self.encoder.pen.shift_ttl_ms = self.options.shift_ttl_ms;
-        if !key.walk(&mut self.walker, &mut self.encoder, damage) {
+        if !key.walk(&mut self.walker, &mut self.encoder, self.options.server(), damage) {
             return None;
         }
         self.body.clear();
@@ -316,35 +320,48 @@ fn is_foreign_vectorset(target: Target, key: &KeyRecord<'_>) -> bool {
         && type_name(key.rdb_type, key.payload) == ModuleId::VECTORSET.name()
 }
 
+impl Records for Converter<'_> {
+    type Out = Out;
+
+    #[inline]
+    fn key(&mut self, record: &KeyRecord<'_>, _: &Range<u64>, bytes: &[u8], out: &mut Out) {
+        self.facts.key(record, self.options.now_ms);
+        let mut name = std::mem::take(&mut self.name);
+        match record.key.bytes(&mut name) {
+            Ok(text) => self.write(&Key::of_record(record, text, bytes.len() as u64), out),
+            Err(err) => {
+                let at = record.key_offset..record.offset;
+                let expected = "a sound compressed string";
+                out.damage.push(Finding::new(Code::StringLzf, at, expected, err.what));
+            }
+        }
+        self.name = name;
+    }
+
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], fact: Option<Fact>, out: &mut Out) {
+        if let Event::Header(header) = record.event {
+            self.version = header.version;
+        }
+        self.record(record, bytes, out);
+        out.once.extend(fact);
+    }
+
+    fn damaged(&mut self, finding: Finding, out: &mut Out) {
+        out.damage.push(finding);
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
 impl Worker<Chunk> for Converter<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out::default();
-        let mut db = chunk.start.db;
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        let mut reader = Reader::new(chunk);
-        loop {
-            // Looked at where it was read: a record is large.
-            match reader.next() {
-                None => break,
-                Some(Err(finding)) => out.damage.push(finding),
-                Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
-                    self.record_key(key, span.end - span.start, &mut out);
-                }
-                Some(Ok(ref record)) => {
-                    match record.event {
-                        Event::SelectDb(selected) => db = selected,
-                        Event::Header(header) => self.version = header.version,
-                        _ => {}
-                    }
-                    let bytes = chunk.slice(&record.span);
-                    self.record(record, bytes, &mut out);
-                    let opcode = bytes.first().copied().unwrap_or(0);
-                    out.once.extend(self.facts.record(record, opcode, db));
-                }
-            }
-        }
+        records::each(chunk, self, &mut out);
         out
     }
 }
@@ -358,7 +375,7 @@ impl<'a> Worker<Batch<'a>> for Converter<'_> {
             self.function(Str::Raw(code), 0, &mut out);
         }
         for key in &batch.keys {
-            self.key(&Key::of_store(batch.db, key), &mut out);
+            self.write(&Key::of_store(batch.db, key), &mut out);
         }
         out
     }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use super::{Form, Report, Sink};
 use crate::aof::manifest::{Entry, Kind, Manifest};
 use crate::aof::set::{base_name, incr_name};
 use crate::error::{Error, Result};
+use crate::limits::CHUNK;
 use crate::persist::folder::NewFolder;
 use crate::persist::fs::{Fs, Stat};
 use crate::persist::replace::Replacement;
@@ -44,7 +45,7 @@ pub trait Make {
     /// Why not.
     fn check(&mut self, back: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()>;
 
-    /// Commands that follow it: in an incr file, where there is one.
+    /// Commands that follow it: in an incr file where there is one, else behind it.
     fn history(&self) -> &[u8] {
         &[]
     }
@@ -80,6 +81,7 @@ pub fn to_file(
     let file = Replacement::begin(fs, out, how)?;
     let (report, file) = fill(maker, file)?;
     let Some(file) = file else { return Ok(Made { report, written: Vec::new() }) };
+    let file = file.with(maker.history())?;
     let written = file.commit(|back| maker.check(back, out, &report))?.path;
     Ok(Made { report, written: vec![written] })
 }
@@ -153,7 +155,7 @@ pub fn to_stream(maker: &mut dyn Make, out: &mut dyn Write) -> Result<Report> {
     let back = Box::new(file.try_clone().map_err(failed("read a temporary file in"))?);
     maker.check(back, Path::new("-"), &report)?;
     file.rewind().map_err(failed("read a temporary file in"))?;
-    io::copy(&mut file, out)
+    io::copy(&mut BufReader::with_capacity(CHUNK, file), out)
         .and_then(|_| out.flush())
         .map_err(|err| Error::io("-", "write", err))?;
     Ok(report)

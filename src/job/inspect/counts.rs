@@ -31,10 +31,8 @@ impl Counts {
         self.elements = None;
         self.field_expires = 0;
         self.added = None;
-        if self.stream != StreamSums::default() {
-            self.stream = StreamSums::default();
-            self.groups.clear();
-        }
+        self.stream = StreamSums::default();
+        self.groups.clear();
     }
 
     fn group(&mut self, name: Str<'_>, last_id: StreamId, read: Option<i64>) {

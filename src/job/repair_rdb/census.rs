@@ -408,8 +408,9 @@ impl Counting<'_> {
             Some(Fate::Joins(first)) => sections.get(first).is_some_and(|s| s.fate == Fate::Out),
             fate => fate == Some(Fate::Out),
         };
+        // A section's own count includes by now the keys of those that joined it; here each is told of once.
+        self.out.kept -= self.out.nameless.iter().map(|nameless| nameless.keys).sum::<u64>();
         for (_, section) in sections.iter().enumerate().filter(|(index, _)| is_out(*index)) {
-            self.out.kept -= section.keys;
             self.out.suspect.count -= section.suspects;
         }
         let named = std::mem::take(&mut self.out.suspect.named);

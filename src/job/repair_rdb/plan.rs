@@ -290,8 +290,10 @@ impl Damaged {
             return Err(Error::refused(&self.path, why));
         };
         let is_as_written = report.outcome.checksum == Checksum::Ok;
-        // Of a file whose checksum is right, only what comes before its end matters.
-        let size = if is_as_written { report.outcome.end } else { self.seen.size };
+        // Of a file whose checksum is right, only what comes before its end matters. Where reading had to stop
+        // before that, the checksum is of the rest as well.
+        let is_whole = is_as_written && report.outcome.damage.is_none();
+        let size = if is_whole { report.outcome.end } else { self.seen.size };
         let (file, path) = (&self.file, &*self.path);
         let subject = Subject { file, path, size, header, options, unknown_dbs, is_as_written };
         let mut found = census(&subject, survey(&subject, false)?)?;

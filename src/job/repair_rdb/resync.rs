@@ -11,7 +11,8 @@
 //! * a database number that goes back or leaps, or, in a file that has them, without its sizes behind it.
 //!
 //! A whole RDB inside the gap, with its own magic and end, is data inside a value, and is stepped over.
-//! What all this costs is bounded: beyond a budget only every 4096th place is tried, then none.
+//! What all this costs is bounded: what is read and looked at is charged to a budget. No gap gets more than half
+//! of what is left of it; beyond that only a few places of every 4096 are tried, then none, and that is told.
 
 use std::collections::HashSet;
 use std::io;
@@ -42,12 +43,23 @@ const BUDGET: u64 = 32;
 /// Work that any file may cause, in bytes looked at.
 const BUDGET_MIN: u64 = 64 << 20;
 
-/// What a look at a record costs beside its bytes, and a deep one.
+/// The same of the coarse search.
+const COARSE_BUDGET: u64 = 8;
+
+/// What a look at a record costs beside its bytes, a deep one, and each part of its value.
 const STEP: u64 = 32;
 const DEEP_STEP: u64 = 256;
+const PART: u64 = 16;
 
-/// Steps of the coarse search.
+/// Bytes of a string that are looked at for holes as fast as one is walked.
+const SCAN: u64 = 32;
+
+/// Bytes that are read as fast as one is looked at.
+const READ: u64 = 8;
+
+/// Steps of the coarse search, and how many places it tries at each: more than a small record has bytes.
 const COARSE: u64 = 4096;
+const TRIED: u64 = 256;
 
 /// No record begins with so many bytes that repeat after so few: of a hole most places need no closer look.
 const SAME: usize = 1024;
@@ -66,7 +78,10 @@ pub struct Resync {
     walker: Walker,
     limits: Limits,
     budget: u64,
+    coarse_budget: u64,
     is_coarse: bool,
+    /// The last gap was not searched all through.
+    pub(super) gave_up: bool,
     failed: HashSet<u64>,
     /// Whether the sizes of each database follow its number.
     pub(super) has_sizes: bool,
@@ -113,7 +128,9 @@ impl Resync {
             walker: Walker::new(true, Limits { findings: 1, ..limits }),
             limits,
             budget: size.saturating_mul(BUDGET).max(BUDGET_MIN),
+            coarse_budget: size.saturating_mul(COARSE_BUDGET).max(BUDGET_MIN),
             is_coarse: false,
+            gave_up: false,
             failed: HashSet::new(),
             has_sizes: header.version >= SINCE_RESIZEDB,
         }
@@ -124,6 +141,23 @@ impl Resync {
     /// # Errors
     /// When the file cannot be read.
     pub fn find(&mut self, gap: Range<u64>, db: u64, goal: Goal) -> io::Result<Option<u64>> {
+        self.gave_up = false;
+        if goal != Goal::Any {
+            return self.search(gap, db, goal);
+        }
+        // What misleads in one gap must not cost what is behind the next.
+        let later = self.budget / 2;
+        self.budget -= later;
+        let found = self.search(gap, db, goal);
+        self.gave_up = std::mem::take(&mut self.is_coarse);
+        if self.gave_up {
+            self.coarse_budget = std::mem::take(&mut self.budget);
+        }
+        self.budget += later;
+        found
+    }
+
+    fn search(&mut self, gap: Range<u64>, db: u64, goal: Goal) -> io::Result<Option<u64>> {
         let mut at = gap.start;
         self.failed.clear();
         while at < gap.end {
@@ -148,20 +182,29 @@ impl Resync {
                     continue;
                 }
                 if let Some(starts) = self.chain(at, db, goal)? {
-                    return match goal {
-                        Goal::Any => self.inmost(at, db, &starts).map(Some),
-                        _ => Ok(Some(at)),
+                    let holder = match goal {
+                        Goal::Any => self.holder(db, &starts)?,
+                        _ => None,
                     };
+                    let Some((holder, _)) = holder else { return Ok(Some(at)) };
+                    // Chains that lead nowhere in there may lead far enough for a start.
+                    self.failed.clear();
+                    at = holder + 1;
+                    continue;
                 }
                 if self.budget == 0 && (self.is_coarse || goal != Goal::Any) {
                     return Ok(None);
                 }
                 if self.budget == 0 {
                     self.is_coarse = true;
-                    self.budget = BUDGET_MIN;
+                    self.budget = std::mem::take(&mut self.coarse_budget);
                 }
             }
-            at += if self.is_coarse { COARSE } else { 1 };
+            at += 1;
+            let step = at - gap.start;
+            if self.is_coarse && step % COARSE >= TRIED {
+                at = gap.start + step.next_multiple_of(COARSE);
+            }
         }
         Ok(None)
     }
@@ -171,23 +214,34 @@ impl Resync {
     /// # Errors
     /// When the file cannot be read.
     pub fn inside(&mut self, at: u64, db: u64) -> io::Result<u64> {
-        match self.chain(at, db, Goal::Any)? {
-            Some(starts) => self.inmost(at, db, &starts),
+        let Some(starts) = self.chain(at, db, Goal::Any)? else { return Ok(at) };
+        match self.holder(db, &starts)? {
+            Some((holder, found)) => self.first_in(holder, found, db),
             None => Ok(at),
         }
     }
 
-    /// Among the records of a chain may be one that is none, and holds the true ones: then they lead to where
-    /// it ends as well, and are more.
-    fn inmost(&mut self, at: u64, db: u64, starts: &[u64]) -> io::Result<u64> {
+    /// The first record inside what is none, in which one was found that leads to its end: those before that lead
+    /// to more damage.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn first_in(&mut self, holder: u64, found: u64, db: u64) -> io::Result<u64> {
+        let first = self.find(holder + 1..found, db, Goal::Any)?;
+        Ok(first.unwrap_or(found))
+    }
+
+    /// Among the records of a chain may be one that is none, and holds true ones: then some of them lead to where
+    /// it ends as well, and are more. The first of them may lead elsewhere, if there is more damage in it.
+    fn holder(&mut self, db: u64, starts: &[u64]) -> io::Result<Option<(u64, u64)>> {
         for (start, end) in starts.iter().zip(starts.iter().skip(1)) {
             if end - start >= LARGE
-                && let Some(inner) = self.find(start + 1..*end, db, Goal::To(*end))?
+                && let Some(found) = self.search(start + 1..*end, db, Goal::To(*end))?
             {
-                return Ok(inner);
+                return Ok(Some((*start, found)));
             }
         }
-        Ok(at)
+        Ok(None)
     }
 
     /// Where an RDB ends that begins in some bytes and goes on behind them.
@@ -255,8 +309,16 @@ impl Resync {
         let mut passed = Vec::new();
         let mut count = 0;
         let mut after_select = false;
+        let mut is_walked = false;
         let sound = loop {
             let enough = keys.len() >= CHAIN && at - first >= CHAIN_BYTES;
+            // Most chains end before, and to look into the values costs most.
+            if enough && !is_walked {
+                is_walked = true;
+                if !self.is_deep(&mut passed)? {
+                    break false;
+                }
+            }
             if enough && goal.is_reached(at, count) {
                 break true;
             }
@@ -264,15 +326,14 @@ impl Resync {
                 break false;
             }
             passed.push(at);
-            let is_deep = keys.len() < CHAIN;
-            let Some((len, step)) = self.step(at, is_deep)? else { break false };
+            let Some((len, step)) = self.step(at, false)? else { break false };
             match step {
                 Kind::Key(name) => {
                     let is_again = keys.contains(&name);
                     if is_again || (keys.is_empty() && name.is_empty()) {
                         break false;
                     }
-                    if is_deep {
+                    if keys.len() < CHAIN {
                         keys.push(name);
                     }
                     if matches!(goal, Goal::To(_)) && count < MANY && len >= LARGE {
@@ -293,7 +354,7 @@ impl Resync {
                     after_select = true;
                 }
                 Kind::Other => {}
-                Kind::End => break true,
+                Kind::End => break is_walked || self.is_deep(&mut passed)?,
             }
             at += len;
         };
@@ -308,41 +369,63 @@ impl Resync {
         Ok(None)
     }
 
+    /// Whether the values of the records at these places are sound; without those behind the first that is not.
+    fn is_deep(&mut self, places: &mut Vec<u64>) -> io::Result<bool> {
+        for (index, at) in places.iter().enumerate() {
+            if self.step(*at, true)?.is_none() {
+                places.truncate(index + 1);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The record at an offset: its length, and what matters of it.
     fn step(&mut self, at: u64, is_deep: bool) -> io::Result<Option<(u64, Kind)>> {
         let size = self.window.size();
         let rules = Rules { header: self.header, left: size - at };
+        let most = if self.is_coarse { WINDOW } else { WINDOW_MAX };
         let mut len = WINDOW / 4;
         loop {
             let bytes = self.window.at(at, len)?;
             let (read, is_all) = (bytes.len(), at + bytes.len() as u64 >= size);
-            let (cost, found) = match step(bytes, &rules) {
-                Step::Short if !is_all && read < WINDOW_MAX => {
-                    len = read.saturating_mul(4).min(WINDOW_MAX);
-                    self.charge(len as u64);
+            let (found, parts) = step(bytes, &rules);
+            let (cost, found) = match found {
+                Step::Short if !is_all && read < most => {
+                    len = read.saturating_mul(4).min(most);
+                    self.charge_look(parts);
                     if self.budget == 0 {
                         return Ok(None);
                     }
                     continue;
                 }
-                Step::Short | Step::Bad => (STEP, None),
-                Step::End => (STEP, Some((1, Kind::End))),
-                Step::Select(db, len) => (STEP, Some((len as u64, Kind::Select(db)))),
+                Step::Short | Step::Bad => (0, None),
+                Step::End => (0, Some((1, Kind::End))),
+                Step::Select(db, len) => (0, Some((len as u64, Kind::Select(db)))),
                 Step::Other(len) => (len as u64, Some((len as u64, Kind::Other))),
                 Step::Key { name, row, payload, len } => {
                     let value = bytes.get(payload.clone()).unwrap_or_default();
                     if is_deep {
                         self.walker.value(row, value, 0, &mut Ignore);
                     }
-                    let found = self.walker.findings.drain(..);
-                    let bad = found.into_iter().any(|f| f.severity() == Severity::Error);
-                    let cost = if is_deep { DEEP_STEP + 2 * len as u64 } else { STEP };
+                    let found = &mut self.walker.findings;
+                    let bad = found.iter().any(|f| f.severity() == Severity::Error);
+                    found.clear();
+                    let bytes = len as u64;
+                    let cost = if is_deep { DEEP_STEP + 2 * bytes } else { bytes / SCAN };
                     (cost, (!bad).then_some((len as u64, Kind::Key(name))))
                 }
             };
+            self.charge_look(parts);
             self.charge(cost);
             return Ok(found);
         }
+    }
+
+    /// Charges a look at so many parts, and what was read for it. A claim to be long costs nothing by itself.
+    fn charge_look(&mut self, parts: u64) {
+        let read = self.window.take_read();
+        self.charge(STEP + parts.saturating_mul(PART) + read / READ);
     }
 }
 

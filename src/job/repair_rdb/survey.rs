@@ -79,6 +79,8 @@ pub struct Gap {
     pub span: Range<u64>,
     /// What is wrong where it begins; with the key, where its name can be read.
     pub why: Finding,
+    /// The search for records in it was given up: there may be more.
+    pub is_given_up: bool,
 }
 
 /// What there is.
@@ -170,7 +172,8 @@ pub fn survey(subject: &Subject<'_>, hunt: bool) -> Result<Survey> {
         let failed = |err| subject.failed(err);
         if hunt && let Some((from, next)) = survey.hunt(subject, &mut resync).map_err(failed)? {
             let why = Finding::new(Code::RdbOpcode, from..next, "one record", "several");
-            survey.gaps.push(Gap { span: from..next, why: subject.name(from, why)? });
+            let why = subject.name(from, why)?;
+            survey.gaps.push(Gap { span: from..next, why, is_given_up: false });
             survey.settle_hunted();
             pos = next;
             continue;
@@ -189,18 +192,19 @@ pub fn survey(subject: &Subject<'_>, hunt: bool) -> Result<Survey> {
             None => survey.look_back(&ran, &mut resync, start.db).map_err(failed)?,
             Some(_) => None,
         };
-        let next = match back {
-            Some(next) => Some(next),
-            None if survey.gaps.len() >= GAPS_MAX => None,
+        let (next, is_given_up) = match back {
+            Some(next) => (Some(next), resync.gave_up),
+            None if survey.gaps.len() >= GAPS_MAX => (None, true),
             None => {
                 let from = within.unwrap_or(ran.end + 1);
-                resync.find(from..size, start.db, Goal::Any).map_err(failed)?
+                let next = resync.find(from..size, start.db, Goal::Any).map_err(failed)?;
+                (next, resync.gave_up)
             }
         };
         survey.settle(&ran, next.is_none());
         let from = survey.runs.last().map_or(pos, |run| run.span.end);
         let why = if from < ran.end { subject.name(from, ran.why)? } else { ran.why };
-        survey.gaps.push(Gap { span: from..next.unwrap_or(size), why });
+        survey.gaps.push(Gap { span: from..next.unwrap_or(size), why, is_given_up });
         match next {
             Some(next) => pos = next,
             None => return Ok(survey),
@@ -285,7 +289,10 @@ impl Survey {
             run.span.end = end;
         }
         self.bad.retain(|bad| bad.span.start < end);
-        resync.inside(found, db).map(Some)
+        match swallower {
+            Some(record) => resync.first_in(record.start, found, db).map(Some),
+            None => resync.inside(found, db).map(Some),
+        }
     }
 
     /// The first record of the last run that holds others, which go on where it does not; that run ends before
@@ -314,6 +321,7 @@ impl Survey {
                     Goal::To(record.end),
                 )?;
                 if let Some(found) = found {
+                    let found = resync.first_in(record.start, found, run.start.db)?;
                     self.bad.retain(|bad| bad.span.start < record.start);
                     if let Some(run) = self.runs.last_mut() {
                         run.span.end = record.start;
@@ -426,31 +434,29 @@ impl Surveyor<'_> {
 
     /// The first thing for which a server would not take a record, or would take it for another.
     fn look(&mut self, record: &Record<'_>, rows: &mut Vec<u128>) -> Option<Finding> {
-        let mut findings = Vec::new();
+        self.walker.findings.clear();
         let Event::Key(key) = &record.event else {
-            check::check_event(record, self.options, &mut findings);
-            return worst(findings);
+            check::check_event(record, self.options, &mut self.walker.findings);
+            return worst(&self.walker.findings);
         };
         let mut name = std::mem::take(&mut self.name);
         match key.key.bytes(&mut name) {
             Ok(text) => {
                 rows.push(self.hasher.row(key.db, text, key.key_offset));
-                check::attributes(key, &record.span, &mut findings);
+                check::attributes(key, &record.span, &mut self.walker.findings);
                 self.walker.value(key.rdb_type, key.payload, key.offset, &mut Ignore);
-                findings.append(&mut self.walker.findings);
-                self.walker.dropped = 0;
             }
-            Err(err) => findings.push(check::nameless(key, &err)),
+            Err(err) => self.walker.findings.add(check::nameless(key, &err)),
         }
         self.name = name;
-        let mut finding = worst(findings)?;
+        let mut finding = worst(&self.walker.findings)?;
         finding.key = Some(place_of(key));
         Some(finding)
     }
 }
 
-fn worst(findings: Vec<Finding>) -> Option<Finding> {
-    findings.into_iter().find(|finding| finding.severity() == Severity::Error)
+fn worst(findings: &[Finding]) -> Option<Finding> {
+    findings.iter().find(|finding| finding.severity() == Severity::Error).cloned()
 }
 
 impl Worker<Chunk> for Surveyor<'_> {

@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
+use super::stride::{Stop, Stride};
 use crate::element::Str;
-use crate::error::fault_of;
-use crate::finding::Code;
 use crate::rdb::header::Header;
 use crate::rdb::length::{is_longer_than_needed, length};
 use crate::rdb::opcodes::{Kind, Opcode};
-use crate::rdb::shape::{Shape, skip};
+use crate::rdb::shape::Shape;
 use crate::rdb::step::ATTRIBUTES_MAX;
 use crate::rdb::string::string;
 use crate::rdb::types::{Op, RdbType, Table};
@@ -20,7 +19,7 @@ const EXPIRES_MS: Range<i64> = 978_307_200_000..10_000_000_000_000;
 const NULS: usize = 16;
 
 /// Bytes of a record that a chain may step over.
-const LEN_MAX: u64 = 64 << 20;
+pub(super) const LEN_MAX: u64 = 64 << 20;
 
 /// What is known of the file.
 #[derive(Debug, Clone, Copy)]
@@ -77,16 +76,22 @@ impl Rules {
     }
 }
 
-/// Reads what is at the start of `i`.
-pub fn step(i: &[u8], rules: &Rules) -> Step {
+/// Reads what is at the start of `i`, and says how many parts of it were looked at.
+pub fn step(i: &[u8], rules: &Rules) -> (Step, u64) {
+    let mut stride = Stride::new(rules.left.saturating_sub(i.len() as u64));
+    let step = record(i, rules, &mut stride);
+    (step, stride.parts)
+}
+
+fn record(i: &[u8], rules: &Rules, stride: &mut Stride) -> Step {
     let mut at = i;
     for _ in 0..ATTRIBUTES_MAX {
         let Some((&code, rest)) = at.split_first() else { return Step::Short };
         let used = i.len() - rest.len();
         match rules.op(code) {
             None => return Step::Bad,
-            Some(Op::Type(row)) => return key(i, rest, row, rules),
-            Some(Op::Opcode(op)) if op.kind.is_attribute() => match attribute(op, rest) {
+            Some(Op::Type(row)) => return key(i, rest, row, rules, stride),
+            Some(Op::Opcode(op)) if op.kind.is_attribute() => match attribute(op, rest, stride) {
                 Ok(after) => at = after,
                 Err(step) => return step,
             },
@@ -95,19 +100,23 @@ pub fn step(i: &[u8], rules: &Rules) -> Step {
             Some(Op::Opcode(op)) if op.kind == Kind::Eof => {
                 return if rules.left == rules.end_len() { Step::End } else { Step::Bad };
             }
-            Some(Op::Opcode(op)) => return opcode(i, rest, op, rules),
+            Some(Op::Opcode(op)) => return opcode(i, rest, op, rules, stride),
         }
     }
     Step::Bad
 }
 
-/// What a parser's failure means: the bytes at hand may only be too few.
-fn failed(err: nom::Err<crate::error::Fault>) -> Step {
-    if fault_of(err).code() == Code::RdbTruncated { Step::Short } else { Step::Bad }
+impl From<Stop> for Step {
+    fn from(stop: Stop) -> Step {
+        match stop {
+            Stop::Bad => Step::Bad,
+            Stop::Short => Step::Short,
+        }
+    }
 }
 
-fn attribute<'a>(op: &Opcode, i: &'a [u8]) -> Result<&'a [u8], Step> {
-    let (rest, ()) = skip(op.shape, i, LEN_MAX).map_err(failed)?;
+fn attribute<'a>(op: &Opcode, i: &'a [u8], stride: &mut Stride) -> Result<&'a [u8], Step> {
+    let rest = stride.over(op.shape, i)?;
     let at_ms = match (op.kind, i) {
         (Kind::ExpireTime, [a, b, c, d, ..]) => {
             i64::from(i32::from_le_bytes([*a, *b, *c, *d])) * 1000
@@ -124,38 +133,47 @@ fn fits(i: &[u8], rules: &Rules) -> bool {
     !is_longer_than_needed(i) && length(i).map_or(true, |(_, len)| len <= rules.left.min(LEN_MAX))
 }
 
-fn key(i: &[u8], at: &[u8], row: &'static RdbType, rules: &Rules) -> Step {
+/// Whether there are `NULS` NULs in a row. So many cover one of the places that are looked at.
+fn has_hole(bytes: &[u8]) -> bool {
+    let is_nul = |byte: &&u8| **byte == 0;
+    (NULS - 1..bytes.len()).step_by(NULS).any(|at| {
+        let (before, behind) = bytes.split_at(at);
+        let behind = behind.iter().take_while(is_nul).take(NULS).count();
+        behind > 0 && before.iter().rev().take_while(is_nul).take(NULS).count() + behind >= NULS
+    })
+}
+
+fn key(i: &[u8], at: &[u8], row: &'static RdbType, rules: &Rules, stride: &mut Stride) -> Step {
     if !fits(at, rules) {
         return Step::Bad;
     }
     let (value, name) = match string(at) {
         Ok(read) => read,
-        Err(err) => return failed(err),
+        Err(err) => return Stop::of(err).into(),
     };
     let counted = !matches!(row.shape, [Shape::Bin(_), ..]);
     if counted && !fits(value, rules) {
         return Step::Bad;
     }
-    let rest = match skip(row.shape, value, rules.left.min(LEN_MAX)) {
-        Ok((rest, ())) => rest,
-        Err(err) => return failed(err),
+    let rest = match stride.over(row.shape, value) {
+        Ok(rest) => rest,
+        Err(stop) => return stop.into(),
     };
     let (start, len) = (i.len() - value.len(), i.len() - rest.len());
     let Ok(name) = name.bytes(&mut Vec::new()).map(<[u8]>::to_vec) else { return Step::Bad };
     let payload = value.get(..len - start).unwrap_or_default();
-    let is_hole = |bytes: &[u8]| bytes.windows(NULS).any(|nuls| nuls.iter().all(|b| *b == 0));
     let is_text = matches!(row.shape, [Shape::Str]);
     let is_empty = is_text && matches!(payload, [0]);
-    if (name.is_empty() && is_empty) || is_hole(&name) || (row.code == 0 && is_hole(payload)) {
+    if (name.is_empty() && is_empty) || has_hole(&name) || (row.code == 0 && has_hole(payload)) {
         return Step::Bad;
     }
     Step::Key { name, row, payload: start..len, len }
 }
 
-fn opcode(i: &[u8], at: &[u8], op: &Opcode, rules: &Rules) -> Step {
-    let rest = match skip(op.shape, at, rules.left.min(LEN_MAX)) {
-        Ok((rest, ())) => rest,
-        Err(err) => return failed(err),
+fn opcode(i: &[u8], at: &[u8], op: &Opcode, rules: &Rules, stride: &mut Stride) -> Step {
+    let rest = match stride.over(op.shape, at) {
+        Ok(rest) => rest,
+        Err(stop) => return stop.into(),
     };
     let len = i.len() - rest.len();
     let number = || length(at).map_or(u64::MAX, |(_, number)| number);
@@ -175,4 +193,19 @@ fn opcode(i: &[u8], at: &[u8], op: &Opcode, rules: &Rules) -> Step {
         _ => false,
     };
     if sound { Step::Other(len) } else { Step::Bad }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes() {
+        for at in 0..40 {
+            let with = |nuls: usize| [vec![1; at], vec![0; nuls], vec![2; 9]].concat();
+            assert!(!has_hole(&with(NULS - 1)), "{at}");
+            assert!(has_hole(&with(NULS)) && has_hole(&with(5 * NULS)), "{at}");
+        }
+        assert!(!has_hole(&[0; NULS - 1]) && has_hole(&[0; NULS]));
+    }
 }

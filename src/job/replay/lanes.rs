@@ -161,7 +161,7 @@ pub(super) fn with<T>(
             tally.merge(join(handle));
         }
         tally.full |= full;
-        tally.sort();
+        tally.findings.sort();
         result.map(|result| (result, tally))
     })
 }

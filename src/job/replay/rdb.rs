@@ -4,9 +4,9 @@ use std::io::Read;
 
 use super::{Place, Report, Rest, Run, Stop, too_large};
 use crate::error::{Error, Result};
-use crate::finding::{Code, Finding, KeyPlace};
+use crate::finding::{Code, Finding, Findings, KeyPlace};
 use crate::input::source::Input;
-use crate::job::check::{self, Kept, whole_file};
+use crate::job::check::{self, whole_file};
 use crate::job::load::{Builder, Loaded, Out, Spare};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::{Extent, RdbFile};
@@ -26,23 +26,24 @@ impl Run<'_> {
         let mut file = RdbFile::new(reader, options.limits);
         let spare = Spare::default();
         let mut loading = Loading::new(&mut self.report, options.limits, &spare);
-        let make = || Builder::new(options.limits, options.engine.packed, &spare);
+        let server = options.whose.server(&options.engine);
+        let make = || Builder::new(options.limits, options.engine.packed, server, &spare);
         let workers = pipeline::run(&mut file, options.jobs, make, |out| loading.take(out));
-        let (facts, mut kept) = loading.end(workers.map_err(failed)?, input)?;
+        let (facts, mut findings) = loading.end(workers.map_err(failed)?, input)?;
         let end = file.end(extent, &facts).map_err(failed)?;
         let check = check::Options { limits: options.limits, ..check::Options::default() };
-        whole_file::check(&facts, &end.outcome, &end.tail, &check, &mut kept);
-        kept.list.extend(self.too_late(&facts));
-        kept.list.sort_by_key(|finding| finding.span.start);
-        self.report.dropped += kept.dropped;
+        whole_file::check(&facts, &end.outcome, &end.tail, &check, &mut findings);
+        findings.extend(self.too_late(&facts));
+        findings.sort();
         if end.outcome.damage.is_some() {
             self.report.stop = Some(Stop::Damage(end.outcome.end));
         }
         let start = end.outcome.end;
         if let Some(part) = self.report.parts.last_mut() {
-            part.findings = kept.list;
+            part.findings = findings;
             part.rdb = Some((facts, end.outcome));
         }
+        self.follow_writer();
         Ok((end.rest, start))
     }
 
@@ -51,16 +52,17 @@ impl Run<'_> {
         let options = self.options;
         let spare = Spare::default();
         let mut loading = Loading::new(&mut self.report, options.limits, &spare);
-        let make = || Builder::new(options.limits, options.engine.packed, &spare);
+        let server = options.whose.server(&options.engine);
+        let make = || Builder::new(options.limits, options.engine.packed, server, &spare);
         let bounds = (options.limits, options.jobs);
         let (workers, outcome) =
             lines_file::run(reader, input, bounds, make, |out| loading.take(out))?;
-        let (facts, kept) = loading.end(workers, input)?;
-        self.report.dropped += kept.dropped;
+        let (facts, findings) = loading.end(workers, input)?;
         if let Some(part) = self.report.parts.last_mut() {
-            part.findings = kept.list;
+            part.findings = findings;
             part.rdb = Some((facts, outcome));
         }
+        self.follow_writer();
         Ok(())
     }
 
@@ -80,20 +82,20 @@ struct Loading<'r> {
     report: &'r mut Report,
     spare: &'r Spare,
     facts: Facts,
-    kept: Kept,
+    findings: Findings,
     /// It does not fit the memory allowed.
     full: bool,
 }
 
 impl<'r> Loading<'r> {
     fn new(report: &'r mut Report, limits: Limits, spare: &'r Spare) -> Loading<'r> {
-        let kept = Kept { list: Vec::new(), dropped: 0, limit: limits.findings };
-        Loading { report, spare, facts: Facts::default(), kept, full: false }
+        let findings = Findings::new(limits.findings);
+        Loading { report, spare, facts: Facts::default(), findings, full: false }
     }
 
     fn take(&mut self, mut out: Out) {
         out.once.into_iter().for_each(|fact| self.facts.keep(fact));
-        self.kept.extend(out.findings, 0);
+        self.findings.append(&mut out.findings);
         self.report.left_out += out.left_out;
         self.report.beside.extend(out.beside);
         for (name, code) in out.functions {
@@ -105,20 +107,20 @@ impl<'r> Loading<'r> {
             let Loaded { db, key, item, offset, type_name } = key;
             match self.report.store.put(db, &key, item) {
                 Ok(false) => {}
-                Ok(true) => self.kept.extend(vec![twice(db, &key, offset, type_name)], 0),
+                Ok(true) => self.findings.add(twice(db, &key, offset, type_name)),
                 Err(_) => self.full = true,
             }
         }
         self.spare.give(out.keys);
     }
 
-    fn end(self, workers: Vec<Builder<'_>>, input: &Input) -> Result<(Facts, Kept)> {
-        let Loading { mut facts, kept, full, .. } = self;
+    fn end(self, workers: Vec<Builder<'_>>, input: &Input) -> Result<(Facts, Findings)> {
+        let Loading { mut facts, findings, full, .. } = self;
         if full {
             return Err(too_large(input));
         }
         workers.into_iter().for_each(|worker| facts.merge(worker.facts));
-        Ok((facts, kept))
+        Ok((facts, findings))
     }
 }
 

@@ -145,7 +145,7 @@ impl<'r, 's> Route<'r, 's> {
 
     fn record(&mut self, chunk: &Arc<Chunk>, item: &Item<'_>) {
         if !item.odd.is_empty() {
-            item.findings().for_each(|finding| self.lanes.tally.add(finding));
+            item.findings().for_each(|finding| self.lanes.tally.findings.add(finding));
         }
         let span = &item.record.span;
         match (&item.record.event, item.means) {
@@ -192,7 +192,7 @@ impl<'r, 's> Route<'r, 's> {
         if finding.code == Code::AofModuleCommand {
             finding.code = Code::ReplayModule;
         }
-        self.lanes.tally.add(finding);
+        self.lanes.tally.findings.add(finding);
     }
 
     /// What is for the session: MULTI, EXEC, SELECT.
@@ -206,7 +206,7 @@ impl<'r, 's> Route<'r, 's> {
         let torn = matches!(step, Step::Exec(multi) if multi.torn_at.is_some());
         let misplaced = misplaced(step, argv, item.state, databases, span.clone());
         if let Some(finding) = misplaced {
-            self.lanes.tally.add(finding);
+            self.lanes.tally.findings.add(finding);
             if !torn {
                 if let Some(row) = row {
                     self.lanes.tally.refused(row);
@@ -243,7 +243,7 @@ impl<'r, 's> Route<'r, 's> {
             self.db = db;
             let (expected, found) = ("no DISCARD", "one that ends the transaction");
             let finding = Finding::new(Code::ReplayDiscarded, open.start..end, expected, found);
-            self.lanes.tally.add(finding);
+            self.lanes.tally.findings.add(finding);
         }
     }
 }

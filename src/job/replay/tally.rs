@@ -7,7 +7,7 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::engine::{Command, Failure, Reply};
-use crate::finding::{Code, Finding, KeyPlace, shown};
+use crate::finding::{Code, Finding, Findings, KeyPlace, shown};
 
 /// How often a command was run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,10 +24,7 @@ pub(super) struct Tally {
     /// By the address of the row: cheaper than its name.
     ran: HashMap<usize, (&'static Command, Ran)>,
     /// In the order in which they were found.
-    pub(super) findings: Vec<Finding>,
-    /// Findings beyond the limit.
-    pub(super) dropped: u64,
-    limit: usize,
+    pub(super) findings: Findings,
     /// A command was refused for want of memory.
     pub(super) full: bool,
 }
@@ -44,7 +41,7 @@ pub(super) struct At<'a> {
 impl Tally {
     /// Nothing yet, and room for so many findings.
     pub(super) fn new(limit: usize) -> Tally {
-        Tally { ran: HashMap::new(), findings: Vec::new(), dropped: 0, limit, full: false }
+        Tally { ran: HashMap::new(), findings: Findings::new(limit), full: false }
     }
 
     /// Takes note of a command that went well.
@@ -103,15 +100,7 @@ impl Tally {
             type_name: "",
             elements: None,
         });
-        self.add(finding);
-    }
-
-    /// Adds a finding.
-    pub(super) fn add(&mut self, finding: Finding) {
-        match self.findings.len() < self.limit {
-            true => self.findings.push(finding),
-            false => self.dropped += 1,
-        }
+        self.findings.add(finding);
     }
 
     /// Takes in what another thread has run.
@@ -121,17 +110,8 @@ impl Tally {
             own.applied += ran.applied;
             own.failed += ran.failed;
         }
-        self.findings.extend(other.findings);
-        self.dropped += other.dropped;
+        self.findings.merge(other.findings);
         self.full |= other.full;
-    }
-
-    /// Findings in the order of the file, the first ones if there are too many. (Each thread has kept
-    /// its own first ones, so those are among them.)
-    pub(super) fn sort(&mut self) {
-        self.findings.sort_by_key(|finding| finding.span.start);
-        self.dropped += self.findings.len().saturating_sub(self.limit) as u64;
-        self.findings.truncate(self.limit);
     }
 
     /// Adds the counts to those by name.

@@ -1,6 +1,7 @@
 //! The maker of the new file: it writes the data, and when it is read back compares it with what it was
 //! made of.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,15 +10,15 @@ use std::thread;
 
 use super::Options;
 use super::keep::History;
-use crate::engine::Mode;
 use crate::engine::shards::Shards;
+use crate::engine::{Config, Engine, Mode};
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, open};
-use crate::job::compare::{Difference, Ignore, verify};
+use crate::job::compare::{self, Comparison, Difference, Ignore};
 use crate::job::convert::write::Make;
 use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
-use crate::job::replay::{self, Expired, replay};
+use crate::job::replay::{self, Expired, Whose, replay};
 use crate::join::join;
 use crate::loss::Loss;
 use crate::persist::fs::Stat;
@@ -36,6 +37,15 @@ pub enum Data {
 }
 
 impl Data {
+    /// Settings of the store that the log was replayed into, or else `given`: what was written is compared
+    /// by the rules by which it was read.
+    pub fn config(&mut self, given: &Config) -> Config {
+        match self {
+            Data::Rdb(_) => given.clone(),
+            Data::Log(_, history) => history.replayed.config(),
+        }
+    }
+
     /// Commands that were read.
     pub fn commands(&self) -> u64 {
         match self {
@@ -54,6 +64,8 @@ pub struct Anew<'o> {
     data: Data,
     inputs: Vec<Stat>,
     size: u64,
+    /// The history goes into the same file, behind the data.
+    is_one_file: bool,
     convert: &'o convert::Options,
     options: &'o Options,
     /// Commands that were written, once it was checked.
@@ -69,8 +81,8 @@ impl<'o> Anew<'o> {
     /// When commands are to be carried over into something that has none.
     pub fn new(
         data: Data,
-        inputs: Vec<Stat>,
-        size: u64,
+        (inputs, size): (Vec<Stat>, u64),
+        is_one_file: bool,
         convert: &'o convert::Options,
         options: &'o Options,
     ) -> Result<Anew<'o>> {
@@ -80,7 +92,13 @@ impl<'o> Anew<'o> {
             let why = "an RDB cannot carry the commands that are not known";
             return Err(Error::refused(path, why));
         }
-        Ok(Anew { data, inputs, size, convert, options, commands: 0, verified: None })
+        let (commands, verified) = (0, None);
+        Ok(Anew { data, inputs, size, is_one_file, convert, options, commands, verified })
+    }
+
+    /// The data, when it is done.
+    pub fn into_data(self) -> Data {
+        self.data
     }
 
     /// Keys whose history is carried over.
@@ -96,6 +114,11 @@ impl<'o> Anew<'o> {
             limits: self.convert.limits,
             jobs: self.convert.jobs,
             engine: self.convert.engine.clone(),
+            // An RDB comes from its writer, and what was made of a log from the engine of that.
+            whose: match self.data {
+                Data::Rdb(_) => Whose::Writer(None),
+                Data::Log(..) => Whose::Engine,
+            },
             now_ms: self.convert.now_ms,
             expired: Some(Expired::Keep),
             ..replay::Options::default()
@@ -116,11 +139,7 @@ impl<'o> Anew<'o> {
         };
         for store in [&mut *before, &mut after.store] {
             if self.convert.drop_expired {
-                for engine in store.each_mut() {
-                    engine.set_clock(self.convert.now_ms);
-                    engine.set_mode(Mode::Serving);
-                    engine.remove_expired();
-                }
+                remove_expired(store, self.convert.now_ms);
             }
         }
         let ignore = Ignore {
@@ -131,17 +150,21 @@ impl<'o> Anew<'o> {
             groups: !self.convert.target.release.has_redis(7, 0),
             ..Ignore::default()
         };
+        let lost = report.lost.iter().filter(|lost| !report.usual.contains(&lost.loss));
+        let lost: HashSet<(u64, &[u8])> =
+            lost.filter_map(|lost| lost.key.as_ref()).map(|at| (at.db, &at.key[..])).collect();
         let is_lost = |difference: &Difference| match difference {
             Difference::Only { db, key, .. } | Difference::Key { db, key, .. } => {
-                let mut lost = report.lost.iter().filter(|l| !report.usual.contains(&l.loss));
-                lost.any(|lost| lost.key.as_ref().is_some_and(|at| at.db == *db && at.key == *key))
+                lost.contains(&(*db, &key[..]))
             }
             Difference::Function { .. } => false,
         };
         let (a, b) = (before.look(), after.store.look());
-        let compared = verify(&a, &b, ignore, self.convert.limits.findings);
-        if let Some(difference) = compared.differences.iter().find(|other| !is_lost(other)) {
-            let what = match difference {
+        let options = compare::Options { ignore, ..compare::Options::default() };
+        let compared = Comparison::new(&a, &b, &options);
+        let difference = compared.differences(1).find(|other| !is_lost(other));
+        if let Some(difference) = difference {
+            let what = match &difference {
                 Difference::Only { key, .. } | Difference::Key { key, .. } => key,
                 Difference::Function { name, .. } => name,
             };
@@ -176,10 +199,18 @@ impl Make for Anew<'_> {
                 convert(vec![Given::File(open(&input, |_| {})?, input)], sink, self.convert)
             }
             Data::Log(path, history) => {
-                let mut conversion = Conversion::new(sink, self.convert, false);
+                let (mut options, mut expired) = (self.convert.clone(), 0);
+                if history.keys > 0 && options.drop_expired {
+                    // What a key with a history begins with may be expired, and the key not.
+                    expired = remove_expired(&mut history.replayed.store, options.now_ms);
+                    options.drop_expired = false;
+                }
+                let mut conversion = Conversion::new(sink, &options, false);
                 history.apart()?;
                 conversion.replayed(path, &mut history.replayed)?;
-                conversion.end()
+                let mut report = conversion.end()?;
+                report.counts.expired += expired;
+                Ok(report)
             }
         }
     }
@@ -190,13 +221,17 @@ impl Make for Anew<'_> {
 
     fn check(&mut self, back: Box<dyn Read + Send>, out: &Path, report: &Report) -> Result<()> {
         let convert = self.convert;
-        let check = |back| convert::check::check(back, out, report, convert);
+        // What follows the data is compared as bytes, and with all the rest.
+        let check = |back: Box<dyn Read + Send>| {
+            convert::check::check(Box::new(back.take(report.size)), out, report, convert)
+        };
         if !self.options.verify {
             self.commands = check(back)?;
             return Ok(());
         }
         let options = self.replay_options();
-        let history = Cursor::new(self.history().to_vec());
+        let elsewhere = if self.is_one_file { &[] } else { self.history() };
+        let history = Cursor::new(elsewhere.to_vec());
         let replayed = |back: Box<dyn Read + Send>| {
             let kind = if convert.form.is_commands() { FileKind::Aof } else { FileKind::Rdb };
             let reader = Box::new(back.chain(history));
@@ -215,6 +250,16 @@ impl Make for Anew<'_> {
             Data::Log(_, history) => &history.commands,
         }
     }
+}
+
+/// Removes what has expired; says how many keys.
+fn remove_expired(store: &mut Shards, now_ms: i64) -> u64 {
+    let remove = |engine: &mut Engine| {
+        engine.set_clock(now_ms);
+        engine.set_mode(Mode::Serving);
+        engine.remove_expired() as u64
+    };
+    store.each_mut().map(remove).sum()
 }
 
 /// Reads a file once for two readers: `first` in this thread, `second` in another one, which gets what the

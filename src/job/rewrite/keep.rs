@@ -57,7 +57,7 @@ impl History {
         if unknown.is_empty() {
             return Ok(History::none(replayed));
         }
-        if replayed.dropped > 0 {
+        if replayed.dropped() > 0 {
             let why =
                 "more findings than are kept, so not all is known of what failed (--max-findings)";
             return Err(Error::Usage(why.to_owned()));

@@ -68,7 +68,7 @@ fn damage(
         let at = cure.mended.binary_search_by_key(number, |mended| mended.block).ok()?;
         cure.mended.get(at)
     };
-    let shown = standing.damaged.iter().take(limits.findings);
+    let shown = standing.damaged.iter().take(limits.findings.max(1));
     let mut damage: Vec<Damage> = shown
         .map(|number| {
             let mended = mended(number).cloned();

@@ -289,14 +289,12 @@ impl Draft {
                 && self.texts.iter().all(|text| text.len() <= limits.hash_value)
         };
         let packed = pen.packs(fits);
-        for at in self.expires.iter_mut().flatten() {
-            *at = at.saturating_add(pen.shift_ttl_ms).clamp(0, EXPIRE_MAX_MS);
-        }
-        let min = self.expires.iter().flatten().min().copied();
-        if let Some(min) = min.or((packed && pen.is_triples()).then_some(0)) {
+        if self.expires.iter().any(Option::is_some) || (packed && pen.is_triples()) {
             // Valkey (22) has no packed hash with expire times.
             let rows: &[u8] = if packed { &[25, 22] } else { &[24, 22] };
             if let Some(row) = pen.target.row(rows) {
+                self.bound_expires(row, pen);
+                let min = self.expires.iter().flatten().min().copied().unwrap_or(0);
                 self.write_expiring(row, min, pen, out);
                 return Ok(row);
             }
@@ -318,6 +316,18 @@ impl Draft {
         write_length(self.expires.len() as u64, out);
         self.texts.iter().for_each(|text| pen.strings.write(text, out));
         Ok(row)
+    }
+
+    /// Moves the expire times, and keeps them within what a row holds: for Redis 0 stands for none.
+    fn bound_expires(&mut self, row: &RdbType, pen: &mut Pen) {
+        let (first, last) = if row.code == 22 { (0, i64::MAX) } else { (1, EXPIRE_MAX_MS) };
+        for at in self.expires.iter_mut().flatten() {
+            let moved = at.saturating_add(pen.shift_ttl_ms);
+            *at = moved.clamp(first, last);
+            if moved > last {
+                pen.lose(Loss::FieldTime);
+            }
+        }
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {

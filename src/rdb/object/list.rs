@@ -51,7 +51,7 @@ pub fn ziplist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> P
 /// Type 14: `len n, n x str(ziplist)`.
 pub fn quicklist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (mut rest, nodes) = length(i)?;
-    let (mut count, before) = (0, walker.findings.len());
+    let (mut count, before) = (0, walker.findings.count());
     for _ in 0..nodes {
         let at = rest;
         let (after, packed) = string(at)?;
@@ -60,7 +60,7 @@ pub fn quicklist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) ->
         });
         rest = after;
     }
-    if count == 0 && walker.findings.len() == before {
+    if count == 0 && walker.findings.count() == before {
         walker.empty(i);
     }
     Ok((rest, ()))
@@ -69,7 +69,7 @@ pub fn quicklist<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) ->
 /// Type 18: `len n, n x { len container, str }`.
 pub fn quicklist_2<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) -> Parse<'a, ()> {
     let (mut rest, nodes) = length(i)?;
-    let (mut count, before) = (0u64, walker.findings.len());
+    let (mut count, before) = (0u64, walker.findings.count());
     for _ in 0..nodes {
         let at = rest;
         let (node, container) = length(at)?;
@@ -102,7 +102,7 @@ pub fn quicklist_2<'a>(i: &'a [u8], walker: &mut Walker, visit: &mut dyn Visit) 
         }
         rest = after;
     }
-    if count == 0 && walker.findings.len() == before {
+    if count == 0 && walker.findings.count() == before {
         walker.empty(i);
     }
     Ok((rest, ()))

@@ -94,10 +94,10 @@ fn walk<'a>(
     walker: &mut Walker,
     visit: &mut dyn Visit,
 ) -> Parse<'a, ()> {
-    let before = walker.findings.len();
+    let before = walker.findings.count();
     let (info_at, totals) = nodes(i, walker, visit)?;
     // Counts mean nothing where a node could not be read.
-    let nodes_are_sound = walker.findings.len() == before;
+    let nodes_are_sound = walker.findings.count() == before;
     let (rest, info) = info(info_at, layout)?;
     visit.element(Element::Stream(info));
     if nodes_are_sound {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::part::{Base64, Text};
+use super::value::Encver;
 use super::{LineReader, Records, Wrong};
 use crate::element::ModuleId;
 use crate::rdb::length::write_length;
@@ -49,7 +50,7 @@ struct FunctionPreGa<'a> {
 struct ModuleAux<'a> {
     #[serde(borrow)]
     module_aux: Text<'a>,
-    encver: u16,
+    encver: Encver,
     data: Base64,
 }
 
@@ -122,7 +123,7 @@ impl LineReader {
                 let ModuleAux { module_aux, encver, data } = parse(text)?;
                 let name = <[u8; 9]>::try_from(&module_aux.0[..]);
                 let wrong = |_| Wrong::new("expected the nine characters of a module's type");
-                write_length(ModuleId::new(name.map_err(wrong)?, encver).0, bytes);
+                write_length(ModuleId::new(name.map_err(wrong)?, encver.0).0, bytes);
                 bytes.extend_from_slice(&data.0);
             }
             "slot_info" => {

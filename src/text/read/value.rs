@@ -32,11 +32,24 @@ struct Array<'a> {
     cells: &'a RawValue,
 }
 
+/// The encoding version of a module's type, which has ten bits.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u16")]
+pub(super) struct Encver(pub(super) u16);
+
+impl TryFrom<u16> for Encver {
+    type Error = &'static str;
+
+    fn try_from(number: u16) -> Result<Encver, &'static str> {
+        if number < 1 << 10 { Ok(Encver(number)) } else { Err("expected an encver below 1024") }
+    }
+}
+
 /// A module's data; what shows the elements of a vector set is passed over.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Module {
-    encver: Option<u16>,
+    encver: Option<Encver>,
     data: Option<Base64>,
     #[serde(rename = "dimension")]
     _dimension: Anything,
@@ -77,8 +90,12 @@ pub(super) fn read(
         }),
         Kind::Plain(DataType::Hash | DataType::Module) => {
             Each::of(text, |Field(field, value, expire_at_ms)| {
-                if expire_at_ms.is_some_and(|at| !(1..=EXPIRE_MAX_MS).contains(&at)) {
+                let is_redis = encoder.pen.target.is_redis();
+                if is_redis && expire_at_ms.is_some_and(|at| !(1..=EXPIRE_MAX_MS).contains(&at)) {
                     return Err("expected an expire time of 1 to 2^48-1 ms".to_owned());
+                }
+                if expire_at_ms.is_some_and(|at| at < 0) {
+                    return Err("expected an expire time of 0 or more, in ms".to_owned());
                 }
                 let (field, value) = (raw(&field), raw(&value));
                 encoder.element(Element::Field { field, value, expire_at_ms });
@@ -150,7 +167,7 @@ fn module(encoder: &mut Encoder, name: [u8; 9], text: &str) -> serde_json::Resul
         serde::de::Error::custom("expected \"data\": without it a module's value cannot be made")
     };
     let Base64(data) = data.ok_or_else(missing)?;
-    let id = ModuleId::new(name, encver.unwrap_or(0));
+    let id = ModuleId::new(name, encver.map_or(0, |encver| encver.0));
     encoder.element(Element::Module { id, data: &data });
     Ok(())
 }
