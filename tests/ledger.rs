@@ -19,9 +19,10 @@ use serde_json::Value;
 const FOLDERS: [&str; 6] = ["rdb", "backlen", "damaged", "modules", "aof", "made"];
 
 /// Codes without a sample in the repository.
-const WITHOUT_SAMPLE: [(Code, &str); 3] = [
+const WITHOUT_SAMPLE: [(Code, &str); 4] = [
     (Code::StringLimit, "needs a file of megabytes: tested with a lower limit"),
     (Code::RecordLimit, "needs a file of gigabytes: tested with a lower limit"),
+    (Code::BesideLimit, "needs ten thousand libraries: made when it is tested"),
     (Code::RdbTypeProvisional, "rows that no server at hand knows, so no sample can be judged"),
 ];
 
