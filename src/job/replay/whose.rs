@@ -34,7 +34,7 @@ impl Whose {
     }
 
     /// The server that must take an RDB, if it is not the one that wrote it.
-    pub(super) fn server(self, engine: &Config) -> Option<&'static versions::Release> {
+    pub fn server(self, engine: &Config) -> Option<&'static versions::Release> {
         (self == Whose::Engine).then(|| target_of(engine.release).release)
     }
 
