@@ -203,6 +203,8 @@ impl Worker<Chunk> for Comparer<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::encoding::crc64;
     use crate::engine::shards::Shards;
