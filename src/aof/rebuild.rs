@@ -455,8 +455,8 @@ impl Visit for Rebuild {
             Element::VectorSet { dimension, quantization, m, input_dimension, .. } => {
                 self.vectors = Vectors { dimension, quantization, m, input_dimension };
             }
-            Element::Vector { element, attributes, vector, given } => {
-                self.vector(element, attributes, vector, given);
+            Element::Vector { element, attributes, vector, given, scale } => {
+                self.vector(element, attributes, vector, given, scale);
             }
             Element::IdmpCounts { added, duplicates } if (added, duplicates) != (0, 0) => {
                 self.lose(Loss::Idmp);

@@ -9,7 +9,7 @@ use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
 use super::records::{self, Records};
 use super::target::keeps_out;
-use crate::element::{Cell, Element, Packing, Str, Visit};
+use crate::element::{Cell, Element, Packing, Scale, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
 use crate::finding::{Finding, Findings};
@@ -370,7 +370,13 @@ impl<'t> Build<'t> {
         array.set(index, text);
     }
 
-    fn vector(&mut self, name: Str<'_>, attributes: Option<Str<'_>>, vector: Str<'_>) {
+    fn vector(
+        &mut self,
+        name: Str<'_>,
+        attributes: Option<Str<'_>>,
+        vector: Str<'_>,
+        scale: Scale,
+    ) {
         let Kind::VectorSet(set) = &mut self.kind else { return };
         let mut text = Vec::new();
         let attributes = attributes.and_then(|text_| text_.bytes(&mut text).ok());
@@ -379,7 +385,7 @@ impl<'t> Build<'t> {
         else {
             return;
         };
-        set.put_stored(name, vector, attributes.unwrap_or_default());
+        set.put_stored(name, vector, attributes.unwrap_or_default(), scale);
     }
 
     fn field(&mut self, field: Str<'_>, value: Str<'_>, expire_at_ms: Option<i64>) {
@@ -473,8 +479,8 @@ impl Visit for Build<'_> {
                 };
                 self.kind = Kind::VectorSet(Box::new(VectorSet::new(shape)));
             }
-            Element::Vector { element, attributes, vector, .. } => {
-                self.vector(element, attributes, vector);
+            Element::Vector { element, attributes, vector, scale, .. } => {
+                self.vector(element, attributes, vector, scale);
             }
             _ => {}
         }

@@ -295,7 +295,7 @@ impl Visit for Lines {
                 self.put(b",\"elements\":[");
                 self.place = Place::Vectors;
             }
-            Element::Vector { element, attributes, vector, given } => {
+            Element::Vector { element, attributes, vector, given, .. } => {
                 self.vector(element, attributes, vector, given);
             }
             _ if self.data == DataType::Stream => self.stream(element),

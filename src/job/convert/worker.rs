@@ -126,9 +126,12 @@ impl<'o> Converter<'o> {
         is_first: bool,
         hasher: Option<KeyHasher>,
     ) -> Converter<'o> {
+        let mut encoder = Encoder::new(options.target, options.compress, PackedLimits::DEFAULT);
+        // Where commands can follow they make it, and the server the graph.
+        encoder.pen.makes_graphs = options.form == Form::Rdb;
         Converter {
             options,
-            encoder: Encoder::new(options.target, options.compress, PackedLimits::DEFAULT),
+            encoder,
             rebuild: Rebuild::new(server_of(options.target)),
             text: text::writer(options.form, options.shift_ttl_ms),
             version: 0,
