@@ -22,7 +22,7 @@ use super::budget::Part;
 use super::command::flag::{RANDOM, WRITE};
 use super::command::{Command, Keys};
 use super::digest::digest_of;
-use super::{Config, Engine, Failure, Item, KeyRef, Reply, Session};
+use super::{Config, Engine, Failure, Item, KeyRef, Mode, Reply, Session};
 use crate::value::digest::{Digest, Style};
 
 /// A store in shards.
@@ -267,6 +267,15 @@ impl Shards {
         let before = engine.keyspace(db).map_or(0, |space| space.len());
         engine.put(db, key, item)?;
         Ok(engine.keyspace(db).map_or(0, |space| space.len()) == before)
+    }
+
+    /// Removes what has expired by the clocks of the shards; says how many keys.
+    pub fn remove_expired(&mut self) -> u64 {
+        let remove = |engine: &mut Engine| {
+            engine.set_mode(Mode::Serving);
+            engine.remove_expired() as u64
+        };
+        self.each_mut().map(remove).sum()
     }
 
     /// Bytes held, near enough.

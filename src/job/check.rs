@@ -253,9 +253,8 @@ impl Records for Checker<'_> {
         self.name = name;
     }
 
-    fn beside(&mut self, record: &Record<'_>, _: &[u8], fact: Option<Fact>, out: &mut Out) {
+    fn beside(&mut self, record: &Record<'_>, _: &[u8], out: &mut Out) {
         check_event(record, self.options, &mut out.findings);
-        out.once.extend(fact);
     }
 
     fn damaged(&mut self, finding: Finding, out: &mut Out) {
@@ -273,7 +272,7 @@ impl Worker<Chunk> for Checker<'_> {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let findings = Findings::new(self.options.limits.findings);
         let mut out = Out { once: Vec::new(), findings, rows: Vec::new() };
-        records::each(chunk, self, &mut out);
+        out.once = records::each(chunk, self, &mut out);
         for finding in out.findings.iter_mut() {
             finding.excerpt = chunk_excerpt(chunk, finding.span.start);
         }

@@ -378,11 +378,10 @@ impl Records for Inspector<'_> {
         self.name = name;
     }
 
-    fn beside(&mut self, record: &Record<'_>, _: &[u8], fact: Option<Fact>, out: &mut Out) {
+    fn beside(&mut self, record: &Record<'_>, _: &[u8], _: &mut Out) {
         if let Event::Header(header) = record.event {
             self.version = header.version;
         }
-        out.once.extend(fact);
     }
 
     fn damaged(&mut self, finding: Finding, out: &mut Out) {
@@ -401,7 +400,7 @@ impl Worker<Chunk> for Inspector<'_> {
         let findings = Findings::new(self.options.limits.findings);
         let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings };
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        records::each(chunk, self, &mut out);
+        out.once = records::each(chunk, self, &mut out);
         out
     }
 }

@@ -194,13 +194,12 @@ impl Records for Builder<'_> {
         self.name = name;
     }
 
-    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], fact: Option<Fact>, out: &mut Out) {
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
         match record.event {
             Event::Function { code } => out.functions.extend(function(code)),
             Event::ModuleAux { .. } => out.beside.push(Beside::ModuleAux(bytes.to_vec())),
             _ => out.beside.extend(unheld(record)),
         }
-        out.once.extend(fact);
     }
 
     fn damaged(&mut self, finding: Finding, out: &mut Out) {
@@ -218,7 +217,7 @@ impl Worker<Chunk> for Builder<'_> {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         self.room.ahead();
         let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
-        records::each(chunk, self, &mut out);
+        out.once = records::each(chunk, self, &mut out);
         out
     }
 }

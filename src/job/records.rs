@@ -16,14 +16,8 @@ pub(super) trait Records {
     /// Takes a key; `bytes`, which lie at `span` in the file, are all of its record.
     fn key(&mut self, key: &KeyRecord<'_>, span: &Range<u64>, bytes: &[u8], out: &mut Self::Out);
 
-    /// Takes what stands beside the keys, and the fact that it is if it comes once in a file.
-    fn beside(
-        &mut self,
-        record: &Record<'_>,
-        bytes: &[u8],
-        fact: Option<Fact>,
-        out: &mut Self::Out,
-    );
+    /// Takes what stands beside the keys.
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Self::Out);
 
     /// Takes note of a record that cannot be read.
     fn damaged(&mut self, finding: Finding, out: &mut Self::Out);
@@ -32,15 +26,16 @@ pub(super) trait Records {
     fn facts(&mut self) -> &mut Facts;
 }
 
-/// Hands out all records of a chunk, in their order.
+/// Hands out all records of a chunk, in their order. Returns the facts that come once in a file.
 #[inline]
-pub(super) fn each<R: Records>(chunk: &Chunk, to: &mut R, out: &mut R::Out) {
+pub(super) fn each<R: Records>(chunk: &Chunk, to: &mut R, out: &mut R::Out) -> Vec<Fact> {
+    let mut once = Vec::new();
     let mut db = chunk.start.db;
     let mut reader = Reader::new(chunk);
     loop {
         // Looked at where it was read: a record is large.
         match reader.next() {
-            None => return,
+            None => return once,
             Some(Err(finding)) => to.damaged(finding, out),
             Some(Ok(Record { ref span, event: Event::Key(ref key) })) => {
                 to.key(key, span, chunk.slice(span), out);
@@ -51,8 +46,8 @@ pub(super) fn each<R: Records>(chunk: &Chunk, to: &mut R, out: &mut R::Out) {
                 }
                 let bytes = chunk.slice(&record.span);
                 let opcode = bytes.first().copied().unwrap_or(0);
-                let fact = to.facts().record(record, opcode, db);
-                to.beside(record, bytes, fact, out);
+                once.extend(to.facts().record(record, opcode, db));
+                to.beside(record, bytes, out);
             }
         }
     }

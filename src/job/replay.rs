@@ -32,7 +32,6 @@ use crate::aof::state::State;
 use crate::encoding::resp::Forms;
 pub use crate::engine::Config;
 pub use crate::engine::Engine;
-use crate::engine::Mode;
 use crate::engine::shards::Shards;
 pub use crate::engine::{Origin, Release};
 use crate::error::{Error, Result};
@@ -410,10 +409,7 @@ impl<'o> Run<'o> {
             false => Expired::Keep,
         });
         if expired == Expired::Drop {
-            for engine in self.report.store.each_mut() {
-                engine.set_mode(Mode::Serving);
-                self.report.expired += engine.remove_expired() as u64;
-            }
+            self.report.expired += self.report.store.remove_expired();
         }
         Ok(self.report)
     }

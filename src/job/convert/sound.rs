@@ -4,7 +4,7 @@
 use super::key::{Held, Key};
 use super::worker::{Converter, Out};
 use crate::element::Str;
-use crate::finding::{Code, Finding, Findings, Severity};
+use crate::finding::{Findings, Severity};
 use crate::job::check::{self, attributes, check_event};
 use crate::job::rdb_facts::Library;
 use crate::limits::DATABASES_MAX;
@@ -21,9 +21,8 @@ impl Converter<'_> {
         let begin = end.saturating_sub(key.size.unwrap_or(0)).min(record.key_offset);
         let db = self.db(key);
         if db > DATABASES_MAX {
-            let at = begin..record.key_offset;
-            let expected = "a database number below 2^31";
-            self.walker.findings.add(Finding::new(Code::DbInvalid, at, expected, db.to_string()));
+            let chosen = Record { span: begin..record.key_offset, event: Event::SelectDb(db) };
+            check_event(&chosen, &check::Options::default(), &mut self.walker.findings);
         }
         attributes(record, &(begin..end), &mut self.walker.findings);
         key.take_errors(&mut self.walker, self.options.server(), &mut out.damage)

@@ -338,12 +338,11 @@ impl Records for Converter<'_> {
         self.name = name;
     }
 
-    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], fact: Option<Fact>, out: &mut Out) {
+    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
         if let Event::Header(header) = record.event {
             self.version = header.version;
         }
         self.record(record, bytes, out);
-        out.once.extend(fact);
     }
 
     fn damaged(&mut self, finding: Finding, out: &mut Out) {
@@ -361,7 +360,7 @@ impl Worker<Chunk> for Converter<'_> {
     fn chunk(&mut self, chunk: &Chunk) -> Out {
         let mut out = Out::default();
         self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        records::each(chunk, self, &mut out);
+        out.once = records::each(chunk, self, &mut out);
         out
     }
 }

@@ -10,8 +10,8 @@ use std::thread;
 
 use super::Options;
 use super::keep::History;
+use crate::engine::Config;
 use crate::engine::shards::Shards;
-use crate::engine::{Config, Engine, Mode};
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, open};
@@ -252,14 +252,10 @@ impl Make for Anew<'_> {
     }
 }
 
-/// Removes what has expired; says how many keys.
+/// Removes what has expired by then; says how many keys.
 fn remove_expired(store: &mut Shards, now_ms: i64) -> u64 {
-    let remove = |engine: &mut Engine| {
-        engine.set_clock(now_ms);
-        engine.set_mode(Mode::Serving);
-        engine.remove_expired() as u64
-    };
-    store.each_mut().map(remove).sum()
+    store.each_mut().for_each(|engine| engine.set_clock(now_ms));
+    store.remove_expired()
 }
 
 /// Reads a file once for two readers: `first` in this thread, `second` in another one, which gets what the
