@@ -156,34 +156,7 @@ fn by_score(dice: &mut Dice, key: Vec<u8>) -> Vec<Vec<u8>> {
     argv
 }
 
-/// A small sorted set of several scores: a listpack, where no chance is in what servers find.
-fn mixed(dice: &mut Dice) -> Vec<Vec<u8>> {
-    let s = |word: &str| word.as_bytes().to_vec();
-    let name = |dice: &mut Dice| dice.pick(&["a", "b", "c", "d", "e", "f", "g", "1", "2"]);
-    let bound = |dice: &mut Dice| match dice.below(6) {
-        0 => s(dice.pick(&["-", "+"])),
-        _ => s(&format!("{}{}", dice.pick(&["[", "("]), name(dice))),
-    };
-    let key = s(dice.pick(&["mixed:1", "mixed:2"]));
-    match dice.below(5) {
-        0 | 1 => {
-            let mut argv = vec![s("ZADD"), key];
-            (0..3).for_each(|_| argv.extend([s(&dice.below(4).to_string()), s(name(dice))]));
-            argv
-        }
-        2 => vec![dice.word(&["ZLEXCOUNT", "ZREMRANGEBYLEX"]), key, bound(dice), bound(dice)],
-        3 => vec![s("ZRANGESTORE"), s("mixed:3"), key, bound(dice), bound(dice), s("BYLEX")],
-        _ => {
-            let name = dice.word(&["ZRANGEBYLEX", "ZREVRANGEBYLEX"]);
-            vec![name, key, bound(dice), bound(dice)]
-        }
-    }
-}
-
 fn lex(dice: &mut Dice) -> Vec<Vec<u8>> {
-    if dice.once_in(3) {
-        return mixed(dice);
-    }
     let key = lex_key(dice);
     let (min, max) = (lex_bound(dice), lex_bound(dice));
     let s = |word: &str| word.as_bytes().to_vec();
