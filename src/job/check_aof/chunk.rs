@@ -101,7 +101,10 @@ impl Checker<'_> {
     fn command(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
         let span = &item.record.span;
         match look(command.args) {
-            Known::Yes(row) => {
+            known @ (Known::Yes(row) | Known::Idle(row) | Known::Stray(row)) => {
+                if matches!(known, Known::Stray(_)) {
+                    self.new.push(unknown(command.args, known, span.clone()));
+                }
                 let new = Named { row, met: Met::NONE };
                 let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
                 named.met = named.met.merge(Met { count: 1, first: span.start });

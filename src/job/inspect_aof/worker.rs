@@ -148,7 +148,7 @@ impl Inspector<'_> {
         out: &mut Out,
     ) -> bool {
         let row = match look(command.args) {
-            Known::Yes(row) | Known::Arity(row) => Some(row),
+            Known::Yes(row) | Known::Idle(row) | Known::Stray(row) | Known::Arity(row) => Some(row),
             Known::Module | Known::No => None,
         };
         // Where the keys of a module's command are nobody tells: the first argument, as a rule.

@@ -49,6 +49,7 @@ impl Affected {
                 let places = row.key_positions(args);
                 places.into_iter().filter_map(|at| args.get(at)).for_each(|key| self.put(db, key));
             }
+            Known::Idle(_) | Known::Stray(_) => {}
             // Of nearly all commands the first argument is a key.
             Known::No | Known::Module | Known::Arity(_) => {
                 args.get(1).into_iter().for_each(|key| self.put(db, key));

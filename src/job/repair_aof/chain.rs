@@ -38,8 +38,8 @@ pub(super) fn step(bytes: &[u8], string_limit: u64) -> Result<Step<'_>, No> {
             let mut args = Vec::new();
             let len = framer.command(bytes, |arg| args.push(arg)).map_err(no)?;
             match look(&args) {
-                Known::Yes(_) | Known::Module => Ok(Step { len, args }),
-                Known::No | Known::Arity(_) => Err(No::Bad),
+                Known::Yes(_) | Known::Idle(_) | Known::Module => Ok(Step { len, args }),
+                Known::No | Known::Stray(_) | Known::Arity(_) => Err(No::Bad),
             }
         }
         Some(_) => Err(No::Bad),

@@ -186,7 +186,7 @@ impl Survey<'_> {
             return Ok(None);
         };
         let known = look(command.args);
-        let is_known = matches!(known, Known::Yes(_) | Known::Module);
+        let is_known = matches!(known, Known::Yes(_) | Known::Idle(_) | Known::Module);
         let name = command.args.first().copied().unwrap_or_default();
         let is_new = !is_known && self.unknown.len() < VAIN_MAX && !self.unknown.contains(name);
         if is_new && !is_odd {
