@@ -14,7 +14,7 @@ use super::check::Detail;
 use super::escape::quoted;
 use super::facts;
 use super::repair::{commands, names, one_finding};
-use super::repair_rdb::{change, one_rebuild};
+use super::repair_rdb::{change, given_up, one_rebuild};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use crate::job::repair_aof::found::{Mend, Several};
@@ -112,7 +112,8 @@ pub(crate) fn salvage(
             0 => String::new(),
             _ => format!("; {} can be read in it", commands(lost)),
         };
-        screen.prose(out, 4, &format!("  {of}gap: {size} at {at}: {why}{inside}"))?;
+        let more = given_up(gap.is_given_up, "commands");
+        screen.prose(out, 4, &format!("  {of}gap: {size} at {at}: {why}{inside}{more}"))?;
         names(out, lost, detail, screen)?;
     }
     more(out, salvage.gaps.len(), detail, "gaps", screen)?;

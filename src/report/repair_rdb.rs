@@ -322,6 +322,14 @@ fn one_lost(out: &mut dyn Write, lost: &Lost, screen: &Screen) -> io::Result<()>
     screen.prose(out, 4, &text)
 }
 
+/// What else is to be said of a gap that was not searched all through.
+pub(crate) fn given_up(is_given_up: bool, what: &str) -> String {
+    match is_given_up {
+        true => format!("; the search in it was given up: it may have more {what}"),
+        false => String::new(),
+    }
+}
+
 fn one_gap(out: &mut dyn Write, gap: &Gap, screen: &Screen) -> io::Result<()> {
     let strong = screen.strong;
     let at = facts::offset(gap.span.start);
@@ -332,10 +340,7 @@ fn one_gap(out: &mut dyn Write, gap: &Gap, screen: &Screen) -> io::Result<()> {
         .key
         .as_ref()
         .map_or(String::new(), |key| format!(", with {} {}", key.type_name, quoted(&key.key)));
-    let more = match gap.is_given_up {
-        true => "; the search in it was given up: it may have more keys",
-        false => "",
-    };
+    let more = given_up(gap.is_given_up, "keys");
     let text = format!("  gap: {size} at {at}{key}: {strong}{}{strong:#}: {found}{more}", why.code);
     screen.prose(out, 4, &text)
 }
