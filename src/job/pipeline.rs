@@ -8,16 +8,19 @@
 //! ```
 //! Whoever cuts a chunk works on it, so its bytes are still in that core's cache. Nobody gets far ahead of
 //! the slowest: memory is a chunk a worker, and a few results. A worker that makes much of little hands it in
-//! by parts, of which one may wait: it goes on when that is taken.
+//! by parts, of which a few may wait: it goes on when they are taken.
 
 use crate::join::join;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Results that may wait for an earlier one, for each worker.
 const AHEAD: u64 = 3;
+
+/// Parts of one result that may wait, besides the last.
+const PARTS: usize = 2;
 
 /// Looks at a lock before a thread sleeps over it; between two of them others may run.
 const PATIENCE: usize = 2000;
@@ -126,10 +129,11 @@ struct Line<'s, S: Cutter> {
     ended: bool,
 }
 
-/// What was made of a chunk, or a part of that.
+/// What was made of a chunk, as far as it was not handed out.
 struct Made<O> {
-    out: O,
-    is_last: bool,
+    parts: VecDeque<O>,
+    /// There will be no more.
+    is_whole: bool,
 }
 
 /// What was worked on.
@@ -212,13 +216,18 @@ impl<'s, S: Cutter, O> Shop<'s, S, O> {
         Ok(true)
     }
 
-    /// Hands in what was made of a chunk, once the part before it is taken.
+    /// Hands in what was made of a chunk, once it is among the few parts that may wait. Of the last there is
+    /// nothing more to come, so it may.
     fn hand_in(&self, index: u64, out: O, is_last: bool) {
         let mut state = lock(&self.state);
-        while !state.stopped && state.waiting.contains_key(&index) {
+        let waiting = |state: &State<O>| state.waiting.get(&index).map_or(0, |at| at.parts.len());
+        while !state.stopped && !is_last && waiting(&state) >= PARTS {
             state = self.wait(state);
         }
-        state.waiting.insert(index, Made { out, is_last });
+        let none = || Made { parts: VecDeque::new(), is_whole: false };
+        let made = state.waiting.entry(index).or_insert_with(none);
+        made.parts.push_back(out);
+        made.is_whole = is_last;
         drop(state);
         self.turn.notify_all();
     }
@@ -269,13 +278,19 @@ impl<'s, S: Cutter, O> Shop<'s, S, O> {
         mut state: MutexGuard<'g, State<O>>,
         each: &mut impl FnMut(O),
     ) -> MutexGuard<'g, State<O>> {
-        let mut next = state.next;
-        while let Some(Made { out, is_last }) = state.waiting.remove(&next) {
-            drop(state);
-            each(out);
-            next += u64::from(is_last);
-            state = lock(&self.state);
-            state.next = next;
+        while let next = state.next
+            && let Some(made) = state.waiting.get_mut(&next)
+        {
+            if let Some(part) = made.parts.pop_front() {
+                drop(state);
+                each(part);
+                state = lock(&self.state);
+            } else if made.is_whole {
+                state.waiting.remove(&next);
+                state.next = next + 1;
+            } else {
+                break;
+            }
             self.turn.notify_all();
         }
         state
@@ -428,7 +443,7 @@ mod tests {
             (1..=1000).flat_map(|n| (0..=n % 50).rev().map(move |part| (n, part))).collect();
         for jobs in [1, 2, 8] {
             let mut seen = Vec::new();
-            let most = (jobs as u64 * (AHEAD + 2)) as i64;
+            let most = (jobs * (AHEAD as usize * (PARTS + 1) + 1)) as i64;
             let each = |part| {
                 assert!(HELD.fetch_sub(1, Ordering::SeqCst) <= most);
                 seen.push(part);
