@@ -39,7 +39,7 @@ losses! {
     KeyMeta "key-meta" "Metadata that modules attach to a key, which came with Redis 8.6."
     ConsumerTimes "consumer-times" "When consumers were last seen and active: no command but RESTORE sets that."
     Consumer "consumer" "A consumer that owns nothing: before 6.2 no command makes one."
-    PendingGone "pending-gone" "Pending entries that the stream no longer holds: since 7.0 no command makes them pending."
+    PendingGone "pending-gone" "Pending entries that the stream no longer holds: no command makes them pending."
     Function "function" "A function library, which came with 7.0."
     ModuleAux "module-aux" "Data that a module keeps beside the keys, which came with Redis 5.0."
     SlotImport "slot-import" "A slot import in progress, which only Valkey 9.0 and later write."

@@ -314,8 +314,8 @@ impl Rebuild {
     }
 
     fn owned(&mut self, id: StreamId) {
-        // Since 7.0 nobody can claim what is no more.
-        if self.server.has_redis(7, 0) && self.stream.entries.binary_search(&id).is_err() {
+        // Nobody can claim what is no more: servers pass over such a claim.
+        if self.stream.entries.binary_search(&id).is_err() {
             return self.lose(Loss::PendingGone);
         }
         let (Some(group), Some((consumer, claimed))) =

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::pipeline::Worker;
+use super::pipeline::{Parts, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
 use super::records::{self, Records};
@@ -95,8 +95,8 @@ impl Out {
 /// Something in an RDB that no store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beside {
-    /// Data of a module beside the keys: the record's bytes.
-    ModuleAux(Vec<u8>),
+    /// Data of a module beside the keys: the record's bytes, and where they are.
+    ModuleAux(Vec<u8>, u64),
     /// Something else, at an offset, and what it is to whoever writes the store anew.
     Lost(Loss, u64),
 }
@@ -197,7 +197,9 @@ impl Records for Builder<'_> {
     fn beside(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
         match record.event {
             Event::Function { code } => out.functions.extend(function(code)),
-            Event::ModuleAux { .. } => out.beside.push(Beside::ModuleAux(bytes.to_vec())),
+            Event::ModuleAux { .. } => {
+                out.beside.push(Beside::ModuleAux(bytes.to_vec(), record.span.start));
+            }
             _ => out.beside.extend(unheld(record)),
         }
     }
@@ -214,7 +216,7 @@ impl Records for Builder<'_> {
 impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         self.room.ahead();
         let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
         out.once = records::each(chunk, self, &mut out);

@@ -14,7 +14,7 @@
 mod stream;
 
 use self::stream::Place;
-use super::string::{base64, number, score, string};
+use super::string::{self, base64, number, score, string};
 use super::{Form, Head};
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::number::{double_text, write_i64};
@@ -217,6 +217,10 @@ impl Form for Lines {
 
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.out
+    }
+
+    fn long(&mut self, text: &[u8], full: &mut dyn FnMut(&mut Vec<u8>)) {
+        string::long(text, &mut self.out, full);
     }
 }
 

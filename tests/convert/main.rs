@@ -29,6 +29,7 @@ mod logs;
 #[path = "../support/made.rs"]
 mod made;
 mod merge;
+mod parts;
 #[path = "../support/program.rs"]
 mod program;
 mod rewrite;

@@ -12,7 +12,7 @@ use crate::aof::state::{Stamp, Step};
 use crate::engine::syntax::Syntax;
 use crate::finding::{Code, Excerpt, Finding, Findings, shown};
 use crate::job::commands::{Known, look, misplaced, no_options, unknown};
-use crate::job::pipeline::Worker;
+use crate::job::pipeline::{Parts, Worker};
 use crate::job::rdb_facts::Met;
 use crate::record::{Command, Event};
 
@@ -67,7 +67,7 @@ impl<'o> Checker<'o> {
 impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         let mut out = Out::new(self.options.rdb.limits.findings);
         let mut reader = Reader::new(chunk);
         let (mut db, mut on_db) = (chunk.start.db, 0);
