@@ -136,6 +136,14 @@ impl<'s> Builder<'s> {
         }
     }
 
+    /// The keys of a chunk.
+    pub fn build(&mut self, chunk: &Chunk) -> Out {
+        self.room.ahead();
+        let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
+        out.once = records::each(chunk, self, &mut out);
+        out
+    }
+
     /// The value; none if it is damaged, or a collection without elements, which servers skip.
     fn value(&mut self, key: &KeyRecord<'_>, name: &[u8], out: &mut Out) -> Option<Value> {
         let mut build = Build::new(key.rdb_type, self.limits, &mut self.texts);
@@ -217,10 +225,7 @@ impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
     fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
-        self.room.ahead();
-        let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
-        out.once = records::each(chunk, self, &mut out);
-        out
+        self.build(chunk)
     }
 }
 

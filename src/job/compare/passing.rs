@@ -14,7 +14,7 @@ use crate::engine::digest::Sums;
 use crate::engine::shards::Look;
 use crate::job::duplicates::KeyHasher;
 use crate::job::load::{Builder, Loaded, Out, Spare};
-use crate::job::pipeline::{self, Worker};
+use crate::job::pipeline::{self, Parts, Worker};
 use crate::job::rdb_file::RdbFile;
 use crate::join;
 use crate::limits::{Limits, PackedLimits};
@@ -188,8 +188,8 @@ impl Comparer<'_> {
 impl Worker<Chunk> for Comparer<'_> {
     type Out = Part;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Part {
-        let Out { keys, functions, .. } = self.builder.chunk(chunk);
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Part>) -> Part {
+        let Out { keys, functions, .. } = self.builder.build(chunk);
         let mut unequal = None;
         for loaded in &keys {
             if !self.compare(loaded) && unequal.is_none() {
