@@ -188,7 +188,7 @@ fn for_its_own_server_nothing_is_lost() {
             let (_, report) = made_of(&mut before, &options);
             let losses: Vec<_> =
                 report.losses.keys().filter(|loss| !report.usual.contains(loss)).collect();
-            // Times beyond 2038 fit no RDB of 2.4, graphs of vector sets are not known, and before 6.2
+            // Times beyond 2038 fit no RDB of 2.4, projections of vector sets are not known, and before 6.2
             // no command makes a consumer that owns nothing.
             let allowed =
                 [&Loss::VectorGraph, &Loss::PendingGone, &Loss::ExpireTime, &Loss::Consumer];

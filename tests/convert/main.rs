@@ -39,6 +39,7 @@ mod rewrite_history;
 mod servers;
 mod text;
 mod text_hostile;
+mod vectors;
 mod writer;
 
 use std::io::{self, Cursor, Write};
