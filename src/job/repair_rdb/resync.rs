@@ -11,7 +11,7 @@
 //! * a database number that goes back or leaps, or, in a file that has them, without its sizes behind it.
 //!
 //! A whole RDB inside the gap, with its own magic and end, is data inside a value, and is stepped over.
-//! What all this costs is bounded ([`crate::job::effort`]).
+//! What all this costs is bounded (`job::effort`).
 
 use std::collections::HashSet;
 use std::io;

@@ -7,7 +7,7 @@
 //! [UINT input-dimension, STRING matrix of f32le]
 //! count x { STRING element, [STRING attributes], STRING vector, UINT n, n x UINT }
 //! ```
-//! A set that commands built is written by its [`draft`], with a [`graph`] of its own.
+//! A set that commands built is written by its `draft`, with a `graph` of its own.
 
 mod draft;
 mod graph;
