@@ -255,10 +255,11 @@ pub(crate) fn one_rebuild(
         one_lost(out, lost, screen)?;
     }
     rest(out, census.lost.len(), shown, "record left out", screen)?;
-    for gap in census.gaps.iter().take(shown) {
+    let gaps = told(&census.gaps, shown, |gap| gap.is_given_up);
+    for gap in &gaps {
         one_gap(out, gap, screen)?;
     }
-    rest(out, census.gaps.len(), shown, "gap", screen)?;
+    rest(out, census.gaps.len(), gaps.len(), "gap", screen)?;
     if let Some(missing) = census.stated.and_then(|stated| stated.checked_sub(census.kept)) {
         let stated = counted(census.stated.unwrap_or(0), "key");
         if missing > 0 {
@@ -320,6 +321,12 @@ fn one_lost(out: &mut dyn Write, lost: &Lost, screen: &Screen) -> io::Result<()>
     let text =
         format!("  left out: {what}, {size} at {at}: {strong}{}{strong:#}: {found}", why.code);
     screen.prose(out, 4, &text)
+}
+
+/// The gaps that are told of one by one: the first, and of the others those whose search was given up.
+pub(crate) fn told<T>(gaps: &[T], shown: usize, is_given_up: impl Fn(&T) -> bool) -> Vec<&T> {
+    let (first, others) = gaps.split_at(gaps.len().min(shown));
+    first.iter().chain(others.iter().filter(|gap| is_given_up(gap)).take(shown)).collect()
 }
 
 /// What else is to be said of a gap that was not searched all through.
