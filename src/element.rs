@@ -232,6 +232,8 @@ pub enum Element<'a> {
         vector: Str<'a>,
         /// The vector as a command gave it, f32le; `None` of one from a file.
         given: Option<&'a [u8]>,
+        /// What storing it took from it.
+        scale: Scale,
     },
 }
 
@@ -277,6 +279,34 @@ pub enum Quantization {
     Int8,
     /// One bit a dimension.
     Binary,
+}
+
+/// What is known of a vector beside what is stored, which has length 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// The part of it that is furthest from 0, if it is stored as integers: what 127 stands for.
+    pub range: f32,
+    /// The length that it was given with; 1 of one that is all zeros.
+    pub length: f32,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Scale { range: 0.0, length: 1.0 }
+    }
+}
+
+impl Scale {
+    /// As a file has it (FORMATS A.5): `range << 32 | length`, the bits of both.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.range.to_bits()) << 32 | u64::from(self.length.to_bits())
+    }
+
+    /// From a file.
+    pub fn from_bits(bits: u64) -> Scale {
+        let (range, length) = (f32::from_bits((bits >> 32) as u32), f32::from_bits(bits as u32));
+        Scale { range, length }
+    }
 }
 
 impl Quantization {

@@ -172,14 +172,15 @@ codes! {
     AofNulHole "aof-nul-hole" Error "A run of NUL bytes where commands should be, with other bytes behind it."
     AofDupBlock "aof-dup-block" Error "A block of bytes that is in the file twice, one copy directly behind the other."
     AofLineEnd "aof-line-end" Warning "A line that ends with LF alone: servers read it, redis-check-aof does not."
-    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`): servers read it, redis-check-aof stops at the last kind."
-    AofArgumentEnd "aof-argument-end" Warning "An argument followed by two bytes other than CRLF: servers do not look at them, redis-check-aof does."
+    AofNumber "aof-number" Warning "A count or length that is not plain digits (`+3`, `01`, `3 x`, NULs behind it, a length without a digit, which is 0): servers read it, redis-check-aof stops at most of them."
+    AofArgumentEnd "aof-argument-end" Warning "An argument followed by two bytes other than CRLF, NULs perhaps: servers do not look at them, redis-check-aof does."
     // AOF files: commands and transactions (B.1, B.5).
     AofMultiOpen "aof-multi-open" Error "A transaction that never ends: servers drop it with all that follows. Where a cut command follows it as well, all servers but Valkey 9.1 leave its MULTI in the file, and the start after the next one drops everything written until then."
     AofMultiTorn "aof-multi-torn" Error "A transaction cut off when a server stopped, with the writes of the next run behind it: they count as part of it, and are dropped unless an EXEC follows."
     AofMultiNested "aof-multi-nested" Error "A MULTI inside a transaction: servers log an error and go on, redis-check-aof stops."
     AofExecAlone "aof-exec-alone" Error "An EXEC without its MULTI: servers log an error and go on, redis-check-aof stops."
     AofUnknownCommand "aof-unknown-command" Error "A command that no server knows: the server refuses to start."
+    AofStrayCommand "aof-stray-command" Error "A command that no server logs, and that servers may crash or end at (PSYNC, SHUTDOWN, WAIT) or that leads them away from their data (RESET, REPLICAOF, MIGRATE)."
     AofModuleCommand "aof-module-command" Note "A command of a module: a server without that module refuses to start."
     AofSyntax "aof-syntax" Warning "A command with options that no server takes: servers log an error and go on without it. Damage can make one of two."
     AofArity "aof-arity" Error "A command with a wrong number of arguments: Redis runs it all the same and reads memory it should not, Valkey refuses to start from 8.1 on."
@@ -188,7 +189,7 @@ codes! {
     // AOF files: annotations (B.2).
     AofAnnotationLong "aof-annotation-long" Error "An annotation line of more than 1024 bytes: servers read on inside it and refuse to start."
     AofAnnotationTorn "aof-annotation-torn" Error "An annotation without its line end at the end of the file: the server starts and writes on behind it, and the start after that is refused."
-    AofTimestamp "aof-timestamp" Warning "A `#TS:` annotation without a number."
+    AofTimestamp "aof-timestamp" Warning "A `#TS:` annotation without a number, or an annotation with NULs in it."
     AofTimestampOrder "aof-timestamp-order" Note "A timestamp earlier than the one before it: a clock was set back."
     AofEmpty "aof-empty" Note "An AOF without a single command."
     // Manifests of multi-part AOFs (B.4).

@@ -82,7 +82,7 @@
 //! | clap, clap_complete, clap_mangen, roff | arguments, completions, manual pages |
 //! | anyhow | errors on their way out of a verb |
 //! | serde, serde_json, base64 | JSON reports; reading JSON Lines |
-//! | comfy-table, unicode-width, terminal_size, anstream, anstyle, indicatif | text on a terminal |
+//! | unicode-width, terminal_size, anstream, anstyle, indicatif | text on a terminal |
 //! | jiff | calendar dates |
 
 pub mod aof;

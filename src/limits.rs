@@ -45,8 +45,8 @@ pub const REPLY: usize = 256 << 20;
 pub mod serve {
     /// Longest line of a request: an inline request, or a count.
     pub const LINE: usize = 64 << 10;
-    /// Most arguments of a request.
-    pub const ARGS: usize = 1 << 20;
+    /// Most arguments of a request: a C int since Redis 7.0. What they take is bounded with the request's bytes.
+    pub const ARGS: usize = i32::MAX as usize;
     /// Longest argument, `proto-max-bulk-len`.
     pub const BULK: usize = 512 << 20;
     /// Most arguments, and the longest, of somebody who has not said the password.

@@ -26,8 +26,8 @@ macro_rules! losses {
 
 losses! {
     Type "type" "The server has no such data type (streams before Redis 5.0, modules before 4.0, arrays and vector sets but in the newest Redis): the key is left out."
-    VectorGraph "vector-graph" "A vector set that commands built: the graph over it, which its RDB form carries, is not known, or the projection that made its vectors; the key is left out."
-    VectorLength "vector-length" "The lengths of vectors of a set that lay in an RDB and was changed since, which only VEMB shows: they are 1 then."
+    VectorGraph "vector-graph" "A vector set that commands built with REDUCE, or changed since it lay in an RDB: the projection that makes its vectors is drawn by the server and not known; the key is left out."
+    VectorLength "vector-length" "The lengths of vectors, kept as floats, of a set that lay in an RDB and was changed since, which only VEMB shows: they are 1 then."
     FieldTtl "field-ttl" "Expire times of hash fields, which Redis has since 7.4 and Valkey since 9.0: the fields stay for ever."
     FieldTime "field-time" "An expire time of a hash field that only Valkey holds: beyond 2^48-1 ms in an RDB of Redis, beyond 2^46-1 ms in its commands. The latest that Redis holds is in its place."
     StreamCounters "stream-counters" "A stream's count of entries ever added, its highest deleted id, or what its groups have read, which came with Redis 7.0."
@@ -39,7 +39,7 @@ losses! {
     KeyMeta "key-meta" "Metadata that modules attach to a key, which came with Redis 8.6."
     ConsumerTimes "consumer-times" "When consumers were last seen and active: no command but RESTORE sets that."
     Consumer "consumer" "A consumer that owns nothing: before 6.2 no command makes one."
-    PendingGone "pending-gone" "Pending entries that the stream no longer holds: since 7.0 no command makes them pending."
+    PendingGone "pending-gone" "Pending entries that the stream no longer holds: no command makes them pending."
     Function "function" "A function library, which came with 7.0."
     ModuleAux "module-aux" "Data that a module keeps beside the keys, which came with Redis 5.0."
     SlotImport "slot-import" "A slot import in progress, which only Valkey 9.0 and later write."

@@ -11,6 +11,7 @@ mod servers;
 use std::io::Cursor;
 
 use rdbtool::aof::settings::Settings;
+use rdbtool::finding::Code;
 use rdbtool::input::detect::FileKind;
 use rdbtool::input::source::{Input, Source};
 use rdbtool::job::check_aof::{Options, Report, check_aof};
@@ -136,6 +137,24 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u64)> {
         ("LF alone", all(&[b"*3\n$3\nSET\r\n$1\nb\r\n$1\nv\r\n", &set("c")]), 3),
         ("loose numbers", all(&[b"*+3\r\n$03\r\nSET\r\n$1 x\r\nb\r\n$ 1\r\nv\r\n", &set("c")]), 3),
         ("no CRLF behind an argument", all(&[&cut(set("b"), 2), b"xx", &set("c")]), 3),
+        ("NULs behind an argument", all(&[&cut(set("b"), 2), &[0, 0], &set("c")]), 3),
+        ("a NUL for LF behind an argument", all(&[&cut(set("b"), 1), &[0], &set("c")]), 3),
+        (
+            "NULs behind numbers",
+            all(&[b"*3\0\r\n$3\0\nSET\r\n$1\0\0\r\nb\r\n$1\r\nv\r\n", &set("c")]),
+            3,
+        ),
+        ("no digit in a length", all(&[b"*3\r\n$3\r\nSET\r\n$x\r\n\r\n$\r\n\r\n", &set("c")]), 3),
+        ("no digit in a count", all(&[b"*x\r\n", &set("c")]), 1),
+        ("a NUL for a LF", all(&[b"*3\r\n$3\r\nSET\r\n$1\r\0b\r\n$1\r\nv\r\n", &set("c")]), 1),
+        (
+            "another byte for a LF",
+            all(&[b"*3\rx$3\r\nSET\r\n$1\r\nb\r\n$1\r\nv\r\n", &set("c")]),
+            1,
+        ),
+        ("NULs in an annotation", all(&[b"#TS:17\0\0\r\n", &set("b")]), 2),
+        ("a command about the server", all(&[&command(&["CONFIG", "GET", "*"]), &set("b")]), 2),
+        ("a command that logs in", all(&[&command(&["AUTH", "x"]), &set("b")]), 2),
         ("an unknown command", all(&[&command(&["HQET", "h", "f"]), &set("b")]), 1),
         ("a database out of range", all(&[&command(&["SELECT", "99"]), &set("b")]), 2),
         ("no database", all(&[&command(&["SELECT", "x"]), &set("b")]), 2),
@@ -145,6 +164,61 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u64)> {
         ("a wrong number of arguments", all(&[&command(&["GET", "a", "b"]), &set("b")]), 2),
         ("a command of 7.0", all(&[&command(&["FUNCTION", "FLUSH"]), &set("b")]), 2),
     ]
+}
+
+/// The rows of COMMAND, subcommands in the place of their containers: full names and numbers of arguments.
+fn rows(reply: servers::Reply, found: &mut Vec<(String, usize)>) {
+    for row in reply.items() {
+        let mut fields = row.items().into_iter();
+        let (Some(name), Some(servers::Reply::Int(arity))) = (fields.next(), fields.next()) else {
+            panic!("a row without its name");
+        };
+        let before = found.len();
+        rows(fields.nth(7).unwrap(), found);
+        if found.len() == before {
+            found.push((name.text(), arity.unsigned_abs() as usize));
+        }
+    }
+}
+
+/// Whatever command a server has, a log with it is loaded, and `check` says so; but for those that it
+/// calls stray. (Only such as stay on this machine are tried.)
+#[test]
+fn a_log_may_have_any_command() {
+    let Some(binary) = servers::named("redis-7.0.15") else { return };
+    let mut commands = Vec::new();
+    let mut server = Server::start(binary, &Setup::default()).unwrap();
+    rows(server.command(&["COMMAND"]), &mut commands);
+    drop(server);
+    assert!(commands.len() > 300, "{} commands", commands.len());
+    let log = |args: &[&str]| {
+        let set = |key: &str| command(&["SET", key, "v"]);
+        [command(&["SELECT", "0"]), set("a"), command(args), set("z")].concat()
+    };
+    let codes = |aof: &[u8]| -> Vec<Code> {
+        check(aof).findings.iter().map(|finding| finding.code).collect()
+    };
+    let mut stray = Vec::new();
+    for (name, argc) in &commands {
+        let mut args: Vec<&str> = name.split('|').collect();
+        args.resize(args.len().max(*argc), "1");
+        let aof = log(&args);
+        let codes = codes(&aof);
+        let bad = [Code::AofUnknownCommand, Code::AofModuleCommand, Code::AofArity];
+        assert!(!codes.iter().any(|code| bad.contains(code)), "{name}: {codes:?}");
+        if codes.contains(&Code::AofStrayCommand) {
+            stray.push(name.as_str());
+            continue;
+        }
+        let loaded = Server::start(binary, &setup(binary, &aof));
+        assert!(loaded.is_ok(), "{name} is more than {} loads", binary.name);
+    }
+    stray.sort_unstable();
+    let want = ["migrate", "psync", "replicaof", "reset", "shutdown", "slaveof", "sync", "wait"];
+    assert_eq!(stray, want);
+    for args in [&["PSYNC", "?", "-1"][..], &["WAIT", "1", "1"], &["SHUTDOWN", "NOW"]] {
+        assert!(Server::start(binary, &setup(binary, &log(args))).is_err(), "{args:?}");
+    }
 }
 
 #[test]

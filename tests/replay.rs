@@ -179,6 +179,34 @@ fn commands_that_need_several_shards() {
     same_for_every_jobs(&aof(&commands));
 }
 
+/// Commands that servers have and no log does are nothing to the data; what servers may not get over is told.
+#[test]
+fn commands_about_the_server_change_nothing() {
+    let log = aof(&[
+        "SELECT 2",
+        "SET a 1",
+        "AUTH x",
+        "CLIENT LIST",
+        "MULTI",
+        "CONFIG GET *",
+        "INCR a",
+        "EXEC",
+        "OBJECT HELP",
+        "DEBUG SLEEP 0",
+        "INCR a",
+    ]);
+    let mut report = run(&log, &Options::default());
+    assert!(report.skipped.is_empty(), "{:?}", report.skipped);
+    assert!(report.parts.iter().all(|part| part.findings.is_empty()));
+    let mut same = run(&aof(&["SELECT 2", "SET a 3"]), &Options::default());
+    let style = Default::default();
+    assert_eq!(report.store.look().digest(style, 1), same.store.look().digest(style, 1));
+    let report = run(&aof(&["SET a 1", "RESET", "SET b 1"]), &Options::default());
+    let findings = report.parts.iter().flat_map(|part| part.findings.to_vec());
+    let codes: Vec<_> = findings.map(|finding| finding.code.to_string()).collect();
+    assert_eq!(codes, ["aof-stray-command"]);
+}
+
 #[test]
 fn a_transaction_that_does_not_end_leaves_nothing() {
     let bytes = aof(&["SET a 1", "MULTI", "SET a 2", "SET b 2"]);
@@ -200,6 +228,20 @@ fn discard_ends_a_transaction_there() {
     let look = report.store.look();
     assert!(look.get(0, b"a").is_some() && look.get(0, b"c").is_some());
     assert_eq!(look.len(0), 2);
+}
+
+/// As servers read it, so it is replayed.
+#[test]
+fn nuls_that_servers_read_over() {
+    let log = [
+        &aof(&["SET a 1"])[..],
+        b"*3\0\r\n$3\r\nSET\0\0$1\r\0\n",
+        b"b\r\n$1\0\r\nv\r\0",
+        &aof(&["SET c 1"]),
+    ];
+    let log = log.concat();
+    let mut report = run(&log, &Options::default());
+    assert_eq!(report.store.look().len(0), 3);
 }
 
 #[test]

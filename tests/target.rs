@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/servers.rs"]
+mod servers;
+
 use std::path::{Path, PathBuf};
 
 use rdbtool::input::source::{Input, open};
@@ -93,4 +96,33 @@ fn servers_read_their_own_files_and_older_ones() {
         }
     }
     assert!(asked > 100, "only {asked}");
+}
+
+/// Redis knows one engine; those of Valkey come with modules.
+#[test]
+fn libraries_of_other_engines() {
+    let dir = tempfile::tempdir().unwrap();
+    let rdb = |code: &str| {
+        let len = u8::try_from(code.len()).unwrap();
+        [b"REDIS0010\xf5", &[len][..], code.as_bytes(), b"\xff\0\0\0\0\0\0\0\0"].concat()
+    };
+    for (code, lua) in [
+        ("#!lua name=a\nredis.register_function('f', function() end)", true),
+        ("#!js name=a\ncode", false),
+    ] {
+        let file = dir.path().join("dump.rdb");
+        std::fs::write(&file, rdb(code)).unwrap();
+        let report = check(&file);
+        for (release, certain) in
+            [("redis-7.0", true), ("redis-8.2", true), ("valkey-8.0", true), ("valkey-9.1", false)]
+        {
+            let target = judge(&report, Release::by_name(release).unwrap());
+            assert_eq!(target.loads(), lua, "{release}: {:?}", target.reasons);
+            assert_eq!(target.certain_reasons().next().is_some(), certain && !lua, "{release}");
+        }
+        for binary in servers::all().iter().filter(|binary| binary.version >= (7, 0, 0)) {
+            let loaded = servers::Server::start(binary, &servers::Setup::dump(&rdb(code))).is_ok();
+            assert_eq!(loaded, lua, "{}", binary.name);
+        }
+    }
 }

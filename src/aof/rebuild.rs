@@ -314,8 +314,8 @@ impl Rebuild {
     }
 
     fn owned(&mut self, id: StreamId) {
-        // Since 7.0 nobody can claim what is no more.
-        if self.server.has_redis(7, 0) && self.stream.entries.binary_search(&id).is_err() {
+        // Nobody can claim what is no more: servers pass over such a claim.
+        if self.stream.entries.binary_search(&id).is_err() {
             return self.lose(Loss::PendingGone);
         }
         let (Some(group), Some((consumer, claimed))) =
@@ -455,8 +455,8 @@ impl Visit for Rebuild {
             Element::VectorSet { dimension, quantization, m, input_dimension, .. } => {
                 self.vectors = Vectors { dimension, quantization, m, input_dimension };
             }
-            Element::Vector { element, attributes, vector, given } => {
-                self.vector(element, attributes, vector, given);
+            Element::Vector { element, attributes, vector, given, scale } => {
+                self.vector(element, attributes, vector, given, scale);
             }
             Element::IdmpCounts { added, duplicates } if (added, duplicates) != (0, 0) => {
                 self.lose(Loss::Idmp);

@@ -255,6 +255,11 @@ impl<R: Read> Chunks<R> {
         self.history.extend_from_slice(new);
     }
 
+    /// Absolute offset up to which bytes were read.
+    pub fn seen(&self) -> u64 {
+        self.offset + self.filled as u64
+    }
+
     /// Reads what is left and says what is known.
     ///
     /// # Errors

@@ -109,7 +109,8 @@ pub(crate) const PAGE: Page = Page {
 ///
 /// Several inputs become one output, one after the other. A key that two of them have is damage unless
 /// --duplicates says which counts. A key that comes twice in one input, or that databases put together by
-/// --map-db have in common, is damage in any case.
+/// --map-db have in common, is damage in any case. JSON Lines of several inputs are read by the rules of the
+/// first one's family, Redis or Valkey: what only the other has cannot be among them.
 #[derive(Debug, Args)]
 #[command(after_help = PAGE.after_help())]
 pub(crate) struct ConvertArgs {

@@ -8,10 +8,11 @@
 //! #TS:1700000000\r\n      between commands: an annotation
 //! ```
 //!
-//! Servers read this loosely: they take the number at the start of a line for whatever follows it, and do
-//! not look at the two bytes behind an argument. The same reader takes it both ways: [`Forms::Strict`]
-//! stops where a line is not as servers write it, [`Forms::Tolerant`] goes on where servers do; both tell
-//! what it was. What no server reads stops both.
+//! Servers read this loosely: they take the number at the start of a line for whatever follows it, NULs too,
+//! a length without a digit for 0, and do not look at the two bytes behind an argument. The same reader takes
+//! it both ways: [`Forms::Strict`] stops where a line is not as servers write it, [`Forms::Tolerant`] goes on
+//! where servers do; both tell what it was. What no server reads stops both: if there is no whole command in
+//! the end, the first thing that made it doubtful is what is wrong.
 //!
 //! This is a bare cursor and no nom parser, alone among the grammars here: framing is most of what
 //! checking an AOF costs, and a cursor does it in two thirds of the time. Nothing is allocated by a claimed
@@ -70,12 +71,14 @@ pub struct Framer {
     pub last: bool,
     /// What was odd in the command taken last.
     pub odd: Vec<Odd>,
+    /// What is wrong if the command at hand turns out to be none.
+    doubt: Option<Box<Stop>>,
 }
 
 impl Framer {
     /// A reader of such forms.
     pub fn new(forms: Forms, string_limit: u64) -> Framer {
-        Framer { forms, string_limit, last: false, odd: Vec::new() }
+        Framer { forms, string_limit, last: false, odd: Vec::new(), doubt: None }
     }
 
     /// Takes the command at the start of `i`, handing its arguments to `each`. Returns how many bytes it
@@ -84,8 +87,18 @@ impl Framer {
     /// # Errors
     /// When there is none, or not all of it.
     #[inline]
-    pub fn command<'a>(&mut self, i: &'a [u8], mut each: impl FnMut(&'a [u8])) -> Framed<usize> {
+    pub fn command<'a>(&mut self, i: &'a [u8], each: impl FnMut(&'a [u8])) -> Framed<usize> {
         self.odd.clear();
+        let framed = self.framed(i, each);
+        let doubt = self.doubt.take();
+        framed.map_err(|stop| match *stop {
+            Stop::Bad(_) => doubt.unwrap_or(stop),
+            Stop::Short { .. } => stop,
+        })
+    }
+
+    #[inline]
+    fn framed<'a>(&mut self, i: &'a [u8], mut each: impl FnMut(&'a [u8])) -> Framed<usize> {
         let (argc, mut pos) = self.line(i, 0, b'*', Line::Argc)?;
         if argc <= 0 {
             self.no_arguments(argc, pos);
@@ -147,10 +160,11 @@ impl Framer {
         };
         let end = start.iter().take(LINE - 1).position(|byte| *byte == b'\n');
         let text = start.get(..end.unwrap_or(start.len().min(LINE))).unwrap_or_default();
-        if let Some(stop) = nul_in(i, pos + 1, text.len()) {
-            return Err(stop);
-        }
+        let nul = nul_in(i, pos + 1, text.len());
         let Some(len) = end else {
+            if let Some(stop) = nul {
+                return Err(stop);
+            }
             if start.len() < LINE - 1 {
                 return Err(short(i, i.len() + 1, at, Words::Line(line)));
             }
@@ -161,13 +175,22 @@ impl Framer {
             Some((b'\r', text)) => (true, text),
             _ => (false, text),
         };
+        if let Some(stop) = nul {
+            self.doubt(stop)?;
+        }
         let number = Number::of(text);
-        let Some(value) = number.value else {
-            let found = shown(text);
-            return Err(bad(at, text.len() + 1, Words::Line(line), found.into()));
+        let found = shown(text);
+        let value = match (number.value, line) {
+            (Some(value), _) => value,
+            (None, Line::Argc) => {
+                return Err(bad(at, text.len() + 1, Words::Line(line), found.into()));
+            }
+            (None, Line::Len(_)) => {
+                self.doubt(bad(at, text.len() + 1, Words::Line(line), found.clone().into()))?;
+                0
+            }
         };
         if !number.plain {
-            let found = shown(text);
             self.tolerate(at, Code::AofNumber, pos + 1, text.len(), "plain digits", found)?;
         }
         if !crlf {
@@ -229,11 +252,10 @@ impl Framer {
     #[cold]
     fn argument_end(&mut self, i: &[u8], end: usize, place: Place) -> Framed<()> {
         let at = i.get(end..).unwrap_or_default();
-        if let Some(stop) = nul_in(i, end, 2) {
-            return Err(stop);
-        }
+        let nul = nul_in(i, end, 2);
         let Some(what) = at.first_chunk::<2>() else {
-            return Err(short(i, end.saturating_add(2), at, Words::ArgumentEnd(place)));
+            let need = end.saturating_add(2);
+            return Err(nul.unwrap_or_else(|| short(i, need, at, Words::ArgumentEnd(place))));
         };
         let follows = match at.get(2) {
             None if !self.last => return Err(short(i, i.len() + 1, at, Words::ArgumentEnd(place))),
@@ -243,9 +265,24 @@ impl Framer {
         };
         let found = shown(what);
         if !follows {
-            return Err(bad(at, 2, Words::ArgumentEnd(place), found.into()));
+            let found = found.into();
+            return Err(nul.unwrap_or_else(|| bad(at, 2, Words::ArgumentEnd(place), found)));
+        }
+        if let Some(stop) = nul {
+            self.doubt(stop)?;
         }
         self.tolerate(at, Code::AofArgumentEnd, end, 2, "CRLF behind an argument", found)
+    }
+
+    /// Takes note of what is wrong if no whole command comes of it; stops if only what servers write is taken.
+    fn doubt(&mut self, stop: Box<Stop>) -> Framed<()> {
+        match self.forms {
+            Forms::Strict => Err(stop),
+            Forms::Tolerant => {
+                self.doubt.get_or_insert(stop);
+                Ok(())
+            }
+        }
     }
 
     /// Takes note of a form; stops if it is not to be taken.
@@ -282,11 +319,22 @@ impl Framer {
             }
             return Err(bad(i, 1, "an annotation".into(), "a line without an end".into()));
         };
-        if let Some(stop) = nul_in(i, 0, end) {
-            return Err(stop);
-        }
         let len = end + 1;
         let text = i.get(1..end).unwrap_or_default();
+        if let Some(stop) = nul_in(i, 0, end) {
+            // Servers pass it over, and what is behind it must be something they read.
+            match i.get(len) {
+                None if !self.last => {
+                    let expected = "a command or an annotation behind this one";
+                    return Err(Stop::short(Code::AofTruncated, i, len + 1, expected.into()));
+                }
+                None | Some(b'*' | b'#') if self.forms == Forms::Tolerant => {}
+                _ => return Err(stop),
+            }
+            let found = shown(text);
+            let expected = "an annotation without NULs";
+            self.odd.push(Odd { code: Code::AofTimestamp, pos: 0, len, expected, found });
+        }
         if len > LINE {
             let found = format!("{len} bytes");
             let expected = "an annotation of at most 1024 bytes";
@@ -323,7 +371,7 @@ impl Number {
         });
         let leading = count > 1 && digits.first() == Some(&b'0');
         let signed = rest.len() > digits.len() && (sign == 1 || value == 0);
-        let plain = blanks == 0 && count == digits.len() && !leading && !signed;
+        let plain = blanks == 0 && count > 0 && count == digits.len() && !leading && !signed;
         Number { value: (count > 0).then(|| value.saturating_mul(sign)), plain }
     }
 }

@@ -11,7 +11,7 @@ use super::keyspace::{Item, Keyspace};
 use super::release::Release;
 use super::reply::Reply;
 use super::session::Session;
-use super::{Engine, Mode};
+use super::{Engine, Mode, Origin};
 use crate::encoding::number::double_17g;
 use crate::limits;
 use crate::value::dict::Slot;
@@ -37,7 +37,8 @@ impl Ctx<'_> {
 
     /// Where packed collections unfold.
     pub fn limits(&self) -> PackedLimits {
-        let zset_minus_zero = !self.release().has_redis(7, 0);
+        let may_be_old = self.engine.config.origin == Origin::UnknownLog;
+        let zset_minus_zero = may_be_old || !self.release().has_redis(7, 0);
         PackedLimits { zset_minus_zero, ..self.engine.config.packed }
     }
 

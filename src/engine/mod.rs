@@ -23,7 +23,7 @@ mod budget;
 mod cmd;
 pub mod command;
 pub mod ctx;
-mod digest;
+pub mod digest;
 mod effects;
 pub mod failure;
 pub mod functions;

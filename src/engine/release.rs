@@ -33,6 +33,15 @@ pub enum Origin {
     /// From a log of which nobody knows the server. Besides, a number that a command states is kept as it
     /// is stated where servers differ.
     UnknownLog,
+    /// The same of a log in a folder, which servers have since 7.0.
+    UnknownSet,
+}
+
+impl Origin {
+    /// Whether nobody knows the server.
+    pub fn is_unknown(self) -> bool {
+        matches!(self, Origin::UnknownLog | Origin::UnknownSet)
+    }
 }
 
 impl Release {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::behind::Behind;
 use super::duplicates::{Duplicates, KeyHasher};
 use super::filter::{Filter, Subject, type_name};
-use super::pipeline::{self, Worker};
+use super::pipeline::{self, Parts, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::{self, End, Extent, RdbFile, Rest, named};
 use super::records::{self, Records};
@@ -269,7 +269,7 @@ impl Records for Checker<'_> {
 impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         let findings = Findings::new(self.options.limits.findings);
         let mut out = Out { once: Vec::new(), findings, rows: Vec::new() };
         out.once = records::each(chunk, self, &mut out);

@@ -1,6 +1,8 @@
 //! What the commands of an AOF are to a server: known, of a module, unknown, or with too few arguments.
 //! The one table of commands is the engine's.
 
+mod idle;
+
 use std::ops::Range;
 
 use crate::aof::state::{Multi, State, Step};
@@ -12,6 +14,10 @@ use crate::finding::{Code, Finding, shown};
 pub enum Known {
     /// One that servers have.
     Yes(&'static Command),
+    /// One that servers have, though no log does: it leaves the data as it is.
+    Idle(&'static Command),
+    /// One of those that a server may not get over, or that leads it away from its data.
+    Stray(&'static Command),
     /// One of a module, by its name.
     Module,
     /// One that no server has.
@@ -39,12 +45,20 @@ fn other(args: &[&[u8]]) -> Known {
     if is_module(name) {
         return Known::Module;
     }
-    let Some(row) = command::all().find(|row| same(row.name, name)) else { return Known::No };
-    let Some(sub) = args.get(1).filter(|_| !row.subcommands.is_empty()) else {
-        return if row.takes(args.len()) { Known::No } else { Known::Arity(row) };
-    };
+    let rows = || command::all().chain(idle::TABLE).filter(|row| same(row.name, name));
+    let sub = args.get(1).copied().unwrap_or_default();
     let named = |row: &&Command| row.name.split_once('|').is_some_and(|(_, name)| same(name, sub));
-    row.subcommands.iter().find(named).map_or(Known::No, Known::Arity)
+    let found = rows().flat_map(|row| row.subcommands).find(named);
+    let alone = || rows().find(|row| row.subcommands.is_empty());
+    match found.or_else(alone) {
+        Some(row) if !row.takes(args.len()) => Known::Arity(row),
+        Some(row) if idle::is_stray(row) => Known::Stray(row),
+        Some(row) => Known::Idle(row),
+        None => match rows().next() {
+            Some(row) if args.len() == 1 => Known::Arity(row),
+            _ => Known::No,
+        },
+    }
 }
 
 fn same(name: &str, given: &[u8]) -> bool {
@@ -119,6 +133,10 @@ pub fn unknown(args: &[&[u8]], known: Known, span: Range<u64>) -> Finding {
             let found = format!("{} with {}", row.name, args.len());
             Finding::new(Code::AofArity, span, expected, found)
         }
+        Known::Stray(row) => {
+            let expected = "commands that a server logs";
+            Finding::new(Code::AofStrayCommand, span, expected, row.name)
+        }
         Known::Module => {
             let expected = "commands that every server knows";
             Finding::new(Code::AofModuleCommand, span, expected, name)
@@ -151,6 +169,19 @@ mod tests {
             (&["XGROUP", "NONE", "k"], "no"),
             (&["XGROUP"], "arity xgroup"),
             (&["HQET", "k", "f"], "no"),
+            (&["AUTH", "x"], "idle auth"),
+            (&["AUTH"], "arity auth"),
+            (&["CLIENT", "LIST"], "idle client|list"),
+            (&["CLIENT", "FOO"], "no"),
+            (&["CLIENT"], "arity client"),
+            (&["OBJECT", "HELP"], "idle object|help"),
+            (&["OBJECT", "ENCODING", "k"], "object|encoding"),
+            (&["OBJECT", "ENCODING"], "arity object|encoding"),
+            (&["OBJECT", "FOO", "k"], "no"),
+            (&["DEBUG", "SLEEP", "0"], "idle debug"),
+            (&["debug", "digest"], "debug|digest"),
+            (&["Cluster", "Nodes"], "idle cluster|nodes"),
+            (&["RESET"], "stray reset"),
             (&["JSON.SET", "k", "$", "1"], "module"),
             (&["BF.ADD"], "module"),
             (&["VADD", "k"], "module"),
@@ -164,6 +195,8 @@ mod tests {
             let got = match look(&args) {
                 Known::Yes(row) => row.name.to_owned(),
                 Known::Arity(row) => format!("arity {}", row.name),
+                Known::Idle(row) => format!("idle {}", row.name),
+                Known::Stray(row) => format!("stray {}", row.name),
                 Known::Module => "module".to_owned(),
                 Known::No => "no".to_owned(),
             };

@@ -4,12 +4,14 @@
 //! ```text
 //! Comparison::new      which keys differ: counts, and a place for each, in the order of names
 //! differences          one by one, how they differ, with up to so many edits of each value   [`edits`]
+//! passing              a store and an RDB, which is compared while it is read                [`passing`]
 //! ```
 //!
 //! Beside the two stores the first takes some words a key that differs, and the second the rows of the key at
 //! hand: of a large value that changed about what that value takes in the stores, for each of them.
 
 pub mod edits;
+pub mod passing;
 
 use std::collections::BTreeMap;
 

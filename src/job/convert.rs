@@ -22,6 +22,7 @@ mod commands;
 pub mod inputs;
 mod key;
 pub mod merge;
+mod parts;
 pub mod run;
 mod sound;
 mod store;
@@ -216,6 +217,8 @@ pub struct Counts {
     pub lost: u64,
     /// Left out because another input has them.
     pub twice: u64,
+    /// Left out of commands because they have no elements: servers pass over them in a file.
+    pub empty: u64,
 }
 
 impl Counts {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use self::counts::Counts;
 use super::behind::Behind;
 use super::filter::{Filter, Subject, type_name};
-use super::pipeline::{self, Worker};
+use super::pipeline::{self, Parts, Worker};
 use super::rdb_facts::{Fact, Facts};
 use super::rdb_file::{End, Extent, RdbFile, Rest};
 use super::records::{self, Records};
@@ -396,7 +396,7 @@ impl Records for Inspector<'_> {
 impl Worker<Chunk> for Inspector<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         let findings = Findings::new(self.options.limits.findings);
         let mut out = Out { once: Vec::new(), prefixes: Prefixes::default(), findings };
         self.version = chunk.start.header.map_or(self.version, |header| header.version);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::duplicates::{Duplicates, KeyHasher};
-use super::pipeline::{self, Cutter, Worker};
+use super::pipeline::{self, Cutter, Parts, Worker};
 use crate::error::{Error, Result};
 use crate::fill::fill;
 use crate::input::source::Input;
@@ -238,9 +238,10 @@ impl<W: Worker<Chunk>> Lined<W> {
 impl<W: Worker<Chunk>> Worker<Block> for Lined<W> {
     type Out = Out<W::Out>;
 
-    fn chunk(&mut self, block: &Block) -> Out<W::Out> {
+    fn chunk(&mut self, block: &Block, hand_in: Parts<'_, Out<W::Out>>) -> Out<W::Out> {
         let mut rows = Vec::new();
-        let out = self.records(block, &mut rows).map(|chunk| self.inner.chunk(&chunk));
+        let mut part = |part| hand_in(Out { out: Ok(part), rows: Vec::new() });
+        let out = self.records(block, &mut rows).map(|chunk| self.inner.chunk(&chunk, &mut part));
         Out { out, rows }
     }
 }

@@ -4,12 +4,12 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::pipeline::Worker;
+use super::pipeline::{Parts, Worker};
 use super::rdb_facts::{Fact, Facts, Library};
 use super::rdb_file::named;
 use super::records::{self, Records};
 use super::target::keeps_out;
-use crate::element::{Cell, Element, Packing, Str, Visit};
+use crate::element::{Cell, Element, Packing, Scale, Str, Visit};
 use crate::encoding::ziplist;
 use crate::engine::{Access, Item};
 use crate::finding::{Finding, Findings};
@@ -95,8 +95,8 @@ impl Out {
 /// Something in an RDB that no store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beside {
-    /// Data of a module beside the keys: the record's bytes.
-    ModuleAux(Vec<u8>),
+    /// Data of a module beside the keys: the record's bytes, and where they are.
+    ModuleAux(Vec<u8>, u64),
     /// Something else, at an offset, and what it is to whoever writes the store anew.
     Lost(Loss, u64),
 }
@@ -134,6 +134,14 @@ impl<'s> Builder<'s> {
             name: Vec::new(),
             texts: Texts::default(),
         }
+    }
+
+    /// The keys of a chunk.
+    pub fn build(&mut self, chunk: &Chunk) -> Out {
+        self.room.ahead();
+        let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
+        out.once = records::each(chunk, self, &mut out);
+        out
     }
 
     /// The value; none if it is damaged, or a collection without elements, which servers skip.
@@ -197,7 +205,9 @@ impl Records for Builder<'_> {
     fn beside(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
         match record.event {
             Event::Function { code } => out.functions.extend(function(code)),
-            Event::ModuleAux { .. } => out.beside.push(Beside::ModuleAux(bytes.to_vec())),
+            Event::ModuleAux { .. } => {
+                out.beside.push(Beside::ModuleAux(bytes.to_vec(), record.span.start));
+            }
             _ => out.beside.extend(unheld(record)),
         }
     }
@@ -214,11 +224,8 @@ impl Records for Builder<'_> {
 impl Worker<Chunk> for Builder<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
-        self.room.ahead();
-        let mut out = Out::new(self.spare.take(), self.walker.limits.findings);
-        out.once = records::each(chunk, self, &mut out);
-        out
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
+        self.build(chunk)
     }
 }
 
@@ -370,7 +377,13 @@ impl<'t> Build<'t> {
         array.set(index, text);
     }
 
-    fn vector(&mut self, name: Str<'_>, attributes: Option<Str<'_>>, vector: Str<'_>) {
+    fn vector(
+        &mut self,
+        name: Str<'_>,
+        attributes: Option<Str<'_>>,
+        vector: Str<'_>,
+        scale: Scale,
+    ) {
         let Kind::VectorSet(set) = &mut self.kind else { return };
         let mut text = Vec::new();
         let attributes = attributes.and_then(|text_| text_.bytes(&mut text).ok());
@@ -379,7 +392,7 @@ impl<'t> Build<'t> {
         else {
             return;
         };
-        set.put_stored(name, vector, attributes.unwrap_or_default());
+        set.put_stored(name, vector, attributes.unwrap_or_default(), scale);
     }
 
     fn field(&mut self, field: Str<'_>, value: Str<'_>, expire_at_ms: Option<i64>) {
@@ -473,8 +486,8 @@ impl Visit for Build<'_> {
                 };
                 self.kind = Kind::VectorSet(Box::new(VectorSet::new(shape)));
             }
-            Element::Vector { element, attributes, vector, .. } => {
-                self.vector(element, attributes, vector);
+            Element::Vector { element, attributes, vector, scale, .. } => {
+                self.vector(element, attributes, vector, scale);
             }
             _ => {}
         }

@@ -294,7 +294,9 @@ fn wanted(command: &Command<'_>, options: &Options, size: u64) -> bool {
 /// The keys of a command. Of one that is not known its first argument is taken for one.
 fn keys<'a>(command: &Command<'a>) -> Vec<&'a [u8]> {
     let positions = match look(command.args) {
-        Known::Yes(row) | Known::Arity(row) => row.key_positions(command.args),
+        Known::Yes(row) | Known::Idle(row) | Known::Stray(row) | Known::Arity(row) => {
+            row.key_positions(command.args)
+        }
         Known::Module | Known::No => vec![1],
     };
     positions.into_iter().filter_map(|at| command.args.get(at).copied()).collect()

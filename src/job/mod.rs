@@ -10,6 +10,7 @@ pub mod compare;
 pub mod convert;
 pub mod distinct;
 pub mod duplicates;
+mod effort;
 pub mod fate;
 pub mod filter;
 pub mod follow;

@@ -7,16 +7,20 @@
 //! the first one, in between:     each result whose turn has come, in order
 //! ```
 //! Whoever cuts a chunk works on it, so its bytes are still in that core's cache. Nobody gets far ahead of
-//! the slowest: memory is a chunk a worker, and a few results.
+//! the slowest: memory is a chunk a worker, and a few results. A worker that makes much of little hands it in
+//! by parts, of which a few may wait: it goes on when they are taken.
 
 use crate::join::join;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Results that may wait for an earlier one, for each worker.
 const AHEAD: u64 = 3;
+
+/// Parts of one result that may wait, besides the last.
+const PARTS: usize = 2;
 
 /// Looks at a lock before a thread sleeps over it; between two of them others may run.
 const PATIENCE: usize = 2000;
@@ -33,13 +37,16 @@ pub trait Cutter {
     fn cut(&mut self, used: Option<Self::Chunk>) -> io::Result<Option<Self::Chunk>>;
 }
 
+/// Takes parts of what is made of a piece.
+pub type Parts<'a, O> = &'a mut dyn FnMut(O);
+
 /// What is done with each piece.
 pub trait Worker<C>: Send {
     /// What it makes of a piece.
     type Out: Send;
 
-    /// Does it.
-    fn chunk(&mut self, chunk: &C) -> Self::Out;
+    /// Does it. What is made may be handed in by parts; the rest is what it returns.
+    fn chunk(&mut self, chunk: &C, hand_in: Parts<'_, Self::Out>) -> Self::Out;
 }
 
 /// Runs all chunks through `jobs` workers. `each` gets the results in the order of the file; the workers
@@ -57,7 +64,8 @@ pub fn run<S: Cutter + Send, W: Worker<S::Chunk>>(
         let mut worker = make();
         let mut used = None;
         while let Some(chunk) = source.cut(used.take())? {
-            each(worker.chunk(&chunk));
+            let rest = worker.chunk(&chunk, &mut each);
+            each(rest);
             used = Some(chunk);
         }
         return Ok(vec![worker]);
@@ -66,7 +74,8 @@ pub fn run<S: Cutter + Send, W: Worker<S::Chunk>>(
     let mut first_worker = make();
     let Some(first) = source.cut(None)? else { return Ok(vec![first_worker]) };
     let Some(second) = source.cut(None)? else {
-        each(first_worker.chunk(&first));
+        let rest = first_worker.chunk(&first, &mut each);
+        each(rest);
         return Ok(vec![first_worker]);
     };
     let line = Line { source, next: 0, ready: vec![second, first], ended: false };
@@ -84,7 +93,8 @@ pub fn run<S: Cutter + Send, W: Worker<S::Chunk>>(
             handles.push(scope.spawn(move || {
                 let _leave = Leave(shop);
                 let mut used = None;
-                while shop.take_turn() && shop.work(&mut worker, &mut used)? {}
+                let mut hand_in = |index, part| shop.hand_in(index, part, false);
+                while shop.take_turn() && shop.work(&mut worker, &mut used, &mut hand_in)? {}
                 Ok(worker)
             }));
         }
@@ -93,7 +103,8 @@ pub fn run<S: Cutter + Send, W: Worker<S::Chunk>>(
         let mut outcome = Ok(true);
         let mut used = None;
         while shop.hand_out(&mut each) && matches!(outcome, Ok(true)) {
-            outcome = shop.work(&mut first_worker, &mut used);
+            let mut hand_out = |index, part| shop.hand_out_own(index, part, &mut each);
+            outcome = shop.work(&mut first_worker, &mut used, &mut hand_out);
         }
         let mut workers = vec![first_worker];
         shop.hand_out_rest(&mut each);
@@ -118,6 +129,13 @@ struct Line<'s, S: Cutter> {
     ended: bool,
 }
 
+/// What was made of a chunk, as far as it was not handed out.
+struct Made<O> {
+    parts: VecDeque<O>,
+    /// There will be no more.
+    is_whole: bool,
+}
+
 /// What was worked on.
 struct State<O> {
     /// Turns that were taken.
@@ -125,7 +143,7 @@ struct State<O> {
     /// The number of the chunk whose result comes next.
     next: u64,
     /// Results, by the number of their chunk.
-    waiting: BTreeMap<u64, O>,
+    waiting: BTreeMap<u64, Made<O>>,
     /// Threads at work, but for the first.
     others: usize,
     stopped: bool,
@@ -169,11 +187,12 @@ impl<'s, S: Cutter, O> Shop<'s, S, O> {
         lock(&self.line)
     }
 
-    /// Cuts a chunk and works on it; `false` if there was none.
+    /// Cuts a chunk and works on it; `false` if there was none. `by_part` gets parts of the result.
     fn work<W: Worker<S::Chunk, Out = O>>(
         &self,
         worker: &mut W,
         used: &mut Option<S::Chunk>,
+        by_part: &mut dyn FnMut(u64, O),
     ) -> io::Result<bool> {
         let (index, chunk) = {
             let mut line = self.line();
@@ -191,11 +210,42 @@ impl<'s, S: Cutter, O> Shop<'s, S, O> {
             line.next += 1;
             (line.next - 1, chunk)
         };
-        let out = worker.chunk(&chunk);
+        let rest = worker.chunk(&chunk, &mut |part| by_part(index, part));
         *used = Some(chunk);
-        lock(&self.state).waiting.insert(index, out);
-        self.turn.notify_all();
+        self.hand_in(index, rest, true);
         Ok(true)
+    }
+
+    /// Hands in what was made of a chunk, once it is among the few parts that may wait. Of the last there is
+    /// nothing more to come, so it may.
+    fn hand_in(&self, index: u64, out: O, is_last: bool) {
+        let mut state = lock(&self.state);
+        let waiting = |state: &State<O>| state.waiting.get(&index).map_or(0, |at| at.parts.len());
+        while !state.stopped && !is_last && waiting(&state) >= PARTS {
+            state = self.wait(state);
+        }
+        let none = || Made { parts: VecDeque::new(), is_whole: false };
+        let made = state.waiting.entry(index).or_insert_with(none);
+        made.parts.push_back(out);
+        made.is_whole = is_last;
+        drop(state);
+        self.turn.notify_all();
+    }
+
+    /// Hands out a part of what this thread makes itself, when all before it was.
+    fn hand_out_own(&self, index: u64, part: O, each: &mut impl FnMut(O)) {
+        let mut state = lock(&self.state);
+        loop {
+            state = self.hand_out_ready(state, each);
+            if state.next == index {
+                drop(state);
+                return each(part);
+            }
+            if state.stopped {
+                return;
+            }
+            state = self.wait(state);
+        }
     }
 
     /// Hands out the results whose turn has come, and more until this thread may cut a chunk again.
@@ -228,13 +278,19 @@ impl<'s, S: Cutter, O> Shop<'s, S, O> {
         mut state: MutexGuard<'g, State<O>>,
         each: &mut impl FnMut(O),
     ) -> MutexGuard<'g, State<O>> {
-        let mut next = state.next;
-        while let Some(out) = state.waiting.remove(&next) {
-            drop(state);
-            each(out);
-            next += 1;
-            state = lock(&self.state);
-            state.next = next;
+        while let next = state.next
+            && let Some(made) = state.waiting.get_mut(&next)
+        {
+            if let Some(part) = made.parts.pop_front() {
+                drop(state);
+                each(part);
+                state = lock(&self.state);
+            } else if made.is_whole {
+                state.waiting.remove(&next);
+                state.next = next + 1;
+            } else {
+                break;
+            }
             self.turn.notify_all();
         }
         state
@@ -289,7 +345,7 @@ mod tests {
     struct Slow;
     impl Worker<u64> for Slow {
         type Out = u64;
-        fn chunk(&mut self, chunk: &u64) -> u64 {
+        fn chunk(&mut self, chunk: &u64, _: Parts<'_, u64>) -> u64 {
             if chunk.is_multiple_of(7) {
                 thread::yield_now();
             }
@@ -333,7 +389,7 @@ mod tests {
         struct Held;
         impl Worker<u64> for Held {
             type Out = u64;
-            fn chunk(&mut self, chunk: &u64) -> u64 {
+            fn chunk(&mut self, chunk: &u64, _: Parts<'_, u64>) -> u64 {
                 if *chunk == 20 {
                     thread::sleep(std::time::Duration::from_millis(100));
                     assert!(CUT.load(Ordering::SeqCst) <= 20 + 8 * AHEAD + 8);
@@ -352,7 +408,7 @@ mod tests {
         struct Fragile;
         impl Worker<u64> for Fragile {
             type Out = u64;
-            fn chunk(&mut self, chunk: &u64) -> u64 {
+            fn chunk(&mut self, chunk: &u64, _: Parts<'_, u64>) -> u64 {
                 assert_ne!(*chunk, 77);
                 *chunk
             }
@@ -363,6 +419,37 @@ mod tests {
             let of_taker =
                 || run(&mut Numbers(0), jobs, || Slow, |n| assert_ne!(n, 77)).map(|_| ());
             assert!(std::panic::catch_unwind(of_taker).is_err());
+        }
+    }
+
+    /// Parts come in order too, and whoever makes them waits until they are taken.
+    #[test]
+    fn parts_come_in_order_and_do_not_pile_up() {
+        use std::sync::atomic::{AtomicI64, Ordering};
+        static HELD: AtomicI64 = AtomicI64::new(0);
+        struct ByPart;
+        impl Worker<u64> for ByPart {
+            type Out = (u64, u64);
+            fn chunk(&mut self, chunk: &u64, hand_in: Parts<'_, (u64, u64)>) -> (u64, u64) {
+                for part in (1..=chunk % 50).rev() {
+                    HELD.fetch_add(1, Ordering::SeqCst);
+                    hand_in((*chunk, part));
+                }
+                HELD.fetch_add(1, Ordering::SeqCst);
+                (*chunk, 0)
+            }
+        }
+        let wanted: Vec<_> =
+            (1..=1000).flat_map(|n| (0..=n % 50).rev().map(move |part| (n, part))).collect();
+        for jobs in [1, 2, 8] {
+            let mut seen = Vec::new();
+            let most = (jobs * (AHEAD as usize * (PARTS + 1) + 1)) as i64;
+            let each = |part| {
+                assert!(HELD.fetch_sub(1, Ordering::SeqCst) <= most);
+                seen.push(part);
+            };
+            run(&mut Numbers(0), jobs, || ByPart, each).unwrap();
+            assert_eq!(seen, wanted);
         }
     }
 

@@ -161,7 +161,8 @@ pub fn keys_at(
     limits: Limits,
 ) -> Result<HashMap<u64, KeyPlace>> {
     let mut places = HashMap::new();
-    if *input == Input::Stdin {
+    // Nothing comes out of a pipe again: whoever opens one waits for somebody to write.
+    if *input == Input::Stdin || !input.path().is_file() {
         return Ok(places);
     }
     let failed = |err| Error::io(input.path(), "read", err);

@@ -161,7 +161,8 @@ fn ends_reading(code: Code) -> bool {
 
 /// The same, and commands that we do not know.
 fn ends_knowing(code: Code) -> bool {
-    ends_reading(code) || matches!(code, Code::AofUnknownCommand | Code::AofArity)
+    ends_reading(code)
+        || matches!(code, Code::AofUnknownCommand | Code::AofStrayCommand | Code::AofArity)
 }
 
 /// Whether a cut before it is made only when nothing sound is lost by it, or any loss is agreed to.

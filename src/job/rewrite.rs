@@ -4,7 +4,8 @@
 //! find     the files that make it                                      [`super::repair_aof::find`]
 //! replay   what they stand for (an RDB is not held, but passes by)
 //! write    a new file, or a new base                                   [`anew`]
-//! verify   what was written is replayed as well: is it the same?
+//! verify   what was written is loaded as well: is it the same? An RDB is compared key by key while it is
+//!          read, commands are replayed first                           [`super::compare`]
 //! place    one file is replaced; of several the manifest, which then names the new ones   [`place`]
 //! ```
 

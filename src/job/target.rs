@@ -116,6 +116,19 @@ fn rows(report: &Report, header: Header, release: &Release, reasons: &mut Vec<St
             counted(met.count, "slot import")
         ));
     }
+    // Engines other than Lua come with modules of Valkey.
+    let is_lua = |engine: &Vec<u8>| engine.eq_ignore_ascii_case(b"lua");
+    let engines = report.facts.functions().filter_map(|library| library.engine.as_ref());
+    let others = engines.filter(|engine| !is_lua(engine)).count();
+    if others > 0 && release.rdb_version >= 10 {
+        let unless = if release.dialect == Dialect::Valkey && release.version() >= (8, 1) {
+            format!("{UNLESS} that is loaded")
+        } else {
+            String::new()
+        };
+        let functions = counted(others as u64, "function");
+        reasons.push(format!("{functions} of an engine other than Lua{unless}"));
+    }
     let functions_pre_ga = report.facts.functions().filter(|library| library.pre_ga).count();
     if functions_pre_ga > 0 && !release.functions_pre_ga && release.rdb_version >= 10 {
         let functions = counted(functions_pre_ga as u64, "function");

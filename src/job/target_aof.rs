@@ -107,6 +107,7 @@ fn findings(report: &Report, release: &Release, target: &mut Target) {
             Code::AofModuleCommand => !(release.vectorset && is_vectorset(&finding.found)),
             Code::AofArity => checks_arity,
             Code::AofMultiNested | Code::AofExecAlone | Code::AofMultiTorn => false,
+            Code::AofStrayCommand => false,
             Code::AofDbRange | Code::AofDbInvalid => false,
             // The end has its own reasons; the rest is read by every server.
             _ => continue,

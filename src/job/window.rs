@@ -14,6 +14,9 @@ pub const WINDOW_MAX: usize = 64 << 20;
 /// Of what is held, so much of it may lie before what is wanted: less is not worth moving the rest.
 const BEFORE: usize = 4;
 
+/// Bytes before what is wanted that are held as well: what looks back mostly does so by a few records.
+const BACK: u64 = 64 << 10;
+
 /// Some bytes of a file.
 #[derive(Debug)]
 pub struct Window {
@@ -55,7 +58,7 @@ impl Window {
         let wanted = offset.saturating_add(len as u64).min(self.size);
         if offset < self.base || offset > end {
             self.bytes.clear();
-            self.base = offset;
+            self.base = offset.saturating_sub(BACK);
         }
         if wanted > self.base + self.bytes.len() as u64 {
             self.extend(offset, wanted)?;
@@ -66,10 +69,11 @@ impl Window {
 
     /// Reads on behind what is held: of long records that begin close together most bytes are the same.
     fn extend(&mut self, offset: u64, wanted: u64) -> io::Result<()> {
-        let before = usize::try_from(offset - self.base).unwrap_or(0);
-        if before > self.bytes.len() / BEFORE {
-            self.bytes.drain(..before);
-            self.base = offset;
+        let before = (offset - self.base).saturating_sub(BACK);
+        let spare = usize::try_from(before).unwrap_or(0);
+        if spare > self.bytes.len() / BEFORE {
+            self.bytes.drain(..spare);
+            self.base += before;
         }
         let held = self.bytes.len();
         let end = wanted.max(self.base + (held + WINDOW) as u64).min(self.size);

@@ -43,6 +43,9 @@ pub struct Pen {
     pub losses: Vec<Loss>,
     /// Added to expire times of fields, in ms.
     pub shift_ttl_ms: i64,
+    /// The graph of a vector set that commands built is made, which takes about as long as it took the
+    /// server; without it such a set is [`Loss::VectorGraph`].
+    pub makes_graphs: bool,
     form: Form,
     /// The row that the value comes from.
     source: Option<&'static RdbType>,
@@ -266,6 +269,7 @@ impl Encoder {
             limits,
             losses: Vec::new(),
             shift_ttl_ms: 0,
+            makes_graphs: false,
             form: Form::ByLimits,
             source: None,
             packed: false,

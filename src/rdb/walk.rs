@@ -32,6 +32,8 @@ pub struct Walker {
     pub limits: Limits,
     /// Whether an entry of one of the ambiguous sizes was met, and with which back length (A.6).
     pub backlen: BacklenSeen,
+    /// Whether the value walked last is a collection of no elements, which servers take for no key.
+    pub is_empty: bool,
     in_stream: bool,
     end: u64,
     inside: Option<Inside>,
@@ -70,6 +72,7 @@ impl Walker {
             findings: Findings::new(limits.findings),
             limits,
             backlen: BacklenSeen::default(),
+            is_empty: false,
             in_stream: false,
             end: 0,
             inside: None,
@@ -93,6 +96,7 @@ impl Walker {
     ) {
         self.end = offset + payload.len() as u64;
         self.in_stream = row.data == DataType::Stream;
+        self.is_empty = false;
         self.seen.clear();
         self.run(row, payload, visit);
         if self.deep {
@@ -163,6 +167,7 @@ impl Walker {
     /// Reports a collection of no elements.
     #[cold]
     pub fn empty(&mut self, at: &[u8]) {
+        self.is_empty = true;
         self.note(Code::EmptyCollection, at, at.len(), "at least one element", "none");
     }
 

@@ -140,6 +140,7 @@ fn summary(conversion: &Conversion<'_>) -> String {
         (counts.expired, "expired and left out"),
         (counts.filtered, "not selected"),
         (counts.twice, "in another input and left out"),
+        (counts.empty, "empty and left out, as servers do"),
         (counts.lost, "lost"),
     ];
     let more = more.into_iter().filter(|(n, _)| *n > 0);

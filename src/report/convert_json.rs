@@ -30,6 +30,11 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
     ("expired", "Keys left out by --drop-expired."),
     ("filtered", "Keys not selected."),
     ("twice", "Keys left out because another input has them too."),
+    (
+        "empty",
+        "Keys left out of commands because they are collections of no elements, which servers pass over in an \
+         RDB.",
+    ),
     ("lost", "Keys left out because the target cannot hold them."),
     ("output_size", "Bytes of the new file."),
     ("aux_left_out", "Array of AUX fields that were not carried over."),
@@ -70,6 +75,7 @@ pub(crate) struct ConvertJson<'a> {
     expired: u64,
     filtered: u64,
     twice: u64,
+    empty: u64,
     lost: u64,
     output_size: u64,
     #[serde(flatten)]
@@ -180,6 +186,7 @@ impl<'a> ConvertJson<'a> {
             expired: counts.expired,
             filtered: counts.filtered,
             twice: counts.twice,
+            empty: counts.empty,
             lost: counts.lost,
             output_size: if conversion.written { report.size } else { 0 },
             losses: LossesJson::new(report),

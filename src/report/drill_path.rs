@@ -108,7 +108,7 @@ fn crashes(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<
         }));
         cells
     };
-    table::write(out, &heads, report.rows.iter().map(line).collect(), screen)
+    table::write(out, &heads, report.rows.iter().map(line), screen)
 }
 
 fn recoveries(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {
@@ -133,7 +133,7 @@ fn recoveries(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Resu
             wrong,
         ]
     };
-    table::write(out, &heads, report.recoveries.iter().map(line).collect(), screen)
+    table::write(out, &heads, report.recoveries.iter().map(line), screen)
 }
 
 fn policies(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {

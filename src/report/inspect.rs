@@ -171,10 +171,8 @@ fn databases(out: &mut dyn Write, facts: &Facts, screen: &Screen) -> io::Result<
     let row = |db: String, c: &crate::job::rdb_facts::DbCount| {
         vec![db, count(c.keys), count(c.expires), count(c.expired)]
     };
-    let mut rows: Vec<_> = facts.databases.iter().map(|(db, c)| row(db.to_string(), c)).collect();
-    if rows.len() > 1 {
-        rows.push(row("all".to_owned(), &facts.keys()));
-    }
+    let all = (facts.databases.len() > 1).then(|| row("all".to_owned(), &facts.keys()));
+    let rows = facts.databases.iter().map(|(db, c)| row(db.to_string(), c)).chain(all);
     table::write(out, &["db", ">keys", ">expire", ">expired"], rows, screen)
 }
 
@@ -290,7 +288,7 @@ fn prefixes(
         [vec![name], numbers.to_vec(), vec![share(tally.bytes, all)]].concat()
     });
     let heads = ["prefix", ">keys", ">expire", ">bytes", ">share"];
-    table::write(out, &heads, rows.collect(), screen)
+    table::write(out, &heads, rows, screen)
 }
 
 fn streams(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Result<()> {

@@ -164,7 +164,7 @@ fn databases(out: &mut dyn Write, report: &Report, screen: &Screen) -> io::Resul
     let row = |(db, tally): (&u64, &CommandTally)| {
         vec![db.to_string(), count(tally.count), short(tally.bytes), share(tally.bytes, all)]
     };
-    let rows = report.databases.iter().map(row).collect();
+    let rows = report.databases.iter().map(row);
     table::write(out, &["db", ">commands", ">bytes", ">share"], rows, screen)
 }
 
@@ -269,5 +269,5 @@ fn times(out: &mut dyn Write, rate: &Rate, screen: &Screen) -> io::Result<()> {
             short(moment.bytes),
         ]
     });
-    table::write(out, &["from", ">commands", ">a second", ">bytes"], rows.collect(), screen)
+    table::write(out, &["from", ">commands", ">a second", ">bytes"], rows, screen)
 }

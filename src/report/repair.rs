@@ -269,8 +269,10 @@ pub(crate) fn commands(lost: &Loss) -> String {
         0 => String::new(),
         keys => format!("{} of the RDB part and ", counted(keys, "key")),
     };
-    if lost.commands == 0 {
-        return format!("{preamble}no whole command");
+    match (lost.commands, lost.at_least) {
+        (0, false) => return format!("{preamble}no whole command"),
+        (0, true) => return format!("{preamble}commands that were not counted to the end"),
+        _ => {}
     }
     let keys = counted(lost.keys, "key");
     format!("{preamble}{least}{} on {keys}", counted(lost.commands, "command"))

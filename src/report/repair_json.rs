@@ -36,8 +36,8 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
         "Of a part that is salvaged: {kept_commands, suspect_commands, suspects, assumed, gaps, rdb}. \
          suspects are the first of them, {offset, db, command, key, why (beside-gap, affected-key, odd)}; \
          assumed, {offset, db, before, commands}, are commands whose database a gap has hidden, before \
-         being the one before the gap; gaps are {offset, len, finding, lost}; rdb is what is kept of a damaged RDB before the commands, with \
-         kept_keys, stated_keys, suspect, lost, assumed_dbs and unknown_dbs as those of an RDB. Offsets are those \
+         being the one before the gap; gaps are {offset, len, finding, lost, given_up where not all of them could be searched for \
+         commands}; rdb is what is kept of a damaged RDB before the commands, with kept_keys, stated_keys, suspect, lost, assumed_dbs and unknown_dbs as those of an RDB. Offsets are those \
          of the damaged file.",
     ),
     ("kept_commands", "Commands that stay."),

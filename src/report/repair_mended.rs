@@ -14,7 +14,7 @@ use super::check::Detail;
 use super::escape::quoted;
 use super::facts;
 use super::repair::{commands, names, one_finding};
-use super::repair_rdb::{change, one_rebuild};
+use super::repair_rdb::{change, given_up, one_rebuild, told};
 use super::screen::Screen;
 use super::size::{bytes, count, counted};
 use crate::job::repair_aof::found::{Mend, Several};
@@ -36,7 +36,11 @@ fn more(
     noun: &str,
     screen: &Screen,
 ) -> io::Result<()> {
-    match all.saturating_sub(shown(detail)) {
+    rest(out, all.saturating_sub(shown(detail)), noun, screen)
+}
+
+fn rest(out: &mut dyn Write, rest: usize, noun: &str, screen: &Screen) -> io::Result<()> {
+    match rest {
         0 => Ok(()),
         rest => screen.prose(out, 4, &format!("  and {} more {noun}", count(rest as u64))),
     }
@@ -104,7 +108,8 @@ pub(crate) fn salvage(
         screen.prose(out, 4, &format!("  {of}its RDB is written anew, with {kept}"))?;
         one_rebuild(out, rebuild, detail, screen)?;
     }
-    for (gap, lost) in salvage.gaps.iter().take(shown(detail)) {
+    let gaps = told(&salvage.gaps, shown(detail), |(gap, _)| gap.is_given_up);
+    for (gap, lost) in &gaps {
         let at = facts::offset(gap.span.start);
         let size = bytes(gap.span.end - gap.span.start);
         let why = one_finding(&gap.why, screen);
@@ -112,10 +117,11 @@ pub(crate) fn salvage(
             0 => String::new(),
             _ => format!("; {} can be read in it", commands(lost)),
         };
-        screen.prose(out, 4, &format!("  {of}gap: {size} at {at}: {why}{inside}"))?;
+        let more = given_up(gap.is_given_up, "commands");
+        screen.prose(out, 4, &format!("  {of}gap: {size} at {at}: {why}{inside}{more}"))?;
         names(out, lost, detail, screen)?;
     }
-    more(out, salvage.gaps.len(), detail, "gaps", screen)?;
+    rest(out, salvage.gaps.len() - gaps.len(), "gaps", screen)?;
     uncertain(out, &salvage.kept, detail, screen)
 }
 

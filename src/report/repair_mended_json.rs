@@ -59,6 +59,8 @@ struct GapJson<'a> {
     len: u64,
     finding: FindingJson<'a>,
     lost: LossJson,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    given_up: bool,
 }
 
 /// What a salvage makes of a part.
@@ -119,6 +121,7 @@ impl<'a> SalvageJson<'a> {
             len: gap.span.end - gap.span.start,
             finding: FindingJson::new(&gap.why),
             lost: LossJson::new(lost),
+            given_up: gap.is_given_up,
         });
         SalvageJson {
             kept_commands: kept.commands,

@@ -255,10 +255,11 @@ pub(crate) fn one_rebuild(
         one_lost(out, lost, screen)?;
     }
     rest(out, census.lost.len(), shown, "record left out", screen)?;
-    for gap in census.gaps.iter().take(shown) {
+    let gaps = told(&census.gaps, shown, |gap| gap.is_given_up);
+    for gap in &gaps {
         one_gap(out, gap, screen)?;
     }
-    rest(out, census.gaps.len(), shown, "gap", screen)?;
+    rest(out, census.gaps.len(), gaps.len(), "gap", screen)?;
     if let Some(missing) = census.stated.and_then(|stated| stated.checked_sub(census.kept)) {
         let stated = counted(census.stated.unwrap_or(0), "key");
         if missing > 0 {
@@ -322,6 +323,20 @@ fn one_lost(out: &mut dyn Write, lost: &Lost, screen: &Screen) -> io::Result<()>
     screen.prose(out, 4, &text)
 }
 
+/// The gaps that are told of one by one: the first, and of the others those whose search was given up.
+pub(crate) fn told<T>(gaps: &[T], shown: usize, is_given_up: impl Fn(&T) -> bool) -> Vec<&T> {
+    let (first, others) = gaps.split_at(gaps.len().min(shown));
+    first.iter().chain(others.iter().filter(|gap| is_given_up(gap)).take(shown)).collect()
+}
+
+/// What else is to be said of a gap that was not searched all through.
+pub(crate) fn given_up(is_given_up: bool, what: &str) -> String {
+    match is_given_up {
+        true => format!("; the search in it was given up: it may have more {what}"),
+        false => String::new(),
+    }
+}
+
 fn one_gap(out: &mut dyn Write, gap: &Gap, screen: &Screen) -> io::Result<()> {
     let strong = screen.strong;
     let at = facts::offset(gap.span.start);
@@ -332,10 +347,7 @@ fn one_gap(out: &mut dyn Write, gap: &Gap, screen: &Screen) -> io::Result<()> {
         .key
         .as_ref()
         .map_or(String::new(), |key| format!(", with {} {}", key.type_name, quoted(&key.key)));
-    let more = match gap.is_given_up {
-        true => "; the search in it was given up: it may have more keys",
-        false => "",
-    };
+    let more = given_up(gap.is_given_up, "keys");
     let text = format!("  gap: {size} at {at}{key}: {strong}{}{strong:#}: {found}{more}", why.code);
     screen.prose(out, 4, &text)
 }

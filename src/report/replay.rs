@@ -241,19 +241,18 @@ fn types(out: &mut dyn Write, replayed: &Replayed, screen: &Screen) -> io::Resul
     if replayed.dbs.is_empty() {
         return Ok(());
     }
-    let mut rows = Vec::new();
-    for (db, types) in &replayed.dbs {
-        for (type_name, sum) in types {
-            rows.push(vec![
+    let rows = replayed.dbs.iter().flat_map(|(db, types)| {
+        types.iter().map(move |(type_name, sum)| {
+            vec![
                 db.to_string(),
                 name(type_name.as_bytes()).to_string(),
                 count(sum.keys),
                 count(sum.expires),
                 count(sum.elements),
                 short(sum.memory),
-            ]);
-        }
-    }
+            ]
+        })
+    });
     writeln!(out)?;
     table::write(out, &["db", "type", ">keys", ">expire", ">elements", ">memory"], rows, screen)
 }
@@ -269,7 +268,7 @@ fn list(out: &mut dyn Write, keys: &[KeyInfo], screen: &Screen) -> io::Result<()
             quoted(&info.key).to_string(),
         ]
     };
-    let rows = keys.iter().map(row).collect();
+    let rows = keys.iter().map(row);
     table::write(out, &["db", "type", ">elements", "expires", "key"], rows, screen)
 }
 

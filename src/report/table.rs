@@ -2,40 +2,51 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table};
+use unicode_width::UnicodeWidthStr;
 
 use super::screen::Screen;
 
 /// Spaces between columns.
-const GAP: u16 = 2;
+const GAP: usize = 2;
 
-/// Writes a table. A head that begins with `>` stands over a column of numbers.
+/// Writes a table. A head that begins with `>` stands over a column of numbers. The rows are gone through
+/// twice, for the widths first, so that many need not be held at once.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn write(
+pub(crate) fn write<R>(
     out: &mut dyn Write,
     heads: &[&str],
-    rows: Vec<Vec<String>>,
+    rows: R,
     screen: &Screen,
-) -> io::Result<()> {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(heads.iter().map(|head| head.trim_start_matches('>')));
-    table.add_rows(rows);
-    for (column, head) in table.column_iter_mut().zip(heads) {
-        column.set_padding((0, GAP));
-        if head.starts_with('>') {
-            column.set_cell_alignment(CellAlignment::Right);
+) -> io::Result<()>
+where
+    R: IntoIterator<Item = Vec<String>, IntoIter: Clone>,
+{
+    let rows = rows.into_iter();
+    let names: Vec<String> = heads.iter().map(|h| h.trim_start_matches('>').to_owned()).collect();
+    let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
+    for row in rows.clone() {
+        for (width, cell) in widths.iter_mut().zip(&row) {
+            *width = cell.width().max(*width);
         }
     }
-    let style = screen.strong;
-    for (at, line) in table.lines().enumerate() {
-        let line = line.trim_end();
-        match at {
-            0 => writeln!(out, "{style}{line}{style:#}")?,
-            _ => writeln!(out, "{line}")?,
+    let line = |cells: &[String]| {
+        let mut line = String::new();
+        for ((cell, width), head) in cells.iter().zip(&widths).zip(heads) {
+            let room = " ".repeat(width.saturating_sub(cell.width()));
+            match head.starts_with('>') {
+                true => line.extend([&room, cell.as_str()]),
+                false => line.extend([cell.as_str(), &room]),
+            }
+            line.extend([' '; GAP]);
         }
+        line
+    };
+    let style = screen.strong;
+    writeln!(out, "{style}{}{style:#}", line(&names).trim_end())?;
+    for row in rows {
+        writeln!(out, "{}", line(&row).trim_end())?;
     }
     Ok(())
 }

@@ -3,13 +3,14 @@
 //! The engine answers them as if their time was up. A client that was answered nothing that way waits
 //! instead: its command is run again whenever something was changed and one of its keys exists, in the
 //! order in which clients came, until there is an answer or its time is up. So each is run by the same code, and
-//! logged as what it did then.
+//! logged as what it did then. XREADGROUP is run again without its key as well: it is answered that its stream or
+//! group is gone.
 
 use super::Server;
 use super::client::Client;
 use crate::encoding::number::parse_i64;
 use crate::engine::{Command, Engine, Failure, Reply, Session, args};
-use crate::value::{DataType, Stream};
+use crate::value::{DataType, List, Stream};
 
 /// A command whose time has not come.
 #[derive(Debug)]
@@ -48,13 +49,44 @@ impl Wait {
             from_now_on(engine, session, &mut argv, &keys);
         }
         let until_ms = (timeout_ms > 0).then(|| now_ms.saturating_add(timeout_ms));
-        Some(Wait { command, argv, keys, until_ms, nothing: reply.clone() })
+        let nothing = match command.name {
+            // Not what they answer where they do not wait.
+            "blmove" | "brpoplpush" => Reply::NilArray,
+            _ => reply.clone(),
+        };
+        Some(Wait { command, argv, keys, until_ms, nothing })
     }
 
-    /// Does any of its keys exist?
+    /// Does any of its keys exist, or is it over if none does?
     fn may_be_over(&self, engine: &Engine, session: &Session) -> bool {
+        if self.command.name == "xreadgroup" {
+            return true;
+        }
         let Some(space) = engine.keyspace(session.db()) else { return false };
         self.keys.iter().filter_map(|at| self.argv.get(*at)).any(|key| space.find(key).is_some())
+    }
+
+    /// What a client is told of an error at another try; nothing if it waits on.
+    fn failed(&self, engine: &Engine, session: &Session, failure: &Failure) -> Option<Failure> {
+        let is_wrong_type = failure == &Failure::WRONG_TYPE;
+        let value = |at: usize| engine.value(session.db(), self.argv.get(at)?);
+        match self.command.name {
+            "xreadgroup" if is_wrong_type || self.keys.iter().any(|at| value(*at).is_none()) => {
+                Some(Failure::new("UNBLOCKED the stream key no longer exists"))
+            }
+            "xreadgroup" if failure.as_bytes().starts_with(b"NOGROUP") => {
+                let text = "NOGROUP the consumer group this client was blocked on no longer exists";
+                Some(Failure::new(text))
+            }
+            // It is the destination that has the wrong type.
+            "blmove" | "brpoplpush"
+                if value(1).is_some_and(|value| <List as DataType>::of(value).is_some()) =>
+            {
+                Some(failure.clone())
+            }
+            // A key of another type is as good as none.
+            _ => (!is_wrong_type).then(|| failure.clone()),
+        }
     }
 
     /// Bytes it holds.
@@ -132,9 +164,11 @@ impl Server {
         let reply = self.store.execute(&mut client.session, wait.command, &argv);
         match &reply {
             Reply::Nil | Reply::NilArray => client.wait = Some(wait),
-            // A key of another type is as good as none.
-            Reply::Error(failure) if failure.as_bytes().starts_with(b"WRONGTYPE") => {
-                client.wait = Some(wait);
+            Reply::Error(failure) => {
+                match wait.failed(self.store.engine(), &client.session, failure) {
+                    Some(failure) => self.end_wait(client, &Reply::Error(failure)),
+                    None => client.wait = Some(wait),
+                }
             }
             _ => self.end_wait(client, &reply),
         }

@@ -36,6 +36,8 @@ pub(super) struct Client {
     pub(super) replies: Replies,
     /// What it waits for.
     pub(super) wait: Option<Wait>,
+    /// Commands of the server that an open MULTI has: the place of each, and its arguments.
+    pub(super) queued: Vec<(usize, Vec<Vec<u8>>)>,
     /// Names it gave itself, of the connection and of its library.
     pub(super) labels: Labels,
     /// When it came, and when it was last heard of, in ms since the start.
@@ -113,6 +115,7 @@ impl Client {
             trusted: false,
             replies: Replies::On,
             wait: None,
+            queued: Vec::new(),
             labels: Labels::default(),
             since_ms: now_ms,
             heard_ms: now_ms,
@@ -248,9 +251,9 @@ impl Client {
 }
 
 /// Empties a buffer, and gives it back if it has become large.
-pub(super) fn give_back(buffer: &mut Vec<u8>) {
+pub(super) fn give_back<T>(buffer: &mut Vec<T>) {
     buffer.clear();
-    if buffer.capacity() > limits::KEEP {
+    if buffer.capacity().saturating_mul(size_of::<T>()) > limits::KEEP {
         *buffer = Vec::new();
     }
 }

@@ -13,6 +13,7 @@
 //! [`crate::encoding::resp`] reads the same form out of files, where other things matter: there, framing is
 //! what gets checked, and places are reported. On a socket there is only right and wrong, and waiting.
 
+use super::client::give_back;
 use crate::aof::words;
 use crate::encoding::number::parse_i64;
 use crate::engine::Failure;
@@ -75,7 +76,7 @@ impl Reader {
                         return Ok(Step::Nothing(next));
                     }
                     self.at = next;
-                    self.spans.clear();
+                    give_back(&mut self.spans);
                 }
                 Some(_) => return self.inline(bytes),
             }
@@ -104,8 +105,10 @@ impl Reader {
         Ok(Step::Request(self.at))
     }
 
+    /// A line. To servers it ends at a NUL, so that no line feed behind one is seen.
     fn inline(&self, bytes: &[u8]) -> Result<Step, Failure> {
-        let Some(end) = bytes.iter().take(limits::LINE + 1).position(|byte| *byte == b'\n') else {
+        let seen = bytes.iter().take(limits::LINE + 1).take_while(|byte| **byte != 0);
+        let Some(end) = seen.into_iter().position(|byte| *byte == b'\n') else {
             return match bytes.len() > limits::LINE {
                 true => Err(malformed("too big inline request")),
                 false => Ok(Step::More),
@@ -130,6 +133,11 @@ impl Reader {
     /// Bytes that the request at hand needs before it can be whole, as far as that is known.
     pub(super) fn needs(&self) -> usize {
         self.bulk.map_or(0, |len| self.at.saturating_add(len).saturating_add(2))
+    }
+
+    /// Bytes that it needs for the request at hand, beside the request itself.
+    pub(super) fn held(&self) -> usize {
+        if self.wanted == 0 { 0 } else { self.spans.len() * size_of::<(usize, usize)>() }
     }
 
     /// Bytes it holds of its own.
@@ -253,6 +261,7 @@ mod tests {
             (b"*1\r\n$-1\r\n", BOUNDS, "invalid bulk length"),
             (b"*1\r\n:1\r\n", BOUNDS, "expected '$', got ':'"),
         ];
+        assert_eq!(Reader::default().next(b"PING\0\r\n", BOUNDS), Ok(Step::More));
         for (bytes, bounds, want) in cases {
             let failure = Reader::default().next(bytes, *bounds).unwrap_err();
             assert_eq!(failure.to_string(), format!("ERR Protocol error: {want}"));
@@ -261,6 +270,7 @@ mod tests {
             ("*", "too big mbulk count string"),
             ("*1\r\n$", "too big bulk count string"),
             ("x", "too big inline request"),
+            ("PING\0\r\n", "too big inline request"),
         ] {
             let bytes = [head.as_bytes(), &[b'1'; limits::LINE + 1]].concat();
             let failure = Reader::default().next(&bytes, BOUNDS).unwrap_err();

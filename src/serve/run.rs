@@ -8,6 +8,7 @@ use super::client::{Client, End, Replies, give_back};
 use super::own;
 use super::request::{Bounds, Step};
 use crate::engine::{Command, Failure, Reply, Session, resolve};
+use crate::limits::serve as limits;
 
 impl Server {
     /// Runs the requests in what has just been read, behind what there was before.
@@ -42,11 +43,8 @@ impl Server {
         let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
         let mut reader = std::mem::take(&mut client.reader);
         while client.end == End::No && client.wait.is_none() {
-            let bounds = Bounds {
-                args: crate::limits::serve::ARGS,
-                bulk: self.settings.bulk,
-                stranger: !client.trusted,
-            };
+            let bounds =
+                Bounds { args: limits::ARGS, bulk: self.settings.bulk, stranger: !client.trusted };
             let rest = bytes.get(done..).unwrap_or_default();
             match reader.next(rest, bounds) {
                 Ok(Step::Request(len)) => {
@@ -93,7 +91,11 @@ impl Server {
         match found {
             Ok(command) if client.trusted && command.name != "info" => {
                 client.last = command.name;
-                return self.timed(client, command, argv);
+                let reply = self.timed(client, command, argv);
+                return match client.queued.is_empty() || client.session.in_multi() {
+                    true => reply,
+                    false => reply.map(|reply| self.run_queued(client, command, reply)),
+                };
             }
             _ => {}
         }

@@ -180,7 +180,9 @@ impl Server {
                 self.run_bytes(client, scratch.get(..len).unwrap_or_default());
             }
         }
-        if client.query.len() > self.settings.query_buffer {
+        // Where the arguments of a request lie counts as well: many short ones are less than that.
+        let held = client.query.len().saturating_add(client.reader.held());
+        if held > self.settings.query_buffer {
             self.counts.closed_for_limits += 1;
             client.end = Closing::Now;
         }

@@ -17,7 +17,7 @@
 //! It shows keys and their data, and nothing else: no expire times, groups, functions. Bytes that are not
 //! UTF-8 are written as `\xff`, as redis-cli shows them. [`super::lines`] loses nothing.
 
-use super::string::{base64, escape, id, number, score, string};
+use super::string::{self, base64, escape, id, number, score, slices, string};
 use super::{Form, Head};
 use crate::element::{Cell, Element, Quantization, Str, Visit};
 use crate::encoding::number::{double_text, write_i64};
@@ -124,16 +124,25 @@ fn numbers<T>(values: impl Iterator<Item = T>, out: &mut Vec<u8>, one: impl Fn(T
 }
 
 /// Text for people: what is not UTF-8 as `\xff`, and then backslashes doubled.
-fn text(bytes: &[u8], out: &mut Vec<u8>) {
-    if std::str::from_utf8(bytes).is_ok() {
-        return string(bytes, out);
+fn text(text: &[u8], out: &mut Vec<u8>) {
+    match std::str::from_utf8(text) {
+        Ok(_) => string(text, out),
+        Err(_) => bytes(text, out, &mut |_| ()),
     }
+}
+
+/// The same of what is not UTF-8, slice by slice.
+fn bytes(bytes: &[u8], out: &mut Vec<u8>, full: &mut dyn FnMut(&mut Vec<u8>)) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
-        escape(&chunk.valid().replace('\\', "\\\\"), 0, out);
+        for slice in slices(chunk.valid()) {
+            escape(&slice.replace('\\', "\\\\"), 0, out);
+            full(out);
+        }
         for byte in chunk.invalid() {
             out.extend_from_slice(format!("\\\\x{byte:02x}").as_bytes());
         }
+        full(out);
     }
     out.push(b'"');
 }
@@ -163,6 +172,13 @@ impl Form for Json {
 
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.out
+    }
+
+    fn long(&mut self, text: &[u8], full: &mut dyn FnMut(&mut Vec<u8>)) {
+        match std::str::from_utf8(text) {
+            Ok(_) => string::long(text, &mut self.out, full),
+            Err(_) => bytes(text, &mut self.out, full),
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 mod stream;
 
 use self::stream::Place;
-use super::string::{base64, number, score, string};
+use super::string::{self, base64, number, score, string};
 use super::{Form, Head};
 use crate::element::{Cell, Element, Packing, Str, Visit};
 use crate::encoding::number::{double_text, write_i64};
@@ -218,6 +218,10 @@ impl Form for Lines {
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
+
+    fn long(&mut self, text: &[u8], full: &mut dyn FnMut(&mut Vec<u8>)) {
+        string::long(text, &mut self.out, full);
+    }
 }
 
 impl Visit for Lines {
@@ -295,7 +299,7 @@ impl Visit for Lines {
                 self.put(b",\"elements\":[");
                 self.place = Place::Vectors;
             }
-            Element::Vector { element, attributes, vector, given } => {
+            Element::Vector { element, attributes, vector, given, .. } => {
                 self.vector(element, attributes, vector, given);
             }
             _ if self.data == DataType::Stream => self.stream(element),

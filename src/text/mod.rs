@@ -12,7 +12,7 @@ pub mod lines;
 pub mod read;
 pub mod string;
 
-use crate::element::Visit;
+use crate::element::{Element, Str, Visit};
 use crate::rdb::types::DataType;
 
 /// What is known of a key beside its value.
@@ -50,4 +50,10 @@ pub trait Form: Visit {
 
     /// What was written so far; whoever takes it out puts another buffer in.
     fn buffer(&mut self) -> &mut Vec<u8>;
+
+    /// Writes a string value of which the text may be several times as long. `full` may take what is in the
+    /// buffer as often as it is called.
+    fn long(&mut self, text: &[u8], _full: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.element(Element::Text(Str::Raw(text)));
+    }
 }

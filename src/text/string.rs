@@ -36,9 +36,44 @@ pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a string slice by slice; `full` is called behind each.
+pub fn long(bytes: &[u8], out: &mut Vec<u8>, full: &mut dyn FnMut(&mut Vec<u8>)) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        out.extend_from_slice(b"{\"base64\":\"");
+        for slice in bytes.chunks(SLICE) {
+            base64_text(slice, out);
+            full(out);
+        }
+        return out.extend_from_slice(b"\"}");
+    };
+    out.push(b'"');
+    for slice in slices(text) {
+        escape(slice, 0, out);
+        full(out);
+    }
+    out.push(b'"');
+}
+
+/// Bytes of a slice, whose base64 needs no padding.
+const SLICE: usize = 3 << 16;
+
+/// Text in slices.
+pub(super) fn slices(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (slice, rest) = text.split_at(text.floor_char_boundary(SLICE));
+        text = rest;
+        (!slice.is_empty()).then_some(slice)
+    })
+}
+
 /// Appends bytes in base64, in quotes.
 pub fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    base64_text(bytes, out);
+    out.push(b'"');
+}
+
+fn base64_text(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     let len = bytes.len().div_ceil(3).saturating_mul(4);
     out.resize(start + len, b'=');
@@ -46,7 +81,6 @@ pub fn base64(bytes: &[u8], out: &mut Vec<u8>) {
         // The room is what base64 takes.
         let _ = STANDARD.encode_slice(bytes, room);
     }
-    out.push(b'"');
 }
 
 /// Appends text without quotes; the first `plain` bytes need no escape.
@@ -231,6 +265,16 @@ mod tests {
         #[test]
         fn any_bytes_come_back(bytes: Vec<u8>) {
             prop_assert_eq!(back(&json(&bytes)), bytes);
+        }
+
+        #[test]
+        fn slice_by_slice_it_is_the_same(bytes: Vec<u8>, text in ".{1,9}", times in 0..90_000usize) {
+            for bytes in [bytes.repeat(times.min(9000)), text.repeat(times).into_bytes()] {
+                let (mut out, mut taken) = (Vec::new(), Vec::new());
+                long(&bytes, &mut out, &mut |out| taken.append(out));
+                taken.append(&mut out);
+                prop_assert!(taken == json(&bytes).into_bytes());
+            }
         }
 
         #[test]

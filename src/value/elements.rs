@@ -178,6 +178,7 @@ fn vectors(set: &VectorSet, visit: &mut dyn Visit) {
             attributes: element.attributes().map(Str::Raw),
             vector: Str::Raw(element.stored()),
             given: element.given(),
+            scale: element.scale(),
         });
     }
     // Without it the graph is not known: see the head of the type's file.

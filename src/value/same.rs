@@ -90,8 +90,11 @@ fn arrays(a: &Array, b: &Array) -> bool {
 
 fn vector_sets(a: &VectorSet, b: &VectorSet) -> bool {
     let same = |name: &[u8], stored: &[u8], attributes: Option<&[u8]>| {
-        b.get(name)
-            .is_some_and(|other| (other.stored(), other.attributes()) == (stored, attributes))
+        b.get(name).is_some_and(|other| {
+            // Empty attributes, which a new element may have, are none once it was saved.
+            let theirs = other.attributes().unwrap_or_default();
+            (other.stored(), theirs) == (stored, attributes.unwrap_or_default())
+        })
     };
     (a.len(), a.shape().dimension) == (b.len(), b.shape().dimension)
         && a.iter().all(|one| same(one.name(), one.stored(), one.attributes()))

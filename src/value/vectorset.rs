@@ -1,7 +1,7 @@
 //! Vector sets, which Redis has built in as a module type since 8.0.
 //!
 //! Kept is what the data are: elements with their vectors and attributes. The graph over them, which
-//! searches use and RDB files carry, is not built here. So
+//! searches use and RDB files carry, is made only when one is written (`rdb/object/vectorset`). So
 //! - a set that lay in a file keeps its payload with the graph as long as nothing changes it
 //!   ([`VectorSet::payload`]); its digest is the server's;
 //! - a set that commands built has its vectors as given, and quantized as servers do it: divided by their
@@ -23,7 +23,7 @@ use hashbrown::HashMap;
 
 use super::digest::Fold;
 use super::{Bytes, DataType, Type, block};
-use crate::element::Quantization;
+use crate::element::{Quantization, Scale};
 
 /// What is the same for all elements of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub struct Element {
     stored: Box<[u8]>,
     /// As a command gave it, f32le; not known of one from a file.
     given: Option<Box<[u8]>>,
+    scale: Scale,
     /// JSON as a rule. Empty ones are none, but for a new element that was given empty ones: it has them
     /// until it is saved.
     attributes: Option<Bytes>,
@@ -88,6 +89,11 @@ impl Element {
     /// Its vector as a command gave it, f32le.
     pub fn given(&self) -> Option<&[u8]> {
         self.given.as_deref()
+    }
+
+    /// What storing its vector took from it.
+    pub fn scale(&self) -> Scale {
+        self.scale
     }
 
     /// Its attributes, if it has any.
@@ -142,12 +148,13 @@ impl VectorSet {
     }
 
     /// Puts an element in as it lay in a file.
-    pub fn put_stored(&mut self, name: &[u8], stored: &[u8], attributes: &[u8]) {
+    pub fn put_stored(&mut self, name: &[u8], stored: &[u8], attributes: &[u8], scale: Scale) {
         let attributes = non_empty(attributes);
         self.put(Element {
             name: Bytes::new(name),
             stored: stored.into(),
             given: None,
+            scale,
             attributes,
         });
     }
@@ -156,8 +163,8 @@ impl VectorSet {
     /// new?
     pub fn add(&mut self, name: &[u8], vector: &[f32], attributes: Option<&[u8]>) -> bool {
         let given: Box<[u8]> = vector.iter().flat_map(|part| part.to_le_bytes()).collect();
-        let stored = match self.shape.reduced_from {
-            Some(_) => given.clone(),
+        let (stored, scale) = match self.shape.reduced_from {
+            Some(_) => (given.clone(), Scale::default()),
             None => quantize(vector, self.shape.quantization),
         };
         let old = self.get(name);
@@ -168,7 +175,7 @@ impl VectorSet {
             (Some(old), None) => old.attributes.clone(),
         };
         let given = Some(given);
-        self.put(Element { name: Bytes::new(name), stored, given, attributes });
+        self.put(Element { name: Bytes::new(name), stored, given, scale, attributes });
         new
     }
 
@@ -211,17 +218,19 @@ fn non_empty(attributes: &[u8]) -> Option<Bytes> {
 }
 
 /// A vector as servers keep it: of length 1, then in the form of the set.
-fn quantize(vector: &[f32], quantization: Quantization) -> Box<[u8]> {
+fn quantize(vector: &[f32], quantization: Quantization) -> (Box<[u8]>, Scale) {
     let length = vector.iter().fold(0f32, |sum, part| sum + part * part).sqrt();
-    let unit = vector.iter().map(|part| if length == 0.0 { *part } else { *part / length });
-    match quantization {
+    let length = if length == 0.0 { 1.0 } else { length };
+    let unit = vector.iter().map(|part| *part / length);
+    let mut scale = Scale { range: 0.0, length };
+    let stored = match quantization {
         Quantization::F32 => unit.flat_map(f32::to_le_bytes).collect(),
         Quantization::Int8 => {
             let unit: Vec<f32> = unit.collect();
-            let furthest = unit.iter().fold(0f32, |max, part| max.max(part.abs()));
-            let scale = if furthest == 0.0 { 0.0 } else { 127.0 / furthest };
+            scale.range = unit.iter().fold(0f32, |max, part| max.max(part.abs()));
+            let step = if scale.range == 0.0 { 0.0 } else { 127.0 / scale.range };
             // `as` keeps within i8 and makes NaN 0.
-            unit.iter().map(|part| (part * scale).round() as i8 as u8).collect()
+            unit.iter().map(|part| (part * step).round() as i8 as u8).collect()
         }
         Quantization::Binary => {
             let unit: Vec<f32> = unit.collect();
@@ -231,7 +240,8 @@ fn quantize(vector: &[f32], quantization: Quantization) -> Box<[u8]> {
             };
             unit.chunks(64).flat_map(|parts| word(parts).to_le_bytes()).collect()
         }
-    }
+    };
+    (stored, scale)
 }
 
 impl DataType for VectorSet {
@@ -280,13 +290,13 @@ mod tests {
         let vector = [3.0, -4.0, 0.0];
         let f32s: Vec<u8> =
             [0.6f32, -0.8, 0.0].iter().flat_map(|part| part.to_le_bytes()).collect();
-        assert_eq!(*quantize(&vector, Quantization::F32), *f32s);
-        assert_eq!(*quantize(&vector, Quantization::Int8), [95, (-127i8) as u8, 0]);
-        assert_eq!(*quantize(&vector, Quantization::Binary), [1, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(*quantize(&[0.0; 2], Quantization::Int8), [0, 0]);
+        assert_eq!(*quantize(&vector, Quantization::F32).0, *f32s);
+        assert_eq!(*quantize(&vector, Quantization::Int8).0, [95, (-127i8) as u8, 0]);
+        assert_eq!(*quantize(&vector, Quantization::Binary).0, [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(*quantize(&[0.0; 2], Quantization::Int8).0, [0, 0]);
         let long = [1.0; 65];
         assert_eq!(
-            quantize(&long, Quantization::Binary).last_chunk(),
+            quantize(&long, Quantization::Binary).0.last_chunk(),
             Some(&[1, 0, 0, 0, 0, 0, 0, 0])
         );
     }
@@ -294,8 +304,8 @@ mod tests {
     #[test]
     fn a_change_drops_the_graph_and_nothing_else() {
         let mut set = VectorSet::default();
-        set.put_stored(b"a", b"\x01", b"");
-        set.put_stored(b"b", b"\x02", b"{}");
+        set.put_stored(b"a", b"\x01", b"", Scale::default());
+        set.put_stored(b"b", b"\x02", b"{}", Scale::default());
         set.set_payload(*b"graph");
         assert!(!set.remove(b"none") && !set.set_attributes(b"none", b"x"));
         assert_eq!(set.payload(), Some(&b"graph"[..]));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::checked;
+use crate::made::Rdb;
 use crate::program::{Ran, rdbtool, rdbtool_reading, testdata};
 
 /// The dump of the README's examples, by Redis 8.2, in which everything expires around 2035.
@@ -181,4 +182,29 @@ fn a_damaged_source_is_refused() {
     let ran = try_it(&flipped, &["--tolerate", "tail"]);
     assert!(ran.code == Some(2) && ran.stdout.contains("rdb-crc"), "{}", ran.stdout);
     assert!(!Path::new(to).exists());
+}
+
+/// A pipe with a name is read once, also where a file would be read again to name what is wrong.
+#[test]
+fn a_pipe_with_a_name() {
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("pipe.rdb");
+    let twice = Rdb::redis(11).db(0).string("k", "1").string("k", "2").end();
+    let whole = fs::read(shop()).unwrap();
+    for (bytes, code) in [(whole, 0), (twice, 2)] {
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let to = pipe.clone();
+        let writer = std::thread::spawn(move || drop(fs::write(to, bytes)));
+        let out = folder.path().join("out.jsonl");
+        let args =
+            ["convert", pipe.to_str().unwrap(), "-o", out.to_str().unwrap(), "--to", "jsonl"];
+        let ran = rdbtool(args);
+        writer.join().unwrap();
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+        assert_eq!(out.exists(), code == 0);
+        assert!(code == 0 || ran.stdout.contains("dup-key"), "{}", ran.stdout);
+        fs::remove_file(&pipe).unwrap();
+        let _ = fs::remove_file(&out);
+    }
 }

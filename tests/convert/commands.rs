@@ -1,17 +1,18 @@
 //! Keys as commands: run by the engine they make what was there, and live servers load them as an AOF.
 
-use rdbtool::encoding::resp::{Forms, Framer};
+use rdbtool::encoding::resp::{Forms, Framer, write_command};
 use rdbtool::engine::{Config, Engine, Reply, Session};
 use rdbtool::job::convert::{Form, Options};
 use rdbtool::job::payload::PAYLOADS;
 use rdbtool::loss::Loss;
 use rdbtool::rdb::target::Target;
-use rdbtool::rdb::versions::{self, RELEASES};
+use rdbtool::rdb::versions::{self, RELEASES, Release};
 use rdbtool::value::PackedLimits;
 use rdbtool::value::digest::{Style, of_value};
 
 use crate::golden::goldens;
 use crate::live::{engine_release, expected_of, has_foreign_modules, now_ms, target};
+use crate::made::{Rdb, b, lp};
 use crate::servers::{self, Load, Setup, loads_with};
 use crate::{convert, load, options};
 
@@ -119,4 +120,82 @@ fn servers_load_them_as_an_aof() {
         let shown = bad.iter().take(6).cloned().collect::<Vec<_>>().join("\n");
         assert!(bad.is_empty(), "{}: {} of {}:\n{shown}", binary.name, bad.len(), files.len());
     }
+}
+
+/// A message that was deleted while a consumer had it: no server makes it pending again, and that is told.
+/// Who has nothing else is made by name, where there is a command for it.
+#[test]
+fn what_no_server_can_claim() {
+    let mut log = Vec::new();
+    for text in [
+        "XADD s 1-1 f v",
+        "XADD s 2-1 f v",
+        "XGROUP CREATE s g 2-1",
+        "XCLAIM s g both 0 1-1 TIME 1600000000000 RETRYCOUNT 1 FORCE JUSTID",
+        "XADD s 3-1 f v",
+        "XCLAIM s g both 0 3-1 TIME 1600000000000 RETRYCOUNT 1 FORCE JUSTID",
+        "XCLAIM s g gone 0 2-1 TIME 1600000000000 RETRYCOUNT 1 FORCE JUSTID",
+        "XDEL s 1-1 2-1",
+    ] {
+        log.extend(resp(text));
+    }
+    for (name, makes) in [
+        ("redis-5.0", false),
+        ("redis-6.0", false),
+        ("redis-6.2", true),
+        ("redis-7.0", true),
+        ("redis-8.8", true),
+        ("valkey-8.0", true),
+    ] {
+        let (made, report) = commands(&log, Target::of(Release::by_name(name).unwrap()));
+        let has = |text: &str| memmem(&made, &resp(text));
+        assert!(
+            !has("XCLAIM s g both 0 1-1 TIME 1600000000000 RETRYCOUNT 1 JUSTID FORCE"),
+            "{name}"
+        );
+        assert!(
+            has("XCLAIM s g both 0 3-1 TIME 1600000000000 RETRYCOUNT 1 JUSTID FORCE"),
+            "{name}"
+        );
+        assert_eq!(has("XGROUP CREATECONSUMER s g gone"), makes, "{name}");
+        assert_eq!(report.losses.contains_key(&Loss::Consumer), !makes, "{name}");
+        assert!(report.usual.contains(&Loss::PendingGone), "{name}");
+        let told = report.lost.iter().find(|lost| lost.loss == Loss::PendingGone).unwrap();
+        assert_eq!(told.key.as_ref().unwrap().key, b"s", "{name}");
+    }
+}
+
+/// Servers pass over collections without elements in a file: commands make none, and none is counted.
+#[test]
+fn what_is_empty_is_no_key() {
+    let none = || b().len(0);
+    let file = Rdb::redis(11).db(0).string("text", "").expire_ms(4_000_000_000_000);
+    let file = file.key(1, "list", none()).key(2, "set", none()).key(4, "hash", none());
+    let file = file.key(5, "zset", none()).packed(17, "packed", lp(&[])).end();
+    for form in [Form::Commands, Form::Restore] {
+        let options =
+            Options { form, ..options(Target::of(Release::by_name("redis-7.0").unwrap())) };
+        let (made, report) = convert(&file, &options);
+        let counts = report.counts;
+        assert_eq!((counts.keys, counts.expires, counts.empty), (1, 0, 5), "{form:?}");
+        assert!(report.losses.is_empty() && report.damage.is_empty(), "{form:?}");
+        for binary in servers::all().iter().filter(|binary| binary.version >= (7, 0, 0)) {
+            let files = vec![("appendonly.aof".into(), made.clone())];
+            let setup = Setup { lines: Vec::new(), files };
+            let load = loads_with(binary, &setup.line("appendonly yes"));
+            assert_eq!((load.up, load.dbsize), (true, Some(1)), "{} {form:?}", binary.name);
+        }
+    }
+}
+
+/// A command, its words between blanks.
+pub(crate) fn resp(text: &str) -> Vec<u8> {
+    let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
+    let mut out = Vec::new();
+    write_command(words.into_iter(), &mut out);
+    out
+}
+
+fn memmem(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::made::{Rdb, b, intset, lp_texts};
 use crate::program::{Ran, rdbtool, rdbtool_reading, testdata};
+use crate::servers::{self, Reply, Server, Setup, loads_with};
 
 /// All that can be made.
 const FORMS: &[&[&str]] = &[
@@ -87,6 +88,10 @@ fn samples() -> Vec<(&'static str, Rdb)> {
         ("aux", Rdb::redis(11).raw(b().u8(250).lzf(&[0xff, 0xff], 100).str("v").0).db(0)),
         ("function", Rdb::redis(11).raw(function("garbage")).db(0).key(4, "k", pair("f", "v"))),
         ("function without a name", Rdb::redis(11).raw(function("#!lua\nx")).db(0)),
+        ("function of a bad name", Rdb::redis(11).raw(function("#!lua name=a-b\nx")).db(0)),
+        ("function of two names", Rdb::redis(11).raw(function("#!lua name=a name=a\nx")).db(0)),
+        ("function with more", Rdb::redis(11).raw(function("#!lua name=a flags=b\nx")).db(0)),
+        ("function of one line", Rdb::redis(11).raw(function("#!lua name=a")).db(0)),
         ("functions", Rdb::redis(11).raw(function(library)).raw(function(library)).db(0)),
         ("key twice", rdb().string("k", "1").string("other", "2").string("k", "3")),
         ("list twice", rdb().key(1, "k", twice("a")).key(1, "k", twice("b"))),
@@ -232,5 +237,26 @@ fn twice_in_one_of_two_inputs() {
         let more = ["--duplicates", "first", sound.to_str().unwrap()];
         let ran = convert(&twice, &out, &[form, &more]);
         assert_eq!((ran.code, out.exists()), (Some(2), false), "{form:?}: {}", ran.stdout);
+    }
+}
+
+/// Headers of libraries that real servers refuse, whether they are asked to load them or have them in a file.
+#[test]
+fn headers_of_libraries_that_servers_refuse() {
+    let register = "redis.register_function('f', function() return 1 end)";
+    for header in ["#!lua name=a-b", "#!lua name=a name=b", "#!lua name=a flags=b", "#!lua"] {
+        let code = format!("{header}\n{register}");
+        let file = Rdb::redis(10).raw(function(&code)).db(0).string("k", "v").end();
+        let check = crate::checked(&file);
+        let told = check.findings.iter().find(|finding| finding.code.as_str() == "function-code");
+        assert!(told.is_some(), "{header}: {:?}", check.findings);
+        for binary in servers::all().iter().filter(|binary| binary.version >= (7, 0, 0)) {
+            let mut server = Server::start(binary, &Setup::default()).unwrap();
+            let said = server.command(&["FUNCTION", "LOAD", &code]);
+            assert!(matches!(said, Reply::Error(_)), "{} takes {header}: {said:?}", binary.name);
+            let files = vec![("dump.rdb".into(), file.clone())];
+            let load = loads_with(binary, &Setup { lines: Vec::new(), files });
+            assert!(!load.up, "{} loads {header}", binary.name);
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rdbtool::element::ModuleId;
 use rdbtool::engine::Config;
 use rdbtool::finding::Severity;
 use rdbtool::input::detect::FileKind;
@@ -22,10 +23,12 @@ use rdbtool::rdb::target::Target;
 use rdbtool::rdb::versions::{self, RELEASES};
 use rdbtool::value::PackedLimits;
 
+use crate::commands::resp;
 use crate::every_target::own_release;
 use crate::golden;
 use crate::golden_set::{self, Golden, is_of_modules};
 use crate::live::{engine_release, expected_of, target};
+use crate::made;
 use crate::servers::{self, Family, Server, ServerBinary, Setup};
 use crate::{Buffer, options};
 
@@ -185,7 +188,7 @@ fn for_its_own_server_nothing_is_lost() {
             let (_, report) = made_of(&mut before, &options);
             let losses: Vec<_> =
                 report.losses.keys().filter(|loss| !report.usual.contains(loss)).collect();
-            // Times beyond 2038 fit no RDB of 2.4, graphs of vector sets are not known, and before 6.2
+            // Times beyond 2038 fit no RDB of 2.4, projections of vector sets are not known, and before 6.2
             // no command makes a consumer that owns nothing.
             let allowed =
                 [&Loss::VectorGraph, &Loss::PendingGone, &Loss::ExpireTime, &Loss::Consumer];
@@ -320,5 +323,58 @@ fn through_redis_cli() {
                 assert_eq!((server.digest(), server.dbsize()), (digest, keys), "{name}");
             }
         }
+    }
+}
+
+/// Whether -0 is one is for the server that wrote a log to say: before 7.0 it was. Of one file nobody knows
+/// that, so it stays; folders came with 7.0.
+#[test]
+fn minus_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = resp("ZADD k -0 m");
+    let one = folder.path().join("one.aof");
+    std::fs::write(&one, &log).unwrap();
+    let all = folder.path().join("appendonlydir");
+    std::fs::create_dir(&all).unwrap();
+    std::fs::write(all.join("appendonly.aof.1.incr.aof"), &log).unwrap();
+    let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
+    std::fs::write(all.join("appendonly.aof.manifest"), manifest).unwrap();
+    let told = |path: &Path, more: &[&str]| {
+        let out = folder.path().join("out");
+        let args = ["convert", path.to_str().unwrap(), "-o", out.to_str().unwrap()];
+        let ran = crate::program::rdbtool(args.iter().chain(more));
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        let args = ["convert", out.to_str().unwrap(), "-o", "-", "--to", "jsonl", "--quiet"];
+        let lines = crate::program::rdbtool(args).stdout;
+        std::fs::remove_file(&out).unwrap();
+        lines.contains("[\"m\",-0.0]")
+    };
+    assert!(told(&one, &["--to", "jsonl"]));
+    assert!(told(&one, &["--to", "rdb", "--target", "redis-6.2"]));
+    assert!(!told(&one, &["--to", "rdb", "--target", "redis-7.0"]), "it is what 7.0 makes of it");
+    assert!(!told(&all, &["--to", "jsonl"]));
+    for more in [&["--to-rdb"][..], &["--preamble", "no"], &["--preamble", "yes"]] {
+        let out = folder.path().join("new");
+        let args = ["rewrite", one.to_str().unwrap(), "-o", out.to_str().unwrap()];
+        let ran = crate::program::rdbtool(args.iter().chain(more));
+        assert_eq!(ran.code, Some(0), "{more:?}: {}{}", ran.stdout, ran.stderr);
+        std::fs::remove_file(&out).unwrap();
+    }
+}
+
+/// What a module keeps beside the keys is lost where it is, also of an RDB that a log begins with.
+#[test]
+fn where_data_of_modules_is() {
+    let aux = made::b().u8(247).len(ModuleId::new(*b"scdtype00", 1).0).len(2).len(2).len(0);
+    let start = made::Rdb::redis(11).aux("aof-base", "1");
+    let at = start.cut().len() as u64;
+    let rdb = made::Rdb::redis(11).aux("aof-base", "1").raw(aux.0).db(0).string("k", "v").end();
+    let options = Options { form: Form::Commands, ..options(Target::of(RELEASES.last().unwrap())) };
+    for name in ["made.rdb", "made.aof"] {
+        let given = vec![Given::File(crate::source(&rdb), Input::File(name.into()))];
+        let report =
+            rdbtool::job::convert::convert(given, &mut crate::Buffer::default(), &options).unwrap();
+        let lost: Vec<_> = report.lost.iter().map(|lost| (lost.loss, lost.offset)).collect();
+        assert_eq!(lost, [(Loss::ModuleAux, at)], "{name}");
     }
 }

@@ -29,6 +29,7 @@ mod logs;
 #[path = "../support/made.rs"]
 mod made;
 mod merge;
+mod parts;
 #[path = "../support/program.rs"]
 mod program;
 mod rewrite;
@@ -38,6 +39,7 @@ mod rewrite_history;
 mod servers;
 mod text;
 mod text_hostile;
+mod vectors;
 mod writer;
 
 use std::io::{self, Cursor, Write};

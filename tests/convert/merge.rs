@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rdbtool::encoding::resp::write_command;
 use tempfile::TempDir;
 
+use crate::made::{Rdb, b};
 use crate::program::{Ran, rdbtool};
 
 /// An AOF of commands, words between blanks.
@@ -132,4 +133,68 @@ fn slots_are_the_servers() {
     assert_eq!(keys("0-5460,5461-10922,10923,10924-16383"), 300);
     let ran = convert(&[&a], &folder.path().join("x"), &["--slot", "16384"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("16383"), "{}", ran.stderr);
+}
+
+/// JSON Lines have one first line, below which all others are read: what its family of servers does not have
+/// cannot stand there.
+#[test]
+fn lines_of_two_families() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let array = b().len(1).len(0).len(5).len(3).str("v");
+    let valkey = file("valkey.rdb", Rdb::valkey(80).db(0).string("a", "1").end());
+    let plain = file("plain.rdb", Rdb::redis(11).db(0).string("b", "2").end());
+    let newer = file("newer.rdb", Rdb::redis(14).db(0).key(28, "cells", array).end());
+    let import = b().u8(243).str("j".repeat(40)).len(1).len(0).len(9);
+    let import = file("import.rdb", Rdb::valkey(80).raw(import.0).db(0).string("c", "3").end());
+    let log = log(&folder, "cells.aof", &["ARSET cells 5 v"]);
+    let out = folder.path().join("out.jsonl");
+    for (inputs, named) in [
+        (vec![&valkey, &plain], None),
+        (vec![&plain, &valkey, &newer], None),
+        (vec![&valkey, &newer], Some("cells")),
+        (vec![&valkey, &log], Some("cells")),
+        (vec![&valkey, &import], None),
+        (vec![&plain, &import], Some("beside the keys")),
+        (vec![&log, &plain, &newer], Some("dup-key")),
+    ] {
+        let inputs: Vec<&Path> = inputs.into_iter().map(PathBuf::as_path).collect();
+        let ran = convert_lines(&inputs, &out);
+        let said = format!("{inputs:?}: {}{}", ran.stdout, ran.stderr);
+        let Some(named) = named else {
+            assert_eq!(ran.code, Some(0), "{said}");
+            let again = folder.path().join("again.rdb");
+            let args = ["--target", "redis-8.8", "--lossy", "-o", again.to_str().unwrap()];
+            let back = rdbtool([&["convert", out.to_str().unwrap()], &args[..]].concat());
+            assert!(matches!(back.code, Some(0 | 1)), "{said}{}{}", back.stdout, back.stderr);
+            fs::remove_file(&again).unwrap();
+            fs::remove_file(&out).unwrap();
+            continue;
+        };
+        assert!(ran.code == Some(2) && said.contains(named) && !out.exists(), "{said}");
+    }
+}
+
+fn convert_lines(inputs: &[&Path], out: &Path) -> Ran {
+    let mut args = vec!["convert", "--to", "jsonl", "-o", out.to_str().unwrap()];
+    args.extend(inputs.iter().map(|path| path.to_str().unwrap()));
+    rdbtool(args)
+}
+
+#[test]
+fn one_database_goes_to_one() {
+    let folder = TempDir::new().unwrap();
+    let a = log(&folder, "a.aof", &["SET a 1"]);
+    let out = folder.path().join("out.rdb");
+    for maps in [&["--map-db", "0=1", "--map-db", "0=2"][..], &["--map-db", "0=1,0=2"]] {
+        let ran = convert(&[&a], &out, maps);
+        assert!(ran.code == Some(2) && !out.exists(), "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("--map-db"), "{}", ran.stderr);
+    }
+    let ran = convert(&[&a], &out, &["--map-db", "0=1", "--map-db", "0=1"]);
+    assert_eq!(ran.code, Some(0), "the same said twice: {}", ran.stderr);
 }

@@ -12,6 +12,7 @@ use rdbtool::job::compare::{Ignore, verify};
 use rdbtool::job::replay::{Expired, Options, Report};
 use tempfile::TempDir;
 
+use crate::commands::resp;
 use crate::golden;
 use crate::golden_set::{self, Golden, is_of_modules};
 use crate::kills::{Killer, kills};
@@ -219,7 +220,7 @@ fn an_rdb_without_what_has_expired() {
     assert!(fs::read(&backups[0]).unwrap() == fs::read(golden).unwrap());
 }
 
-/// Messages that were deleted while a consumer had them: since 7.0 no command makes them pending again, a
+/// Messages that were deleted while a consumer had them: no command makes them pending again, a
 /// server's own rewrite loses them, and so does ours. That is told for each kind, holds nothing up, and is
 /// the only difference, in more streams than findings are listed.
 #[test]
@@ -346,4 +347,48 @@ fn killed_at_any_moment_the_folder_is_the_old_one_or_the_new_one() {
     println!("{killed} killed, {old} old, {new} new");
     assert!(killed * 2 > kills() && old > 0 && new > 0, "{killed} killed, {old} old, {new} new");
     assert!(size(&path) > 0);
+}
+
+/// What a group has read may be more than was ever added: servers before 8.8 hold that, and 8.8 loads no RDB
+/// with it. It is said who refuses it, and what to do.
+#[test]
+fn a_group_that_has_read_more_than_there_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out) = (dir.path().join("a.aof"), dir.path().join("new.rdb"));
+    let mut bytes = Vec::new();
+    for text in ["XADD k 1-1 f v", "XGROUP CREATE k g 1-1 ENTRIESREAD 100"] {
+        bytes.extend(resp(text));
+    }
+    fs::write(&path, bytes).unwrap();
+    let args = ["--to-rdb", "-o", out.to_str().unwrap()];
+    let ran = run(&args, &path);
+    assert!(ran.code == Some(2) && !out.exists(), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("--target") && !ran.stderr.contains("repair"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("group-entries-read in \"k\""), "{}", ran.stderr);
+    let ran = run(&[&args[..], &["--target", "redis-7.2"]].concat(), &path);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Losses that were agreed to are the only differences, however many there are and however few are listed.
+#[test]
+fn more_losses_than_are_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out) = (dir.path().join("a.aof"), dir.path().join("new.rdb"));
+    let (mut bytes, keys) = (Vec::new(), 1500);
+    for n in 0..keys {
+        let key = format!("hash:{n}");
+        for text in ["HSET KEY f v g w", "HPEXPIREAT KEY 4000000000000 FIELDS 1 f"] {
+            let text = text.replace("KEY", &key);
+            bytes.extend(resp(&text));
+        }
+    }
+    fs::write(&path, bytes).unwrap();
+    for most in ["0", "1", "1000"] {
+        let args =
+            ["--to-rdb", "--target", "redis-7.2", "--lossy", "--json", "--max-findings", most];
+        let ran = run(&[&args[..], &["-o", out.to_str().unwrap()]].concat(), &path);
+        assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.json()[0]["loss_counts"]["field-ttl"], keys);
+        fs::remove_file(&out).unwrap();
+    }
 }

@@ -18,7 +18,8 @@ use crate::every_target::own_release;
 use crate::golden::goldens;
 use crate::golden_set;
 use crate::logs::{logs, made_of};
-use crate::{convert, options, program, replayed};
+use crate::made::Rdb;
+use crate::{checked, convert, options, program, replayed};
 
 fn newest() -> Target {
     Target::of(RELEASES.iter().rfind(|release| release.name.starts_with("redis")).unwrap())
@@ -277,5 +278,26 @@ fn the_same_for_every_number_of_jobs() {
             |source: &[u8], jobs| convert(source, &Options { form, jobs, ..options(newest()) }).0;
         assert!(made(&rdb, 1) == made(&rdb, 3), "{form:?} of an RDB");
         assert!(made(many.as_bytes(), 1) == made(many.as_bytes(), 3), "{form:?} of lines");
+    }
+}
+
+/// A version of a release to come is kept as it is stated; what there is of it that is known can be read.
+#[test]
+fn versions_beyond_what_is_known() {
+    for (magic, stated) in
+        [("REDIS9999", "\"rdb_version\":9999"), ("VALKEY999", "\"rdb_version\":999")]
+    {
+        let file = Rdb::magic(magic).db(0).string("k", "v").end();
+        let options = options(Target::version(11).unwrap());
+        let (lines, report) = convert(&file, &Options { form: Form::JsonLines, ..options.clone() });
+        assert_eq!((report.counts.keys, report.damage.is_empty()), (1, true), "{magic}");
+        let first = lines.split(|byte| *byte == b'\n').next().unwrap();
+        assert!(String::from_utf8_lossy(first).contains(stated), "{}", first.escape_ascii());
+        let (again, _) = convert(&lines, &Options { form: Form::JsonLines, ..options.clone() });
+        assert!(again == lines, "{magic}");
+        for source in [&file, &lines] {
+            let (made, _) = convert(source, &options);
+            assert!(made.starts_with(b"REDIS0011") && checked(&made).facts.keys().keys == 1);
+        }
     }
 }

@@ -98,6 +98,8 @@ fn lines_that_are_none() {
         // Modules.
         (r#""type":"exampl-v1","value":{"encver":1,"data":"AgU="}}"#, "-:2: "),
         (r#""type":"vectorset","value":{"elements":[]}}"#, "expected \"data\""),
+        (r#""type":"exampl-v1","value":{"encver":1024,"data":"AA=="}}"#, "an encver below 1024"),
+        (r#""type":"exampl-v1","value":{"encver":-1,"data":"AA=="}}"#, "-:2:57: invalid value"),
         (r#""type":"string","meta":"AAA=","value":"x"}"#, "-:2: expected key-meta"),
     ];
     let mut wrong = Vec::new();
@@ -119,6 +121,13 @@ fn whole_lines_that_are_none() {
     let cases: &[(&str, &str)] = &[
         (r#"{"rdbtool_jsonl":2}"#, "-:1: expected version 1 of this form, found 2"),
         (r#"{"rdbtool_jsonl":1,"magic":"HELLO","rdb_version":9}"#, "-:1: no RDB begins with"),
+        (r#"{"rdbtool_jsonl":1,"magic":"REDIS","rdb_version":10000}"#, "-:1: no RDB begins with"),
+        (r#"{"rdbtool_jsonl":1,"magic":"VALKEY","rdb_version":1000}"#, "-:1: no RDB begins with"),
+        (r#"{"rdbtool_jsonl":1,"magic":"REDIS","rdb_version":0}"#, "-:1: no RDB begins with"),
+        (
+            &format!("{good}\n{{\"module_aux\":\"scdtype00\",\"encver\":1024,\"data\":\"AgIA\"}}"),
+            "expected an encver below 1024",
+        ),
         (&format!("{good}\n{{\"rdbtool_jsonl\":1}}"), "-:2: expected the first line to be first"),
         (&format!("{good}\n[1]"), "-:2:1: invalid type: sequence, expected an object"),
         (&format!("{good}\n{{}}"), "-:2:2: expected one of key, aux"),

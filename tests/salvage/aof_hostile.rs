@@ -95,3 +95,77 @@ fn noise_in_an_aof() {
         assert!((20..=40).contains(&kept), "{trial}: {kept}");
     }
 }
+
+/// 64 random bytes every 2 KiB: what each of them costs is not taken from those behind it.
+#[test]
+fn random_bytes_cost_nothing_behind_them() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let write = |n: usize| command(&["SET", &format!("key:{n}"), &"some text ".repeat(n % 17)]);
+    let all: Vec<Vec<u8>> = (0..12_000).map(write).collect();
+    let mut bytes = all.concat();
+    let mut hit = Vec::new();
+    for at in (4096..bytes.len() - 64).step_by(2048) {
+        bytes[at..at + 64].iter_mut().for_each(|byte| *byte = random.u8(..));
+        hit.push(at..at + 64);
+    }
+    let plan = planned(&bytes, Depth::Salvage);
+    let mut start = 0;
+    let whole = all.iter().filter(|command| {
+        let span = start..start + command.len();
+        start = span.end;
+        !hit.iter().any(|hit| hit.start < span.end && span.start < hit.end)
+    });
+    let (whole, salvage) = (whole.count() as u64, part(&plan).salvage.as_ref().unwrap());
+    let kept = salvage.kept.commands;
+    assert!(hit.len() > 600 && kept + whole / 100 >= whole, "{kept} of {whole}");
+    assert!(salvage.gaps.iter().all(|(gap, _)| !gap.is_given_up));
+}
+
+/// Commands that begin inside the arguments of others, thousands deep: the search ends, and it is told that it did,
+/// and that nobody knows what is in there.
+#[test]
+fn a_search_for_commands_that_is_given_up() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut nested = |end: &str| {
+        format!("$15\r\n*{}\r\n$3\r\nDEL{end}\n", random.u32(10_000..100_000)).into_bytes()
+    };
+    let middle = |n| nested(if n % 2600 == 2599 { "?" } else { "\r" });
+    let middle: Vec<u8> = (0..80_000).flat_map(middle).collect();
+    let bytes = [head(), middle, head()].concat();
+    let plan = planned(&bytes, Depth::Salvage);
+    let [(gap, lost)] = &part(&plan).salvage.as_ref().unwrap().gaps[..] else { panic!() };
+    assert!(gap.is_given_up && lost.at_least && lost.commands == 0, "{gap:?} {lost:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("appendonly.aof");
+    // Behind more gaps than are told of one by one: this one is all the same.
+    let others = [head(), b"noise".to_vec()].concat().repeat(12);
+    std::fs::write(&path, [others, bytes].concat()).unwrap();
+    let path = path.to_string_lossy();
+    let said = |more: &[&str]| {
+        let args = ["repair", "--salvage", "--dry-run", &*path];
+        let out = crate::program::rdbtool(args.iter().chain(more)).stdout;
+        out.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = said(&[]);
+    for words in [
+        "would be lost: commands that were not counted to the end",
+        "the search in it was given up: it may have more commands",
+        "and 2 more gaps",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(said(&["--json"]).contains("\"given_up\":true"));
+}
+
+/// Each MULTI ends the one before, and is begun with again: so many times, then that is told.
+#[test]
+fn transactions_that_are_torn_over_and_over() {
+    let mut middle = command(&["MULTI"]).repeat((8 << 20) / 15);
+    middle.iter_mut().step_by(997).for_each(|byte| *byte = 0xee);
+    let bytes = [head(), middle, head()].concat();
+    let since = Instant::now();
+    let plan = planned(&bytes, Depth::Salvage);
+    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+    let salvage = part(&plan).salvage.as_ref().unwrap();
+    assert!(salvage.gaps.iter().any(|(gap, _)| gap.is_given_up));
+}

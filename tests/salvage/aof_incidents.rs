@@ -461,3 +461,20 @@ fn a_set_of_two_commands() {
     let told = named.iter().find(|told| told.offset == at).expect("it is marked");
     assert_eq!((told.doubt, told.key.as_deref()), (Doubt::Odd, Some(&b"key"[..])));
 }
+
+/// A command in a gap is told of wherever it begins, whatever is behind it, and however long it is.
+#[test]
+fn a_whole_command_in_a_gap() {
+    let long = "x".repeat(1_500_000);
+    let inner = [set(7), command(&["SET", "key:7", &long])];
+    for inner in inner {
+        for (before, behind) in [("noise", "noise"), ("\r\n", "noise"), ("noise", "*noise")] {
+            let noise = [before.as_bytes(), &inner, behind.as_bytes()].concat();
+            let (plan, _) = repair(&[sets(0..5), noise, sets(10..20)].concat(), Depth::Salvage);
+            let [(gap, lost)] = &salvage(&plan).gaps[..] else { panic!("{before:?} {behind:?}") };
+            assert_eq!(lost.bytes, gap.span.end - gap.span.start);
+            assert_eq!((lost.commands, lost.keys), (1, 1), "{before:?} {behind:?}");
+            assert_eq!(lost.names, [b"key:7"]);
+        }
+    }
+}

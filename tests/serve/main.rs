@@ -16,6 +16,7 @@ mod measures;
 #[path = "../support/servers.rs"]
 mod servers;
 mod session;
+mod wait;
 mod wire;
 
 use std::ffi::OsStr;

@@ -3,7 +3,7 @@
 //! of a stored one that gives what is stored.
 
 use super::{NEVER, Rebuild};
-use crate::element::{Quantization, Str};
+use crate::element::{Quantization, Scale, Str};
 use crate::loss::Loss;
 
 /// What the elements of a set share.
@@ -29,6 +29,7 @@ impl Rebuild {
         attributes: Option<Str<'_>>,
         stored: Str<'_>,
         given: Option<&[u8]>,
+        scale: Scale,
     ) {
         if !self.server.has((8, 0), NEVER) {
             return self.lose(Loss::Type);
@@ -40,10 +41,13 @@ impl Rebuild {
             // What a projection made of it is all there is.
             None if input_dimension.is_some() => return self.lose(Loss::VectorGraph),
             None => {
-                self.lose(Loss::VectorLength);
                 let mut text = Vec::new();
                 let stored = stored.bytes(&mut text).unwrap_or_default();
-                parts = floats(stored, quantization, dimension);
+                let mut floats = floats(stored, quantization, dimension);
+                if !lengthen(&mut floats, quantization, scale) {
+                    self.lose(Loss::VectorLength);
+                }
+                parts = floats.iter().flat_map(|part| part.to_le_bytes()).collect::<Vec<u8>>();
                 &parts
             }
         };
@@ -69,18 +73,30 @@ impl Rebuild {
     }
 }
 
-/// A stored vector as f32le.
-fn floats(stored: &[u8], quantization: Quantization, dimension: u64) -> Vec<u8> {
+/// Gives a vector the length that it was given with, where storing it again gives the same in spite of that. So
+/// it does what was rounded to integers or bits; floats it might change in their last bit.
+fn lengthen(parts: &mut [f32], quantization: Quantization, scale: Scale) -> bool {
+    let length = parts.iter().fold(0f32, |sum, part| sum + part * part).sqrt();
+    let factor = scale.length / length;
+    if quantization == Quantization::F32 || !factor.is_normal() {
+        return scale.length == 1.0;
+    }
+    parts.iter_mut().for_each(|part| *part *= factor);
+    true
+}
+
+/// A stored vector as numbers.
+fn floats(stored: &[u8], quantization: Quantization, dimension: u64) -> Vec<f32> {
     let dimension = usize::try_from(dimension).unwrap_or(usize::MAX);
     match quantization {
-        Quantization::F32 => stored.to_vec(),
-        Quantization::Int8 => {
-            stored.iter().flat_map(|part| f32::from(*part as i8).to_le_bytes()).collect()
+        Quantization::F32 => {
+            stored.as_chunks::<4>().0.iter().map(|part| f32::from_le_bytes(*part)).collect()
         }
+        Quantization::Int8 => stored.iter().map(|part| f32::from(*part as i8)).collect(),
         Quantization::Binary => {
             let bits = stored.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
             let sign = |bit: u8| if bit == 1 { 1f32 } else { -1f32 };
-            bits.take(dimension).flat_map(|bit| sign(bit).to_le_bytes()).collect()
+            bits.take(dimension).map(sign).collect()
         }
     }
 }
@@ -91,11 +107,9 @@ mod tests {
 
     #[test]
     fn stored_vectors_as_numbers() {
-        let of =
-            |parts: &[f32]| parts.iter().flat_map(|part| part.to_le_bytes()).collect::<Vec<_>>();
-        assert_eq!(floats(&[95, 129, 0], Quantization::Int8, 3), of(&[95.0, -127.0, 0.0]));
+        assert_eq!(floats(&[95, 129, 0], Quantization::Int8, 3), [95.0, -127.0, 0.0]);
         let bits = 0b1011u64.to_le_bytes();
-        assert_eq!(floats(&bits, Quantization::Binary, 4), of(&[1.0, 1.0, -1.0, 1.0]));
-        assert_eq!(floats(&of(&[0.5]), Quantization::F32, 1), of(&[0.5]));
+        assert_eq!(floats(&bits, Quantization::Binary, 4), [1.0, 1.0, -1.0, 1.0]);
+        assert_eq!(floats(&0.5f32.to_le_bytes(), Quantization::F32, 1), [0.5]);
     }
 }

@@ -23,6 +23,10 @@ fn forms_that_servers_read() {
         (b"*1\r\n$4\r\nPINGxy", &[End]),
         (b"*+1\r\n$04\r\nPING\r\n", &[Number, Number]),
         (b"* 1\r\n$4 bytes\r\nPING\r\n", &[Number, Number]),
+        (b"*1\0\n$4\r\nPING\r\n", &[Number, Lf]),
+        (b"*1\0\0\r\n$4\0\r\nPING\r\n", &[Number, Number]),
+        (b"*1\r\n$4\r\nPING\0\0", &[End]),
+        (b"*1\r\n$4\r\nPING\r\0", &[End]),
         (b"*1x\n$4\r\nPING\r\n", &[Number, Lf]),
         (b"*0\r\n", &[Code::AofArgc]),
         (b"*-1\r\n", &[Code::AofArgc]),
@@ -34,8 +38,23 @@ fn forms_that_servers_read() {
         let strict = take(Forms::Strict, bytes);
         match want.first().filter(|code| **code != Code::AofArgc) {
             None => assert!(strict.is_ok(), "{}", bytes.escape_ascii()),
+            Some(_) if bytes.contains(&0) => {
+                assert_eq!(strict.unwrap_err().fault().code(), Code::AofFormat);
+            }
             Some(code) => assert_eq!(strict.unwrap_err().fault().code(), *code),
         }
+    }
+}
+
+/// A length without a digit is 0 for servers.
+#[test]
+fn a_length_without_a_digit() {
+    for bytes in [&b"*1\r\n$x\r\n\r\n"[..], b"*1\r\n$\r\n\r\n", b"*1\r\n$\0\r\n\r\n"] {
+        let (len, args, odd) = take(Forms::Tolerant, bytes).unwrap();
+        assert_eq!((len, args), (bytes.len(), vec![&b""[..]]), "{}", bytes.escape_ascii());
+        assert_eq!(odd, [Code::AofNumber]);
+        let stop = take(Forms::Strict, bytes).unwrap_err();
+        assert_eq!(stop.fault().code(), Code::AofFormat, "{}", bytes.escape_ascii());
     }
 }
 
@@ -48,11 +67,16 @@ fn bytes_that_are_no_command() {
         (b"*1\r\n$1048577\r\n", Code::AofLength, 4),
         (b"*99999999999\r\n", Code::AofLength, 0),
         (b"*x\r\n", Code::AofFormat, 0),
-        (b"*1\r\n$\r\n\r\n", Code::AofFormat, 4),
+        (b"*1\r\n$\r\nPING\r\n", Code::AofFormat, 4),
+        (b"*1\r\n$x\r\nPING\r\n", Code::AofFormat, 4),
         (b"*1\r\n$3\r\nPING\r\n", Code::AofFormat, 11),
-        (b"*1\r\n$4\r\nPING\0\0", Code::AofFormat, 12),
+        (b"*1\r\n$4\r\nPING\0\0\0", Code::AofFormat, 12),
+        (b"*1\r\n$4\r\nPING\0", Code::AofFormat, 12),
         (b"*1\r\n$4\r\0\0\0\0", Code::AofFormat, 7),
-        (b"*1\r\n$4\r\nPING\r\0", Code::AofFormat, 13),
+        (b"*1\r\n$4\r\nPING\r\0\0", Code::AofFormat, 13),
+        // The line goes on to its LF, and then it is another than it was.
+        (b"*1\r\0$4\r\nPING\r\n", Code::AofFormat, 3),
+        (b"*1\r\n$4\r\0PING\r\n*1\r\n$4\r\nPING\r\n", Code::AofFormat, 7),
     ];
     for (bytes, code, pos) in cases {
         for forms in [Forms::Strict, Forms::Tolerant] {
@@ -104,5 +128,10 @@ fn annotations() {
     assert_eq!(framer.odd[0].code, Code::AofAnnotationLong);
     assert!(matches!(*framer.annotation(b"#TS:1").unwrap_err(), Stop::Short { need: 6, .. }));
     assert!(matches!(*framer.annotation(&[b'#'; 100_000]).unwrap_err(), Stop::Bad(_)));
-    assert!(matches!(*framer.annotation(b"#\0\n").unwrap_err(), Stop::Bad(_)));
+    assert!(matches!(*framer.annotation(b"#\0\n").unwrap_err(), Stop::Short { need: 4, .. }));
+    assert!(matches!(*framer.annotation(b"#\0\n\0").unwrap_err(), Stop::Bad(_)));
+    framer.annotation(b"#\0\r\n*").unwrap();
+    assert_eq!(framer.odd[0].code, Code::AofTimestamp);
+    let mut strict = Framer::new(Forms::Strict, 0);
+    assert!(matches!(*strict.annotation(b"#\0\r\n*").unwrap_err(), Stop::Bad(_)));
 }

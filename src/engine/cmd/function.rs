@@ -94,7 +94,7 @@ fn restore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let newest = match ctx.engine.config().origin {
         Origin::Clients => ctx.release().rdb_version(),
         // The server whose log this is took it.
-        Origin::Log | Origin::UnknownLog => Release::NEWEST_VALKEY.rdb_version(),
+        _ => Release::NEWEST_VALKEY.rdb_version(),
     };
     let codes = payloads.unpack_functions(argv[2], newest)?;
     ctx.check_memory(codes.iter().map(Vec::len).sum())?;

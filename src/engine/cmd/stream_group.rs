@@ -2,7 +2,6 @@
 
 use super::stream_args as parse;
 use crate::element::StreamId;
-use crate::engine::Origin;
 use crate::engine::args::{self, Args};
 use crate::engine::command::flag::{DENYOOM, WRITE};
 use crate::engine::command::{Command, Keys, Since, cmd, container};
@@ -47,7 +46,7 @@ impl Options {
             ctx.states_stream(parse::COUNTERS_SINCE);
         }
         let counting = parse::counting(ctx);
-        let known = ctx.engine.config().origin != Origin::UnknownLog;
+        let known = !ctx.engine.config().origin.is_unknown();
         Counting { bounded: counting.bounded && known, ..counting }
     }
 }

@@ -269,12 +269,17 @@ fn zrangestore(ctx: &mut Ctx<'_>, argv: &[&[u8]]) -> Outcome {
     let wanted = Wanted::parse(ctx, argv, 3, (None, None), true)?;
     let limits = ctx.limits();
     let mut result = Zset::default();
+    let mut is_chance = false;
     if let Some(zset) = ctx.write::<Zset>(argv[2])? {
+        is_chance = matches!(wanted.bounds, Bounds::Lex(..)) && zset.is_mixed_table();
         let ranks = wanted.ranks(zset);
         zset.visit(ranks, wanted.backwards, |member, score| {
             result.insert(member.text(&mut [0; MAX_I64_TEXT]), score, &limits);
             true
         });
+    }
+    if is_chance {
+        ctx.guessed();
     }
     Ok(store(ctx, argv[1], result))
 }
@@ -312,8 +317,12 @@ fn remove(ctx: &mut Ctx<'_>, argv: &[&[u8]], by: By) -> Outcome {
     let bounds = Bounds::parse(by, argv[2], argv[3], ctx.release())?;
     let key = argv[1];
     let Some(zset) = ctx.write::<Zset>(key)? else { return Ok(Reply::Int(0)) };
+    let is_chance = by == By::Lex && zset.is_mixed_table();
     let ranks = bounds.ranks(zset, false);
     let gone = zset.remove_ranks(ranks);
+    if is_chance {
+        ctx.guessed();
+    }
     if gone > 0 {
         ctx.drop_if_empty(key);
         ctx.changed(key, gone);

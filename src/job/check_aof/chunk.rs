@@ -12,7 +12,7 @@ use crate::aof::state::{Stamp, Step};
 use crate::engine::syntax::Syntax;
 use crate::finding::{Code, Excerpt, Finding, Findings, shown};
 use crate::job::commands::{Known, look, misplaced, no_options, unknown};
-use crate::job::pipeline::Worker;
+use crate::job::pipeline::{Parts, Worker};
 use crate::job::rdb_facts::Met;
 use crate::record::{Command, Event};
 
@@ -67,7 +67,7 @@ impl<'o> Checker<'o> {
 impl Worker<Chunk> for Checker<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         let mut out = Out::new(self.options.rdb.limits.findings);
         let mut reader = Reader::new(chunk);
         let (mut db, mut on_db) = (chunk.start.db, 0);
@@ -101,7 +101,10 @@ impl Checker<'_> {
     fn command(&mut self, command: &Command<'_>, step: Step, item: &Item<'_>, out: &mut Out) {
         let span = &item.record.span;
         match look(command.args) {
-            Known::Yes(row) => {
+            known @ (Known::Yes(row) | Known::Idle(row) | Known::Stray(row)) => {
+                if matches!(known, Known::Stray(_)) {
+                    self.new.push(unknown(command.args, known, span.clone()));
+                }
                 let new = Named { row, met: Met::NONE };
                 let named = self.names.entry(std::ptr::from_ref(row).addr()).or_insert(new);
                 named.met = named.met.merge(Met { count: 1, first: span.start });

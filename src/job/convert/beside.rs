@@ -9,7 +9,6 @@ use crate::finding::{Code, Finding};
 use crate::loss::Loss;
 use crate::rdb::writer;
 use crate::record::{Event, Record};
-use crate::text::beside;
 
 impl Converter<'_> {
     /// Writes a record that is no key, if it is one that goes along.
@@ -18,18 +17,16 @@ impl Converter<'_> {
         if !self.is_sound_beside(record, out) {
             return;
         }
-        if self.options.form.is_text() {
-            return self.text_beside(record, out);
-        }
         match &record.event {
             Event::Function { code } => {
-                return self.function(*code, offset, out);
+                return self.function(*code, &record.event, offset, out);
             }
             Event::FunctionPreGa { name, engine, code, .. } => {
                 let whole = translated(*name, *engine, *code);
-                return self.function(Str::Raw(&whole), offset, out);
+                return self.function(Str::Raw(&whole), &record.event, offset, out);
             }
-            Event::ModuleAux { .. } => return module_aux(bytes, self.options, out),
+            event if self.options.form.is_text() => return self.text_beside(event, out),
+            Event::ModuleAux { .. } => return module_aux(bytes, offset, self.options, out),
             _ if self.options.form.is_commands() => return self.beside_commands(record, out),
             _ => {}
         }
@@ -77,8 +74,14 @@ impl Converter<'_> {
 }
 
 impl Converter<'_> {
-    /// Writes a function library, whose record begins at an offset.
-    pub(super) fn function(&mut self, stored: Str<'_>, offset: u64, out: &mut Out) {
+    /// Writes a function library, which comes as an event that begins at an offset.
+    pub(super) fn function(
+        &mut self,
+        stored: Str<'_>,
+        event: &Event<'_>,
+        offset: u64,
+        out: &mut Out,
+    ) {
         let mut text = Vec::new();
         let code = match stored.bytes(&mut text) {
             Ok(code) => code,
@@ -90,11 +93,8 @@ impl Converter<'_> {
         };
         let target = self.options.target;
         if self.options.form.is_text() {
-            if self.is_new_library(code, offset, out)
-                && self.is_sound_library(code, offset, out)
-                && self.options.form == Form::JsonLines
-            {
-                beside::line(&Event::Function { code: Str::Raw(code) }, out.beside());
+            if self.is_new_library(code, offset, out) && self.is_sound_library(code, offset, out) {
+                self.text_beside(event, out);
             }
             return;
         }
@@ -126,13 +126,13 @@ impl Converter<'_> {
 /// The version of servers that were built between releases.
 const UNNAMED: &[u8] = b"255.255.255";
 
-/// Writes a record of what a module keeps beside the keys.
-pub(super) fn module_aux(bytes: &[u8], options: &Options, out: &mut Out) {
+/// Writes a record of what a module keeps beside the keys, which begins at an offset.
+pub(super) fn module_aux(bytes: &[u8], offset: u64, options: &Options, out: &mut Out) {
     if options.form.is_text() {
         return text_module_aux(bytes, options.form, out);
     }
     if options.form.is_commands() || options.target.version < writer::SINCE_MODULE_AUX {
-        return out.lose(Loss::ModuleAux, None, 0, true);
+        return out.lose(Loss::ModuleAux, None, offset, true);
     }
     out.beside().extend_from_slice(bytes);
 }
@@ -182,7 +182,7 @@ impl Options {
 }
 
 /// A function of the 7.0 release candidates as the library that 7.0 makes of it.
-pub(super) fn translated(name: Str<'_>, engine: Str<'_>, code: Str<'_>) -> Vec<u8> {
+fn translated(name: Str<'_>, engine: Str<'_>, code: Str<'_>) -> Vec<u8> {
     let text = |text: Str<'_>| text.bytes(&mut Vec::new()).map(<[u8]>::to_vec).unwrap_or_default();
     let (engine, name, code) = (text(engine).to_ascii_lowercase(), text(name), text(code));
     [b"#!", &engine[..], b" name=", &name, b"\n", &code].concat()

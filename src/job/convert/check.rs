@@ -103,6 +103,13 @@ fn holds(checked: &check::Report, out: &Path, report: &Report, options: &Options
         }
         let key = finding.key.as_ref().map(|place| place.key.escape_ascii().to_string());
         let of = key.map_or(String::new(), |key| format!(" in \"{key}\""));
+        if finding.code.is_of_counters() {
+            let (server, code) = (options.target.release.name, finding.code);
+            return refuse(format!(
+                "{server} would not load it ({code}{of}): other servers count like that and load it, name \
+                 the one it is for with --target"
+            ));
+        }
         return refuse(format!(
             "the new file would be damaged, as the source is ({}{of}): repair that first",
             finding.code

@@ -32,6 +32,10 @@ impl Converter<'_> {
             ) {
                 return;
             }
+            if self.walker.is_empty {
+                out.counts.empty += 1;
+                return;
+            }
             let (commands, losses) = self.rebuild.finish();
             if let Some(whole) = losses.iter().find(|loss| loss.is_of_whole_keys()) {
                 return out.lose_key(*whole, key);
@@ -129,6 +133,11 @@ impl Converter<'_> {
             }
             Body::Anew => &self.body,
         };
+        // RESTORE refuses what servers pass over in a file.
+        if self.walker.is_empty {
+            out.counts.empty += 1;
+            return None;
+        }
         let target = self.options.target;
         let mut payload = Vec::new();
         // Of what stands before a value only metadata goes into a payload.

@@ -19,16 +19,18 @@ use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source};
 use crate::job::behind::{Behind, is_marked};
 use crate::job::lines_file;
-use crate::job::pipeline::{self, Cutter, Worker};
+use crate::job::pipeline::{self, Cutter};
 use crate::job::rdb_facts::Facts;
 use crate::job::rdb_file::RdbFile;
 use crate::job::replay::{self, Beside, Expired, Stop, replay, replay_set};
 use crate::job::target::keeps_out;
 use crate::limits::Limits;
 use crate::loss::Loss;
+use crate::rdb::header::Header;
 use crate::rdb::reader::Reader;
 use crate::rdb::skim::{Checksum, Outcome};
 use crate::text::beside;
+use crate::text::read::first_line;
 
 /// Bytes of a file in which the mark of a preamble is looked for.
 const HEAD: u64 = 4096;
@@ -145,8 +147,8 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let mut out = Out::default();
         for beside in &replayed.beside {
             match beside {
-                Beside::ModuleAux(bytes) => {
-                    module_aux(bytes, self.options, &mut out);
+                Beside::ModuleAux(bytes, offset) => {
+                    module_aux(bytes, *offset, self.options, &mut out);
                 }
                 Beside::Lost(loss, offset) => out.lose(*loss, None, *offset, false),
             }
@@ -158,33 +160,28 @@ impl<'s, 'o> Conversion<'s, 'o> {
         let counters = (!is_set && !replayed.states_streams_of(10)).then_some(Loss::StreamCounters);
         let active = (!replayed.states_streams_of(11)).then_some(Loss::ConsumerActive);
         let unstated: Vec<Loss> = counters.into_iter().chain(active).collect();
-        self.store(&replayed.store.look(), &unstated)
+        self.store(path, &replayed.store.look(), &unstated)
     }
 
-    fn store(&mut self, look: &Look<'_>, unstated: &[Loss]) -> Result<()> {
+    fn store(&mut self, path: &Path, look: &Look<'_>, unstated: &[Loss]) -> Result<()> {
         let mut walk = Walk::new(look, self.options.jobs);
-        let each = |out: &mut Out| {
-            out.losses.retain(|loss, _| !unstated.contains(loss));
-            out.lost.retain(|lost| !unstated.contains(&lost.loss));
-        };
         let mut twice = Twice::new(self.options, false);
-        self.run(&mut walk, &mut twice, each).map_err(|err| Error::io("the store", "read", err))?;
+        let jobs = self.options.jobs;
+        self.run(path, &mut twice, unstated, |make, each| {
+            pipeline::run(&mut walk, jobs, make, each)
+                .map_err(|err| Error::io("the store", "read", err))
+        })?;
         twice.judge(&Names::Store(look), self.options, &mut self.report.damage)
     }
 
     fn rdb(&mut self, source: Source, input: &Input) -> Result<()> {
         let failed = |err| Error::io(input.path(), "read", err);
         let mut file = RdbFile::new(source.reader, self.options.limits);
-        let mut facts = Facts::default();
         let mut twice = Twice::new(self.options, true);
-        let workers = self
-            .run(&mut file, &mut twice, |out| {
-                std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
-            })
-            .map_err(failed)?;
-        for worker in workers {
-            facts.merge(worker);
-        }
+        let jobs = self.options.jobs;
+        let facts = self.run(input.path(), &mut twice, &[], |make, each| {
+            pipeline::run(&mut file, jobs, make, each).map_err(failed)
+        })?;
         let (outcome, tail) = file.finish().map_err(failed)?;
         if let Behind::Commands(_) = Behind::of(&facts, &outcome, &tail) {
             let why = "an AOF, of which the RDB is only the start and does not say so; give it a name \
@@ -199,64 +196,79 @@ impl<'s, 'o> Conversion<'s, 'o> {
     }
 
     fn lines(&mut self, source: Source, input: &Input) -> Result<()> {
-        let options = self.options;
+        let mut twice = Twice::new(self.options, false);
+        let bounds = (self.options.limits, self.options.jobs);
+        let mut ended = None;
+        let facts = self.run(input.path(), &mut twice, &[], |make, each| {
+            let (workers, outcome) = lines_file::run(source.reader, input, bounds, make, each)?;
+            ended = Some(outcome);
+            Ok(workers)
+        })?;
+        twice.judge(&Names::None, self.options, &mut self.report.damage)?;
+        let what = ended.map(|outcome| What::Lines(Box::new((facts, outcome))));
+        let path = input.path().to_path_buf();
+        self.report.read.extend(what.map(|what| Read { path, what }));
+        Ok(())
+    }
+
+    /// Runs an input through workers, in a way that makes them and hands on what they make; the facts that
+    /// they have gathered. `unstated`: losses that are none.
+    fn run(
+        &mut self,
+        path: &Path,
+        twice: &mut Twice,
+        unstated: &[Loss],
+        way: impl for<'c> FnOnce(
+            &dyn Fn() -> Converter<'c>,
+            &mut dyn FnMut(Out),
+        ) -> Result<Vec<Converter<'c>>>,
+    ) -> Result<Facts> {
+        let (options, below) = (self.options, self.first_line()?);
         let is_first = self.report.read.is_empty();
-        let mut twice = Twice::new(options, false);
-        let seen = self.seen.take();
-        let (mut facts, mut met) = (Facts::default(), (Vec::new(), Vec::new()));
-        let hasher = twice.hasher();
-        let make = || Converter::new(options, seen.as_ref(), is_first, hasher);
-        let bounds = (options.limits, options.jobs);
-        let (workers, outcome) =
-            lines_file::run(source.reader, input, bounds, make, |mut out: Out| {
-                std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
-                twice.add(&out.rows);
-                met.0.append(&mut out.met);
-                met.1.append(&mut out.libraries);
-                self.take(out);
-            })?;
+        let (mut facts, mut met, mut unreadable) =
+            (Facts::default(), (Vec::new(), Vec::new()), None);
+        let (seen, hasher) = (self.seen.take(), twice.hasher());
+        let make = || Converter::new(options, seen.as_ref(), is_first, below, hasher);
+        let workers = way(&make, &mut |mut out: Out| {
+            std::mem::take(&mut out.once).into_iter().for_each(|fact| facts.keep(fact));
+            out.losses.retain(|loss, _| !unstated.contains(loss));
+            out.lost.retain(|lost| !unstated.contains(&lost.loss));
+            twice.add(&out.rows);
+            met.0.append(&mut out.met);
+            met.1.append(&mut out.libraries);
+            unreadable = unreadable.take().or(out.unreadable.take());
+            self.take(out);
+        })?;
         workers.into_iter().for_each(|worker| facts.merge(worker.facts));
         self.seen = seen;
         if let Some(seen) = &mut self.seen {
             seen.add(&met.0, met.1);
         }
-        twice.judge(&Names::None, options, &mut self.report.damage)?;
-        let what = What::Lines(Box::new((facts, outcome)));
-        self.report.read.push(Read { path: input.path().to_path_buf(), what });
-        Ok(())
+        match (unreadable, below) {
+            (Some(what), Some(below)) => {
+                let (path, magic) = (path.display(), below.bytes.escape_ascii());
+                let why = format!("{path}: JSON Lines that begin with {magic} cannot hold {what}");
+                let advice = "make JSON Lines of each file alone, or convert one for the other's server first";
+                Err(Error::Usage(format!("{why}; {advice}")))
+            }
+            _ => Ok(facts),
+        }
     }
 
-    /// Runs chunks through workers; the facts that these have gathered.
-    fn run<S: Cutter + Send>(
-        &mut self,
-        source: &mut S,
-        twice: &mut Twice,
-        mut each: impl FnMut(&mut Out),
-    ) -> std::io::Result<Vec<Facts>>
-    where
-        for<'c> Converter<'c>: Worker<S::Chunk, Out = Out>,
-    {
-        let options = self.options;
-        let is_first = self.report.read.is_empty();
-        let seen = self.seen.take();
-        let mut met = (Vec::new(), Vec::new());
-        let hasher = twice.hasher();
-        let workers = {
-            let make = || Converter::new(options, seen.as_ref(), is_first, hasher);
-            pipeline::run(source, options.jobs, make, |mut out: Out| {
-                each(&mut out);
-                twice.add(&out.rows);
-                met.0.append(&mut out.met);
-                met.1.append(&mut out.libraries);
-                self.take(out);
-            })?
-        };
-        let facts = workers.into_iter().map(|worker| worker.facts).collect();
-        self.seen = seen;
-        if let Some(seen) = &mut self.seen {
-            seen.add(&met.0, met.1);
+    /// What JSON Lines begin with, if an input was before: the lines of those to come are read below that.
+    fn first_line(&self) -> Result<Option<Header>> {
+        let Some(read) = self.report.read.first() else { return Ok(None) };
+        if self.options.form != Form::JsonLines {
+            return Ok(None);
         }
-        Ok(facts)
+        let header = match &read.what {
+            What::Rdb(read) | What::Lines(read) => read.1.header,
+            What::Log { .. } => None,
+        };
+        let mut line = Vec::new();
+        beside::first(header, &mut line);
+        let first = first_line(&line).map_err(|wrong| Error::Usage(wrong.what))?;
+        Ok(Some(first.header))
     }
 
     /// Takes what a worker has made.
@@ -303,7 +315,8 @@ impl<'s, 'o> Conversion<'s, 'o> {
 impl Report {
     /// Adds what came out of the next chunk, but for its bytes.
     fn add(&mut self, next: &Out, options: &Options) {
-        let Counts { keys, expires, encoded, behind, expired, filtered, lost, twice } = next.counts;
+        let Counts { keys, expires, encoded, behind, expired, filtered, lost, twice, empty } =
+            next.counts;
         let counts = &mut self.counts;
         counts.keys += keys;
         counts.expires += expires;
@@ -313,6 +326,7 @@ impl Report {
         counts.filtered += filtered;
         counts.lost += lost;
         counts.twice += twice;
+        counts.empty += empty;
         for lost in &next.lost {
             let usual = options.form.is_usual(lost.loss);
             let limit = if usual { options.limits.findings } else { options.losses };

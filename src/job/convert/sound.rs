@@ -4,7 +4,7 @@
 use super::key::{Held, Key};
 use super::worker::{Converter, Out};
 use crate::element::Str;
-use crate::finding::{Findings, Severity};
+use crate::finding::{Code, Finding, Findings, Severity};
 use crate::job::check::{self, attributes, check_event};
 use crate::job::rdb_facts::Library;
 use crate::limits::DATABASES_MAX;
@@ -30,6 +30,12 @@ impl Converter<'_> {
 
     /// The same of a record beside the keys.
     pub(super) fn is_sound_beside(&self, record: &Record<'_>, out: &mut Out) -> bool {
+        if !expands(&record.event) {
+            let expected = "a sound compressed string";
+            let finding = Finding::new(Code::StringLzf, record.span.clone(), expected, "another");
+            out.damage.push(finding);
+            return false;
+        }
         match record.event {
             // Others are mended, or looked at where they are written: the choice of a database with its
             // keys, a function only if the target has such.
@@ -65,4 +71,16 @@ impl Converter<'_> {
         out.damage.extend(errors.cloned());
         out.damage.len() == before
     }
+}
+
+/// Whether strings that go into something else are what they claim, as far as nobody else asks.
+fn expands(event: &Event<'_>) -> bool {
+    let texts = match event {
+        Event::FunctionPreGa { name, engine, description, code } => {
+            [Some(name), Some(engine), description.as_ref(), Some(code)]
+        }
+        Event::SlotImport { job, .. } => [Some(job), None, None, None],
+        _ => [None; 4],
+    };
+    texts.into_iter().flatten().all(|text| text.bytes(&mut Vec::new()).is_ok())
 }

@@ -2,29 +2,27 @@
 //! value passes through untouched where the target reads its row, else it is walked and encoded anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use super::assembly::Piece;
 use super::key::{Held, Key};
 use super::merge::Seen;
-use super::store::Batch;
-use super::{Counts, Form, Lost, Options, text, twice};
+use super::text::{self, Below};
+use super::{Counts, Form, Lost, Options, twice};
 use crate::aof::rebuild::Rebuild;
-use crate::element::{Ignore, ModuleId, Str};
-use crate::finding::{Code, Finding, KeyPlace};
+use crate::element::{Ignore, ModuleId};
+use crate::finding::{Finding, KeyPlace};
 use crate::job::duplicates::KeyHasher;
 use crate::job::filter::{Subject, type_name};
 use crate::job::payload::{data_type, server_of};
-use crate::job::pipeline::Worker;
+use crate::job::pipeline::Parts;
 use crate::job::rdb_facts::{Fact, Facts};
-use crate::job::records::{self, Records};
 use crate::limits::{CHUNK, PackedLimits};
 use crate::loss::Loss;
 use crate::rdb::encode::{self, Encoder, longest_listpack};
-use crate::rdb::skim::Chunk;
+use crate::rdb::header::Header;
 use crate::rdb::target::Target;
 use crate::rdb::walk::{BacklenSeen, Walker};
-use crate::record::{Event, KeyRecord, Record};
+use crate::record::KeyRecord;
 
 /// What a worker makes of a chunk.
 #[derive(Debug, Default)]
@@ -47,6 +45,8 @@ pub(super) struct Out {
     pub(super) rows: Vec<u128>,
     /// Names of the libraries written, and where they are in the source.
     pub(super) loaded: Vec<(Vec<u8>, u64)>,
+    /// Something whose line would not be read back, and why.
+    pub(super) unreadable: Option<String>,
 }
 
 impl Out {
@@ -106,6 +106,8 @@ pub(super) struct Converter<'o> {
     pub(super) text: Option<Box<dyn crate::text::Form + Send>>,
     /// RDB version of the source.
     pub(super) version: u16,
+    /// Reads the lines that it makes, where they come below those of another input.
+    pub(super) below: Option<Below>,
     pub(super) walker: Walker,
     pub(super) facts: Facts,
     /// What the inputs before had, if there are several.
@@ -114,7 +116,7 @@ pub(super) struct Converter<'o> {
     /// Makes the rows, if there are to be some.
     hasher: Option<KeyHasher>,
     open: bool,
-    name: Vec<u8>,
+    pub(super) name: Vec<u8>,
     head: Vec<u8>,
     pub(super) body: Vec<u8>,
 }
@@ -124,14 +126,19 @@ impl<'o> Converter<'o> {
         options: &'o Options,
         seen: Option<&'o Seen>,
         is_first: bool,
+        below: Option<Header>,
         hasher: Option<KeyHasher>,
     ) -> Converter<'o> {
+        let mut encoder = Encoder::new(options.target, options.compress, PackedLimits::DEFAULT);
+        // Where commands can follow they make it, and the server the graph.
+        encoder.pen.makes_graphs = options.form == Form::Rdb;
         Converter {
             options,
-            encoder: Encoder::new(options.target, options.compress, PackedLimits::DEFAULT),
+            encoder,
             rebuild: Rebuild::new(server_of(options.target)),
             text: text::writer(options.form, options.shift_ttl_ms),
             version: 0,
+            below: below.map(|header| Below::new(header, options.limits)),
             // What is read back as an RDB is walked deeply then.
             walker: Walker::new(!options.form.is_read_back(), options.limits),
             facts: Facts::default(),
@@ -145,8 +152,8 @@ impl<'o> Converter<'o> {
         }
     }
 
-    /// Writes a key, if it is to be written.
-    fn write(&mut self, key: &Key<'_>, out: &mut Out) {
+    /// Writes a key, if it is to be written. `hand_in` takes what was written, if that is much.
+    pub(super) fn write(&mut self, key: &Key<'_>, out: &mut Out, hand_in: Parts<'_, Out>) {
         let options = self.options;
         // Which of two counts does not depend on what is made of it then.
         if options.winner.is_some() && !self.is_new(key, out) {
@@ -169,7 +176,7 @@ impl<'o> Converter<'o> {
             Form::Rdb | Form::Preamble => self.rdb(key, out),
             Form::Restore if !key.is_built_vectorset() => self.restore(key, out),
             Form::Restore | Form::Commands => self.commands(key, out),
-            Form::JsonLines | Form::Json | Form::Csv => self.text(key, out),
+            Form::JsonLines | Form::Json | Form::Csv => self.text(key, out, hand_in),
         }
     }
 
@@ -318,64 +325,4 @@ fn is_foreign_vectorset(target: Target, key: &KeyRecord<'_>) -> bool {
     !target.release.vectorset
         && key.rdb_type.code == 7
         && type_name(key.rdb_type, key.payload) == ModuleId::VECTORSET.name()
-}
-
-impl Records for Converter<'_> {
-    type Out = Out;
-
-    #[inline]
-    fn key(&mut self, record: &KeyRecord<'_>, _: &Range<u64>, bytes: &[u8], out: &mut Out) {
-        self.facts.key(record, self.options.now_ms);
-        let mut name = std::mem::take(&mut self.name);
-        match record.key.bytes(&mut name) {
-            Ok(text) => self.write(&Key::of_record(record, text, bytes.len() as u64), out),
-            Err(err) => {
-                let at = record.key_offset..record.offset;
-                let expected = "a sound compressed string";
-                out.damage.push(Finding::new(Code::StringLzf, at, expected, err.what));
-            }
-        }
-        self.name = name;
-    }
-
-    fn beside(&mut self, record: &Record<'_>, bytes: &[u8], out: &mut Out) {
-        if let Event::Header(header) = record.event {
-            self.version = header.version;
-        }
-        self.record(record, bytes, out);
-    }
-
-    fn damaged(&mut self, finding: Finding, out: &mut Out) {
-        out.damage.push(finding);
-    }
-
-    fn facts(&mut self) -> &mut Facts {
-        &mut self.facts
-    }
-}
-
-impl Worker<Chunk> for Converter<'_> {
-    type Out = Out;
-
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
-        let mut out = Out::default();
-        self.version = chunk.start.header.map_or(self.version, |header| header.version);
-        out.once = records::each(chunk, self, &mut out);
-        out
-    }
-}
-
-impl<'a> Worker<Batch<'a>> for Converter<'_> {
-    type Out = Out;
-
-    fn chunk(&mut self, batch: &Batch<'a>) -> Out {
-        let mut out = Out::default();
-        for code in &batch.functions {
-            self.function(Str::Raw(code), 0, &mut out);
-        }
-        for key in &batch.keys {
-            self.write(&Key::of_store(batch.db, key), &mut out);
-        }
-        out
-    }
 }

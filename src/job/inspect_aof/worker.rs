@@ -12,7 +12,7 @@ use crate::engine::command::Command as Row;
 use crate::job::commands::{Known, look};
 use crate::job::distinct::{Distinct, key_hash};
 use crate::job::inspect;
-use crate::job::pipeline::Worker;
+use crate::job::pipeline::{Parts, Worker};
 use crate::job::rate::Moment;
 use crate::job::rewrite_estimate::Ops;
 use crate::job::tally::{Amount, Bounded, Name, Top};
@@ -105,7 +105,7 @@ impl<'o> Inspector<'o> {
 impl Worker<Chunk> for Inspector<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         let mut out = Out::default();
         let mut reader = Reader::new(chunk);
         let mut moment =
@@ -148,7 +148,7 @@ impl Inspector<'_> {
         out: &mut Out,
     ) -> bool {
         let row = match look(command.args) {
-            Known::Yes(row) | Known::Arity(row) => Some(row),
+            Known::Yes(row) | Known::Idle(row) | Known::Stray(row) | Known::Arity(row) => Some(row),
             Known::Module | Known::No => None,
         };
         // Where the keys of a module's command are nobody tells: the first argument, as a rule.

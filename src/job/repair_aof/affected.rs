@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::ops::Range;
 
-use super::chain::{HEAD, readable, star, step};
+use super::chain::{HEAD, cost, readable, star, step};
 use super::resync::Resync;
 use crate::engine::command::flag;
 use crate::job::commands::{Known, look};
@@ -49,6 +49,7 @@ impl Affected {
                 let places = row.key_positions(args);
                 places.into_iter().filter_map(|at| args.get(at)).for_each(|key| self.put(db, key));
             }
+            Known::Idle(_) | Known::Stray(_) => {}
             // Of nearly all commands the first argument is a key.
             Known::No | Known::Module | Known::Arity(_) => {
                 args.get(1).into_iter().for_each(|key| self.put(db, key));
@@ -68,6 +69,7 @@ impl Affected {
         mut db: u64,
     ) -> io::Result<()> {
         let mut at = span.start;
+        resync.losing.begin_gap();
         while at < span.end {
             let bytes = window.at(at, HEAD)?;
             let left = usize::try_from(span.end - at).unwrap_or(usize::MAX).min(HEAD);
@@ -80,15 +82,18 @@ impl Affected {
                     self.add(db, &args);
                 }
             }
-            if !resync.charge(4 * args.len() as u64 + 1) {
+            let stepped = step(bytes, u64::MAX);
+            // Its arguments were read twice.
+            if !resync.losing.charge(2 * cost(&stepped) + 1) {
                 self.all();
-                return Ok(());
+                break;
             }
-            let skipped = step(bytes, u64::MAX).map_or(1, |step| step.len);
+            let skipped = stepped.map_or(1, |step| step.len);
             let rest = bytes.get(skipped..).unwrap_or_default();
             let next = star(rest).unwrap_or(rest.len());
             at += (skipped + next).max(1) as u64;
         }
+        resync.losing.end_gap();
         Ok(())
     }
 

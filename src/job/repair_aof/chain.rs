@@ -13,37 +13,51 @@ pub(super) struct Step<'a> {
     pub(super) args: Vec<&'a [u8]>,
 }
 
-/// Why there is none.
+/// Why there is none, and how many arguments were read before that was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum No {
     /// More bytes may make one.
-    Short,
+    Short(u64),
     /// These do not.
-    Bad,
+    Bad(u64),
+}
+
+/// What an argument costs that is read, in bytes looked at.
+const ARGUMENT: u64 = 4;
+
+/// The work of reading what is a record, or is none.
+pub(super) fn cost(stepped: &Result<Step<'_>, No>) -> u64 {
+    let args = match stepped {
+        Ok(step) => step.args.len() as u64,
+        Err(No::Short(args) | No::Bad(args)) => *args,
+    };
+    ARGUMENT * args
 }
 
 /// The record at the start of some bytes.
 pub(super) fn step(bytes: &[u8], string_limit: u64) -> Result<Step<'_>, No> {
     let mut framer = Framer::new(Forms::Strict, string_limit);
-    let no = |stop: Box<Stop>| match *stop {
-        Stop::Short { .. } => No::Short,
-        Stop::Bad(_) => No::Bad,
+    let no = |stop: Box<Stop>, args: u64| match *stop {
+        Stop::Short { .. } => No::Short(args),
+        Stop::Bad(_) => No::Bad(args),
     };
     match bytes.first() {
         Some(b'#') => {
-            let (_, len) = framer.annotation(bytes).map_err(no)?;
+            let (_, len) = framer.annotation(bytes).map_err(|stop| no(stop, 0))?;
             Ok(Step { len, args: Vec::new() })
         }
         Some(b'*') => {
             let mut args = Vec::new();
-            let len = framer.command(bytes, |arg| args.push(arg)).map_err(no)?;
+            let framed = framer.command(bytes, |arg| args.push(arg));
+            let count = args.len() as u64;
+            let len = framed.map_err(|stop| no(stop, count))?;
             match look(&args) {
-                Known::Yes(_) | Known::Module => Ok(Step { len, args }),
-                Known::No | Known::Arity(_) => Err(No::Bad),
+                Known::Yes(_) | Known::Idle(_) | Known::Module => Ok(Step { len, args }),
+                Known::No | Known::Stray(_) | Known::Arity(_) => Err(No::Bad(count)),
             }
         }
-        Some(_) => Err(No::Bad),
-        None => Err(No::Short),
+        Some(_) => Err(No::Bad(0)),
+        None => Err(No::Short(0)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::kept::{Doubt, Kept, Suspect};
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::job::commands::{Known, look};
 use crate::job::heal::Patch;
 use crate::limits::Limits;
@@ -42,6 +42,8 @@ pub struct Gap {
     pub span: Range<u64>,
     /// What is wrong where it begins.
     pub why: Finding,
+    /// The search for commands in it was given up: there may be more.
+    pub is_given_up: bool,
 }
 
 /// A change of one byte.
@@ -79,12 +81,26 @@ impl Found {
     /// Leaves bytes out. Gaps inside them are one with it, and so is one that it goes on from.
     pub(super) fn leave_out(&mut self, mut span: Range<u64>, why: Finding) {
         let gaps = &mut self.gaps;
-        let mut first = why;
+        let (mut first, mut is_given_up) = (why, false);
         while let Some(last) = gaps.pop_if(|last| last.span.end >= span.start) {
             span.start = span.start.min(last.span.start);
             first = last.why;
+            is_given_up |= last.is_given_up;
         }
-        gaps.push(Gap { span, why: first });
+        gaps.push(Gap { span, why: first, is_given_up });
+    }
+
+    /// The same, of bytes of which not all were searched.
+    pub(super) fn give_up(&mut self, span: Range<u64>, why: Finding) {
+        self.leave_out(span, why);
+        self.gaps.iter_mut().last().into_iter().for_each(|gap| gap.is_given_up = true);
+    }
+
+    /// The same of all that is left, where commands were begun again too often.
+    pub(super) fn give_up_rest(&mut self, span: Range<u64>) {
+        let found = "more beginnings of transactions than can be followed";
+        let why = Finding::new(Code::AofFormat, span.clone(), "commands", found);
+        self.give_up(span, why);
     }
 }
 

@@ -173,7 +173,8 @@ impl Look<'_> {
         self.part.mends = std::mem::take(&mut found.mends);
         self.part.several = std::mem::take(&mut found.several);
         self.file = self.part.mended(&old);
-        let is_cut = matches!(found.gaps.as_slice(), [gap] if gap.span.end == size);
+        let is_cut =
+            matches!(found.gaps.as_slice(), [gap] if gap.span.end == size && !gap.is_given_up);
         let is_tail = damaged.is_none() && is_known && self.is_last && is_cut;
         if depth == Depth::Mend || is_tail {
             return Ok(false);
@@ -182,7 +183,8 @@ impl Look<'_> {
             None if start > 0 => found.kept.pieces.insert(0, Piece::Copy(0..start)),
             Some(damaged) if rdb.is_none() => {
                 let why = damaged.findings.iter().find(|f| is_error(f)).cloned();
-                found.gaps.splice(0..0, why.map(|why| Gap { span: 0..start, why }));
+                let gap = why.map(|why| Gap { span: 0..start, why, is_given_up: false });
+                found.gaps.splice(0..0, gap);
             }
             Some(_) | None => {}
         }

@@ -1,6 +1,6 @@
 //! What would be lost: the commands that can still be read in a part of a file, and the keys they are
-//! about. Behind damage, commands are looked for again at line starts, so that a flipped byte in the
-//! middle of a file is not taken for the loss of three bytes. Nothing here is kept or repaired: it only
+//! about. Behind damage, known commands are looked for again wherever they may begin, each by itself, so that a
+//! flipped byte in the middle of a file is not taken for the loss of three bytes. Nothing here is kept or repaired: it only
 //! counts, and says when it stopped counting.
 
 use std::collections::HashSet;
@@ -9,11 +9,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::resync::Resync;
 use crate::aof::reader::Reader;
 use crate::aof::skim::{Chunks, Spare};
 use crate::aof::state::State;
-use crate::encoding::resp::{Forms, Framer, Stop};
+use crate::encoding::resp::Forms;
 use crate::job::commands::{Known, look};
+use crate::job::window::{WINDOW, Window};
 use crate::limits::Limits;
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::record::Event;
@@ -26,9 +28,6 @@ const KEYS_MAX: usize = 1 << 20;
 
 /// Keys that are named.
 const NAMES_MAX: usize = 10;
-
-/// Bytes that are searched at a time, half of them only to see where a command ends.
-const WINDOW: usize = 1 << 20;
 
 /// What is in some bytes that will not be there any more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,7 +88,9 @@ impl Counting {
             Seen { hasher: RandomState::new(), keys: HashSet::new(), loss: Loss::default() };
         seen.loss.bytes = bytes.end.saturating_sub(bytes.start);
         seen.loss.only_nuls = seen.loss.bytes > 0;
-        let mut budget = seen.loss.bytes;
+        // Nothing is a command of these bytes that goes on behind them.
+        let mut window = Window::new(file, bytes.end);
+        let mut resync = Resync::within(seen.loss.bytes, self.limits);
         let mut forms = Forms::Tolerant;
         let mut pos = bytes.start;
         for run in 0..RUNS_MAX {
@@ -101,8 +102,8 @@ impl Counting {
             if seen.loss.only_nuls || end >= bytes.end {
                 return Ok(seen.loss);
             }
-            let Some(next) = self.next_command(&**file, end + 1..bytes.end, &mut budget)? else {
-                seen.loss.at_least |= budget == 0;
+            let Some(next) = resync.one(&mut window, end + 1)? else {
+                seen.loss.at_least |= resync.gave_up;
                 return Ok(seen.loss);
             };
             forms = Forms::Strict;
@@ -141,55 +142,6 @@ impl Counting {
         let Known::Yes(row) = look(args) else { return };
         for at in row.key_positions(args) {
             args.get(at).into_iter().for_each(|key| seen.key(key));
-        }
-    }
-
-    /// Where the next known command begins at the start of a line, with another, an annotation or the end
-    /// behind it. The budget bounds what hostile bytes can make of that search.
-    fn next_command(
-        &self,
-        file: &dyn File,
-        bytes: Range<u64>,
-        budget: &mut u64,
-    ) -> io::Result<Option<u64>> {
-        let mut window = vec![0; WINDOW];
-        // One byte more in front, to see the end of the line before.
-        let mut base = bytes.start.saturating_sub(1);
-        loop {
-            let len = read_full_at(file, &mut window, base)?;
-            let read = window.get(..len).unwrap_or_default();
-            let last = base + len as u64 >= bytes.end;
-            let searched = if last { len } else { len / 2 };
-            let starts = read.windows(2).take(searched).enumerate();
-            for (pos, _) in starts.filter(|(_, pair)| *pair == b"\n*") {
-                let at = read.get(pos + 1..).unwrap_or_default();
-                if self.is_command(at, last, budget) {
-                    return Ok(Some(base + pos as u64 + 1));
-                }
-                if *budget == 0 {
-                    return Ok(None);
-                }
-            }
-            if last {
-                return Ok(None);
-            }
-            base += searched as u64;
-        }
-    }
-
-    fn is_command(&self, at: &[u8], last: bool, budget: &mut u64) -> bool {
-        let mut args: Vec<&[u8]> = Vec::new();
-        let mut framer = Framer::new(Forms::Strict, self.limits.string);
-        framer.last = last;
-        let framed = framer.command(at, |arg| args.push(arg));
-        // An argument takes at least four bytes.
-        *budget = budget.saturating_sub(args.len() as u64 + 1);
-        match framed.map_err(|stop| *stop) {
-            Ok(len) => {
-                let sound_behind = matches!(at.get(len), None | Some(b'*' | b'#'));
-                sound_behind && !matches!(look(&args), Known::No)
-            }
-            Err(Stop::Short { .. } | Stop::Bad(_)) => false,
         }
     }
 }

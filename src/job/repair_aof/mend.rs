@@ -15,11 +15,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use super::chain::{LINE, No, ends_a_value, loose_line, step};
+use super::chain::{LINE, No, cost, ends_a_value, loose_line, step};
 use super::resync::Resync;
 use crate::aof::marks::Place;
 use crate::encoding::resp::{Forms, Framer};
 use crate::engine::command::{self, Command, flag};
+use crate::job::effort::Effort;
 use crate::job::heal::Patch;
 use crate::job::window::{WINDOW_MAX, Window};
 use crate::limits::Limits;
@@ -42,6 +43,9 @@ const PREVIOUS_MAX: u64 = 1 << 20;
 
 /// Commands behind the start of what looks sound, if it is not met.
 const OVER: usize = 4;
+
+/// What a change costs that is tried, beside what is read for it.
+const TRY: u64 = 8;
 
 /// Changes that are told of.
 const TOLD: usize = 8;
@@ -71,13 +75,25 @@ pub(super) fn mends(
     resync: &mut Resync,
     limits: Limits,
 ) -> io::Result<Vec<Patch>> {
+    resync.mending.begin_gap();
+    let changes = changes(window, fault, resync, limits);
+    resync.mending.end_gap();
+    changes
+}
+
+fn changes(
+    window: &mut Window,
+    fault: Fault,
+    resync: &mut Resync,
+    limits: Limits,
+) -> io::Result<Vec<Patch>> {
     let previous = fault.previous.filter(|start| fault.record - start <= PREVIOUS_MAX);
     let base = previous.unwrap_or(fault.record);
     let end = fault.next.map_or(window.size(), |next| next + BEHIND).min(window.size());
     let Some(len) = usize::try_from(end - base).ok().filter(|len| *len <= WINDOW_MAX) else {
         return Ok(Vec::new());
     };
-    if !resync.charge(len as u64) {
+    if !resync.mending.charge_read(len as u64) {
         return Ok(Vec::new());
     }
     // The record before may have taken in the first of them.
@@ -105,11 +121,12 @@ pub(super) fn mends(
     if let Some(odd) = &fault.odd {
         places.retain(|(at, _)| odd.contains(&(base + *at as u64)));
     }
-    let mut found = search.run(record, places, resync);
+    let mut found = search.run(record, places, &mut resync.mending);
     // The record before is sound as it is: to change it is for when nothing else helps.
     if found.is_empty() && previous.is_some() && fault.odd.is_none() {
         let before = framing(&search.bytes, 0).into_iter().filter(|at| *at < record);
-        found = search.run(0, before.map(|at| (at, FRAMING.to_vec())).collect(), resync);
+        let places = before.map(|at| (at, FRAMING.to_vec())).collect();
+        found = search.run(0, places, &mut resync.mending);
     }
     let patch = |(at, old, new)| Patch { offset: base + at as u64, old: vec![old], new: vec![new] };
     Ok(found.into_iter().map(patch).collect())
@@ -132,7 +149,7 @@ impl Search {
         &mut self,
         start: usize,
         places: Vec<(usize, Vec<u8>)>,
-        resync: &mut Resync,
+        effort: &mut Effort,
     ) -> Vec<(usize, u8, u8)> {
         let mut found = Vec::new();
         for (at, letters) in places {
@@ -141,12 +158,13 @@ impl Search {
                     continue;
                 };
                 self.put(at, new);
-                let (is_mended, cost) = self.leads_on(start, at);
+                let mut work = TRY;
+                let is_mended = self.leads_on(start, at, &mut work);
                 self.put(at, old);
                 if is_mended && found.len() < TOLD {
                     found.push((at, old, new));
                 }
-                if !resync.charge(cost) {
+                if !effort.charge(work) {
                     return Vec::new();
                 }
             }
@@ -156,11 +174,13 @@ impl Search {
 
     /// Whether a record takes in what is sound, and ends where one of these commands does: a length that fits by
     /// chance. Commands inside a value end before its own line end.
-    fn swallows(&self, start: usize, end: usize) -> bool {
+    fn swallows(&self, start: usize, end: usize, work: &mut u64) -> bool {
         let inside = [self.inner, self.next].into_iter().flatten();
         inside.filter(|at| start < *at && *at < end).any(|mut at| {
             while let Some(bytes) = self.bytes.get(at..end).filter(|bytes| !bytes.is_empty()) {
-                match step(bytes, self.limits.string) {
+                let stepped = step(bytes, self.limits.string);
+                *work += cost(&stepped);
+                match stepped {
                     Ok(step) => at += step.len,
                     Err(_) => return false,
                 }
@@ -175,33 +195,33 @@ impl Search {
         }
     }
 
-    /// Whether commands lead from a place over the changed byte to what is sound, and go on there. And the work
-    /// that it was.
-    fn leads_on(&self, start: usize, changed: usize) -> (bool, u64) {
-        let (mut pos, mut behind, mut over, mut cost) = (start, 0, 0, 8);
+    /// Whether commands lead from a place over the changed byte to what is sound, and go on there.
+    fn leads_on(&self, start: usize, changed: usize, work: &mut u64) -> bool {
+        let (mut pos, mut behind, mut over) = (start, 0, 0);
         let mut is_met = false;
         loop {
             let bytes = self.bytes.get(pos..).unwrap_or_default();
             if pos > changed {
                 // What a cut leaves may look whole with one argument less.
                 if bytes.is_empty() && self.is_all {
-                    return (!self.is_cut || behind > 1, cost);
+                    return !self.is_cut || behind > 1;
                 }
                 is_met |= self.next == Some(pos) || over > OVER;
                 behind += 1;
                 over += usize::from(self.next.is_some_and(|next| pos > next));
             }
-            match step(bytes, self.limits.string) {
+            let stepped = step(bytes, self.limits.string);
+            *work += cost(&stepped);
+            match stepped {
                 Ok(step) => {
-                    cost += 4 * step.args.len() as u64;
-                    if self.swallows(pos, pos + step.len) {
-                        return (false, cost);
+                    if self.swallows(pos, pos + step.len, work) {
+                        return false;
                     }
                     pos += step.len;
                 }
                 Err(why) => {
-                    let is_out_of_sight = why == No::Short && !self.is_all;
-                    return (is_met && (is_out_of_sight || !ends_a_value(bytes)), cost);
+                    let is_out_of_sight = matches!(why, No::Short(_)) && !self.is_all;
+                    return is_met && (is_out_of_sight || !ends_a_value(bytes));
                 }
             }
         }

@@ -5,25 +5,22 @@
 //! before. What lies inside values is told by how it ends, which only who reads on can see
 //! ([`super::survey`]).
 //!
-//! What all this costs is bounded: beyond a budget nothing more is looked for.
+//! What all this costs is bounded ([`crate::job::effort`]).
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::chain::{No, begins_well, star, step};
+use super::chain::{No, begins_well, cost, star, step};
+use crate::job::effort::Effort;
 use crate::job::heal::preamble::ends_before_commands;
-use crate::job::window::{WINDOW_MAX, Window};
+use crate::job::window::{WINDOW, WINDOW_MAX, Window};
 use crate::limits::Limits;
 use crate::periodic::repeating;
 use crate::persist::fs::File;
 
 /// Commands in a row that make a place certain.
 const CHAIN: usize = 2;
-
-/// Bytes that are looked at for each byte of the file, and for any file.
-const BUDGET: u64 = 32;
-const BUDGET_MIN: u64 = 64 << 20;
 
 /// What a look at a place costs beside its bytes.
 const PLACE: u64 = 32;
@@ -48,22 +45,39 @@ const PROBE: usize = 64;
 /// A search for commands.
 #[derive(Debug)]
 pub(super) struct Resync {
-    budget: u64,
+    effort: Effort,
+    /// For trying changes, for looking at what is lost, and for reading on behind places that were found.
+    pub(super) mending: Effort,
+    pub(super) losing: Effort,
+    pub(super) reading: Effort,
     limits: Limits,
     /// A copy of a block was stepped over on the way to what was found last.
     pub(super) is_over_block: bool,
+    /// The search for it was given up, or left places out.
+    pub(super) gave_up: bool,
 }
 
 impl Resync {
     /// A search in a file of so many bytes.
     pub(super) fn new(size: u64, limits: Limits) -> Resync {
-        Resync { budget: size.saturating_mul(BUDGET).max(BUDGET_MIN), limits, is_over_block: false }
+        Resync::with(|| Effort::new(size), limits)
     }
 
-    /// Takes note of work. False if there was too much of it.
-    pub(super) fn charge(&mut self, bytes: u64) -> bool {
-        self.budget = self.budget.saturating_sub(bytes);
-        self.budget > 0
+    /// One in a gap of so many bytes.
+    pub(super) fn within(len: u64, limits: Limits) -> Resync {
+        Resync::with(|| Effort::within(len), limits)
+    }
+
+    fn with(effort: impl Fn() -> Effort, limits: Limits) -> Resync {
+        Resync {
+            effort: effort(),
+            mending: effort(),
+            losing: effort(),
+            reading: effort(),
+            limits,
+            is_over_block: false,
+            gave_up: false,
+        }
     }
 
     /// The first place from an offset on where commands begin, the damage being at `fault`.
@@ -76,32 +90,55 @@ impl Resync {
         fault: u64,
         from: u64,
     ) -> io::Result<Option<u64>> {
+        self.is_over_block = false;
+        self.effort.begin_gap();
+        let mut found = self.place(window, from, CHAIN)?;
+        while let Some(at) = found
+            && let Some(end) = block_end(window, fault, at)?
+        {
+            self.is_over_block = true;
+            found = self.place(window, end, CHAIN)?;
+        }
+        self.gave_up = self.effort.end_gap();
+        Ok(found)
+    }
+
+    /// The first place from an offset on from which one command can be read, of those that are lost.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn one(&mut self, window: &mut Window, from: u64) -> io::Result<Option<u64>> {
+        let found = self.place(window, from, 1)?;
+        self.gave_up = self.effort.is_spent();
+        Ok(found)
+    }
+
+    /// The first place from an offset on where so many commands follow each other.
+    fn place(&mut self, window: &mut Window, from: u64, chain: usize) -> io::Result<Option<u64>> {
         let mut at = from;
         // Places that need no look.
         let mut barren = 0..0;
-        self.is_over_block = false;
         while at < window.size() {
             if barren.contains(&at) {
                 at = barren.end;
             }
             let bytes = window.at(at, HEAD)?;
-            let Some(pos) = star(bytes) else {
-                at += (bytes.len() as u64).max(1);
-                continue;
+            let (passed, is_star) = match star(bytes) {
+                Some(pos) => (pos as u64, true),
+                None => (bytes.len().max(1) as u64, false),
             };
-            at += pos as u64;
-            if !self.charge(PLACE) {
+            let place = self.effort.place(from, at + passed);
+            let is_tried = is_star && place == at + passed;
+            at = place;
+            self.effort.charge_read(passed);
+            if !self.charge_look(window, PLACE) && !self.effort.coarsen() {
                 return Ok(None);
             }
-            if begins_well(window.at(at, HEAD)?) && self.is_chain(window, at)? {
-                match block_end(window, fault, at)? {
-                    Some(end) => {
-                        at = end;
-                        self.is_over_block = true;
-                    }
-                    None => return Ok(Some(at)),
-                }
+            if !is_tried {
                 continue;
+            }
+            if begins_well(window.at(at, HEAD)?) && self.is_chain(window, at, chain)? {
+                return Ok(Some(at));
             }
             if at >= barren.end {
                 barren = places_like_those_before(window, at)?;
@@ -111,9 +148,9 @@ impl Resync {
         Ok(None)
     }
 
-    fn is_chain(&mut self, window: &mut Window, start: u64) -> io::Result<bool> {
+    fn is_chain(&mut self, window: &mut Window, start: u64, chain: usize) -> io::Result<bool> {
         let mut at = start;
-        for _ in 0..CHAIN {
+        for _ in 0..chain {
             let Some(len) = self.step(window, at)? else { return Ok(false) };
             at += len;
             if at >= window.size() {
@@ -125,25 +162,29 @@ impl Resync {
 
     /// Bytes of the record at an offset.
     fn step(&mut self, window: &mut Window, at: u64) -> io::Result<Option<u64>> {
+        let most = if self.effort.is_coarse() { WINDOW } else { WINDOW_MAX };
         let mut len = RECORD;
+        let size = window.size();
         loop {
             let bytes = window.at(at, len)?;
-            let read = bytes.len();
-            let stepped = step(bytes, self.limits.string).map(|step| (step.len, step.args.len()));
+            let (read, is_all) = (bytes.len(), at + bytes.len() as u64 >= size);
+            let stepped = step(bytes, self.limits.string);
+            let (work, stepped) = (cost(&stepped), stepped.map(|step| step.len as u64));
+            let is_left = self.charge_look(window, work);
             match stepped {
-                Ok((len, args)) => {
-                    self.charge(4 * args as u64);
-                    return Ok(Some(len as u64));
+                Ok(len) => return Ok(Some(len)),
+                Err(No::Short(_)) if !is_all && read < most && is_left => {
+                    len = read.saturating_mul(4).min(most);
                 }
-                Err(No::Short) if at + (read as u64) < window.size() && read < WINDOW_MAX => {
-                    len = read.saturating_mul(4).min(WINDOW_MAX);
-                    if !self.charge(len as u64) {
-                        return Ok(None);
-                    }
-                }
-                Err(No::Short | No::Bad) => return Ok(None),
+                Err(No::Short(_) | No::Bad(_)) => return Ok(None),
             }
         }
+    }
+
+    /// Charges work, and what was read for it. False if there was too much of it.
+    fn charge_look(&mut self, window: &mut Window, work: u64) -> bool {
+        self.effort.charge_read(window.take_read());
+        self.effort.charge(work)
     }
 }
 
@@ -165,7 +206,7 @@ pub(super) fn commands_behind(
 ) -> io::Result<Option<u64>> {
     let (mut window, mut resync) = (Window::new(file, size), Resync::new(size, limits));
     for end in ends_before_commands(&**file, size)? {
-        if resync.is_chain(&mut window, end)? {
+        if resync.is_chain(&mut window, end, CHAIN)? {
             return Ok(Some(end));
         }
     }

@@ -53,7 +53,7 @@ const GAPS_MAX: usize = 10_000;
 const VAIN_MAX: usize = 64;
 
 /// Bytes of a chunk: a run may be short.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// Looks at them. `affected` knows of what was lost before them.
 ///
@@ -117,6 +117,11 @@ impl Survey<'_> {
         let mut pos = start;
         loop {
             match self.run(pos)? {
+                Ended::Again(at) if self.resync.reading.is_spent() => {
+                    self.lose(at..self.subject.size)?;
+                    self.found.give_up_rest(at..self.subject.size);
+                    break;
+                }
                 Ended::Again(at) => pos = at,
                 Ended::Whole => {
                     self.end_open(self.subject.size)?;
@@ -146,12 +151,15 @@ impl Survey<'_> {
             while let Some(item) = reader.next_record() {
                 let after = *item.state;
                 if let Some(at) = self.record(&item, state)? {
+                    self.resync.reading.charge(chunk.bytes().len() as u64);
+                    self.resync.reading.charge_read(chunks.seen() - pos);
                     return Ok(Ended::Again(at));
                 }
                 state = after;
             }
             spare = chunk.recycle();
         }
+        self.resync.reading.charge_read(chunks.seen() - pos);
         let mut outcome = chunks.finish_sized(size)?;
         self.state = outcome.state;
         Ok(match outcome.damage.take() {
@@ -186,7 +194,7 @@ impl Survey<'_> {
             return Ok(None);
         };
         let known = look(command.args);
-        let is_known = matches!(known, Known::Yes(_) | Known::Module);
+        let is_known = matches!(known, Known::Yes(_) | Known::Idle(_) | Known::Module);
         let name = command.args.first().copied().unwrap_or_default();
         let is_new = !is_known && self.unknown.len() < VAIN_MAX && !self.unknown.contains(name);
         if is_new && !is_odd {
@@ -386,14 +394,17 @@ impl Survey<'_> {
             start = start.min(mark.at);
         }
         self.suspect_before(start)?;
-        let is_full = self.found.gaps.len() >= GAPS_MAX || is_limit;
-        let next = match is_full {
-            true => None,
-            false => self.resync.find(&mut self.window, at, at + 1)?,
+        let is_full = self.found.gaps.len() >= GAPS_MAX || self.resync.reading.is_spent();
+        let (next, gave_up) = match is_full || is_limit {
+            true => (None, is_full),
+            false => (self.resync.find(&mut self.window, at, at + 1)?, self.resync.gave_up),
         };
         let end = next.unwrap_or(size);
         self.lose(start..end)?;
-        self.found.leave_out(start..end, damage.finding);
+        match gave_up {
+            true => self.found.give_up(start..end, damage.finding),
+            false => self.found.leave_out(start..end, damage.finding),
+        }
         let Some(next) = next else { return Ok(None) };
         let db = self.state.db;
         self.state = State { db, ..State::default() };

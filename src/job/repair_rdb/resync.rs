@@ -11,8 +11,7 @@
 //! * a database number that goes back or leaps, or, in a file that has them, without its sizes behind it.
 //!
 //! A whole RDB inside the gap, with its own magic and end, is data inside a value, and is stepped over.
-//! What all this costs is bounded: what is read and looked at is charged to a budget. No gap gets more than half
-//! of what is left of it; beyond that only a few places of every 4096 are tried, then none, and that is told.
+//! What all this costs is bounded (`job::effort`).
 
 use std::collections::HashSet;
 use std::io;
@@ -23,6 +22,7 @@ use super::sections::SINCE_RESIZEDB;
 use super::unit::{Rules, Step, step};
 use crate::element::Ignore;
 use crate::finding::Severity;
+use crate::job::effort::Effort;
 use crate::job::rdb_file::RdbFile;
 use crate::job::window::{WINDOW, WINDOW_MAX, Window};
 use crate::limits::Limits;
@@ -37,15 +37,6 @@ use crate::rdb::writer::RESIZEDB;
 const CHAIN: usize = 4;
 const CHAIN_BYTES: u64 = 32;
 
-/// Bytes that are looked at for each byte of the file, before the search gets coarse and before it ends.
-const BUDGET: u64 = 32;
-
-/// Work that any file may cause, in bytes looked at.
-const BUDGET_MIN: u64 = 64 << 20;
-
-/// The same of the coarse search.
-const COARSE_BUDGET: u64 = 8;
-
 /// What a look at a record costs beside its bytes, a deep one, and each part of its value.
 const STEP: u64 = 32;
 const DEEP_STEP: u64 = 256;
@@ -53,13 +44,6 @@ const PART: u64 = 16;
 
 /// Bytes of a string that are looked at for holes as fast as one is walked.
 const SCAN: u64 = 32;
-
-/// Bytes that are read as fast as one is looked at.
-const READ: u64 = 8;
-
-/// Steps of the coarse search, and how many places it tries at each: more than a small record has bytes.
-const COARSE: u64 = 4096;
-const TRIED: u64 = 256;
 
 /// No record begins with so many bytes that repeat after so few: of a hole most places need no closer look.
 const SAME: usize = 1024;
@@ -77,9 +61,7 @@ pub struct Resync {
     begins: [bool; 256],
     walker: Walker,
     limits: Limits,
-    budget: u64,
-    coarse_budget: u64,
-    is_coarse: bool,
+    effort: Effort,
     /// The last gap was not searched all through.
     pub(super) gave_up: bool,
     failed: HashSet<u64>,
@@ -127,9 +109,7 @@ impl Resync {
             begins,
             walker: Walker::new(true, Limits { findings: 1, ..limits }),
             limits,
-            budget: size.saturating_mul(BUDGET).max(BUDGET_MIN),
-            coarse_budget: size.saturating_mul(COARSE_BUDGET).max(BUDGET_MIN),
-            is_coarse: false,
+            effort: Effort::new(size),
             gave_up: false,
             failed: HashSet::new(),
             has_sizes: header.version >= SINCE_RESIZEDB,
@@ -145,15 +125,9 @@ impl Resync {
         if goal != Goal::Any {
             return self.search(gap, db, goal);
         }
-        // What misleads in one gap must not cost what is behind the next.
-        let later = self.budget / 2;
-        self.budget -= later;
+        self.effort.begin_gap();
         let found = self.search(gap, db, goal);
-        self.gave_up = std::mem::take(&mut self.is_coarse);
-        if self.gave_up {
-            self.coarse_budget = std::mem::take(&mut self.budget);
-        }
-        self.budget += later;
+        self.gave_up = self.effort.end_gap();
         found
     }
 
@@ -161,13 +135,13 @@ impl Resync {
         let mut at = gap.start;
         self.failed.clear();
         while at < gap.end {
-            let barren = if self.is_coarse { 0 } else { self.barren(at)? };
+            let barren = if self.effort.is_coarse() { 0 } else { self.barren(at)? };
             if barren > 0 {
-                self.charge(barren);
+                self.effort.charge(barren);
                 at += barren;
                 continue;
             }
-            self.charge(1);
+            self.effort.charge(1);
             if goal == Goal::Any
                 && let Some(end) = self.island(at)?
             {
@@ -177,7 +151,7 @@ impl Resync {
             if self.begins_well(at)? && !self.failed.contains(&at) {
                 let same = self.same(at)?;
                 if same > 0 {
-                    self.charge(same / STEP);
+                    self.effort.charge(same / STEP);
                     at += same;
                     continue;
                 }
@@ -192,19 +166,11 @@ impl Resync {
                     at = holder + 1;
                     continue;
                 }
-                if self.budget == 0 && (self.is_coarse || goal != Goal::Any) {
+                if self.effort.is_spent() && (goal != Goal::Any || !self.effort.coarsen()) {
                     return Ok(None);
                 }
-                if self.budget == 0 {
-                    self.is_coarse = true;
-                    self.budget = std::mem::take(&mut self.coarse_budget);
-                }
             }
-            at += 1;
-            let step = at - gap.start;
-            if self.is_coarse && step % COARSE >= TRIED {
-                at = gap.start + step.next_multiple_of(COARSE);
-            }
+            at = self.effort.place(gap.start, at + 1);
         }
         Ok(None)
     }
@@ -250,8 +216,8 @@ impl Resync {
     /// When the file cannot be read.
     pub fn island_over(&mut self, bytes: Range<u64>) -> io::Result<Option<u64>> {
         for at in bytes.clone() {
-            self.charge(1);
-            if self.budget == 0 {
+            self.effort.charge(1);
+            if self.effort.is_spent() {
                 break;
             }
             if let Some(end) = self.island(at)?.filter(|end| *end > bytes.end) {
@@ -290,16 +256,12 @@ impl Resync {
         let mut rdb = RdbFile::resume(Box::new(source), at, start, self.limits);
         let mut used = None;
         while let Some(chunk) = crate::job::pipeline::Cutter::cut(&mut rdb, used.take())? {
-            self.charge(chunk.bytes().len() as u64);
+            self.effort.charge(chunk.bytes().len() as u64);
             used = Some(chunk);
         }
         let (outcome, ended) = rdb.stop();
         let whole = ended && matches!(outcome.checksum, Checksum::Ok | Checksum::Disabled);
         Ok(Some(outcome.end).filter(|_| whole))
-    }
-
-    fn charge(&mut self, bytes: u64) {
-        self.budget = self.budget.saturating_sub(bytes);
     }
 
     /// Follows the records from a place on: where they begin, and the last one ends.
@@ -322,11 +284,12 @@ impl Resync {
             if enough && goal.is_reached(at, count) {
                 break true;
             }
-            if self.failed.contains(&at) || goal == Goal::Over(at) || self.budget == 0 {
+            if self.failed.contains(&at) || goal == Goal::Over(at) || self.effort.is_spent() {
                 break false;
             }
             passed.push(at);
-            let Some((len, step)) = self.step(at, false)? else { break false };
+            let look = if is_walked { Look::Whole } else { Look::Frame };
+            let Some((len, step)) = self.step(at, look)? else { break false };
             match step {
                 Kind::Key(name) => {
                     let is_again = keys.contains(&name);
@@ -372,7 +335,7 @@ impl Resync {
     /// Whether the values of the records at these places are sound; without those behind the first that is not.
     fn is_deep(&mut self, places: &mut Vec<u64>) -> io::Result<bool> {
         for (index, at) in places.iter().enumerate() {
-            if self.step(*at, true)?.is_none() {
+            if self.step(*at, Look::Deep)?.is_none() {
                 places.truncate(index + 1);
                 return Ok(false);
             }
@@ -381,10 +344,10 @@ impl Resync {
     }
 
     /// The record at an offset: its length, and what matters of it.
-    fn step(&mut self, at: u64, is_deep: bool) -> io::Result<Option<(u64, Kind)>> {
+    fn step(&mut self, at: u64, look: Look) -> io::Result<Option<(u64, Kind)>> {
         let size = self.window.size();
         let rules = Rules { header: self.header, left: size - at };
-        let most = if self.is_coarse { WINDOW } else { WINDOW_MAX };
+        let most = if self.effort.is_coarse() { WINDOW } else { WINDOW_MAX };
         let mut len = WINDOW / 4;
         loop {
             let bytes = self.window.at(at, len)?;
@@ -394,9 +357,19 @@ impl Resync {
                 Step::Short if !is_all && read < most => {
                     len = read.saturating_mul(4).min(most);
                     self.charge_look(parts);
-                    if self.budget == 0 {
+                    if self.effort.is_spent() {
                         return Ok(None);
                     }
+                    continue;
+                }
+                Step::Key { payload, .. }
+                    if look != Look::Frame && payload.end > read && !is_all =>
+                {
+                    if payload.end > most || payload.end <= len {
+                        return Ok(None);
+                    }
+                    len = payload.end;
+                    self.charge_look(parts);
                     continue;
                 }
                 Step::Short | Step::Bad => (0, None),
@@ -405,28 +378,41 @@ impl Resync {
                 Step::Other(len) => (len as u64, Some((len as u64, Kind::Other))),
                 Step::Key { name, row, payload, len } => {
                     let value = bytes.get(payload.clone()).unwrap_or_default();
-                    if is_deep {
+                    if look == Look::Deep {
                         self.walker.value(row, value, 0, &mut Ignore);
                     }
                     let found = &mut self.walker.findings;
                     let bad = found.iter().any(|f| f.severity() == Severity::Error);
                     found.clear();
-                    let bytes = len as u64;
-                    let cost = if is_deep { DEEP_STEP + 2 * bytes } else { bytes / SCAN };
+                    let cost = match look {
+                        Look::Deep => DEEP_STEP + 2 * len as u64,
+                        Look::Frame | Look::Whole => (name.len() + value.len()) as u64 / SCAN,
+                    };
                     (cost, (!bad).then_some((len as u64, Kind::Key(name))))
                 }
             };
             self.charge_look(parts);
-            self.charge(cost);
+            self.effort.charge(cost);
             return Ok(found);
         }
     }
 
     /// Charges a look at so many parts, and what was read for it. A claim to be long costs nothing by itself.
     fn charge_look(&mut self, parts: u64) {
-        let read = self.window.take_read();
-        self.charge(STEP + parts.saturating_mul(PART) + read / READ);
+        self.effort.charge_read(self.window.take_read());
+        self.effort.charge(STEP + parts.saturating_mul(PART));
     }
+}
+
+/// How closely a record is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Where it ends; of a long string no more than that.
+    Frame,
+    /// All of its bytes.
+    Whole,
+    /// What they mean as well.
+    Deep,
 }
 
 /// What a chain needs to know of a record.

@@ -15,6 +15,8 @@ pub(super) struct Stride {
     beyond: u64,
     /// Parts that were looked at.
     pub(super) parts: u64,
+    /// Bytes that the string that was met last needs beside those at hand.
+    pub(super) missing: u64,
 }
 
 /// Why there is no value.
@@ -36,7 +38,7 @@ impl Stop {
 impl Stride {
     /// Of a value in a file that has so many bytes behind those at hand.
     pub(super) fn new(beyond: u64) -> Stride {
-        Stride { beyond, parts: 0 }
+        Stride { beyond, parts: 0, missing: 0 }
     }
 
     /// What is behind a value of this shape.
@@ -74,7 +76,7 @@ impl Stride {
     }
 
     /// A string that the file has no room for is none; that takes no look at its bytes.
-    fn string<'a>(&self, i: &'a [u8]) -> Result<&'a [u8], Stop> {
+    fn string<'a>(&mut self, i: &'a [u8]) -> Result<&'a [u8], Stop> {
         let (rest, len) = match length_or_mark(i).map_err(Stop::of)? {
             (rest, Length::Plain(len)) => (rest, len),
             (_, Length::Encoded(_)) => {
@@ -84,7 +86,10 @@ impl Stride {
         match rest.get(usize::try_from(len).unwrap_or(usize::MAX)..) {
             Some(rest) => Ok(rest),
             None if len > LEN_MAX.min(self.room(rest)) => Err(Stop::Bad),
-            None => Err(Stop::Short),
+            None => {
+                self.missing = len - rest.len() as u64;
+                Err(Stop::Short)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::finding::{Code, Finding, KeyPlace, Severity};
 use crate::job::check;
 use crate::job::duplicates::{Duplicates, KeyHasher};
-use crate::job::pipeline::{self, Cutter, Worker};
+use crate::job::pipeline::{self, Cutter, Parts, Worker};
 use crate::job::rdb_file::{RdbFile, place_of};
 use crate::persist::fs::{File, FileReader, read_full_at};
 use crate::rdb::header::Header;
@@ -462,7 +462,7 @@ fn worst(findings: &[Finding]) -> Option<Finding> {
 impl Worker<Chunk> for Surveyor<'_> {
     type Out = Out;
 
-    fn chunk(&mut self, chunk: &Chunk) -> Out {
+    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Out>) -> Out {
         let mut out = Out {
             numbers: Numbers::default(),
             bad: Vec::new(),

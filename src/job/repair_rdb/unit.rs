@@ -21,6 +21,9 @@ const NULS: usize = 16;
 /// Bytes of a record that a chain may step over.
 pub(super) const LEN_MAX: u64 = 64 << 20;
 
+/// Bytes of a name that is believed.
+const NAME_MAX: u64 = 16 << 20;
+
 /// What is known of the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
@@ -43,7 +46,7 @@ pub enum Step {
         name: Vec<u8>,
         /// The type of its value.
         row: &'static RdbType,
-        /// Where the value is.
+        /// Where the value is. A single string may go on behind the bytes at hand: it was not looked at then.
         payload: Range<usize>,
         /// Bytes of the record.
         len: usize,
@@ -128,23 +131,25 @@ fn attribute<'a>(op: &Opcode, i: &'a [u8], stride: &mut Stride) -> Result<&'a [u
     if EXPIRES_MS.contains(&at_ms) { Ok(rest) } else { Err(Step::Bad) }
 }
 
-/// Whether the string at the start of `i` can be there at all.
-fn fits(i: &[u8], rules: &Rules) -> bool {
-    !is_longer_than_needed(i) && length(i).map_or(true, |(_, len)| len <= rules.left.min(LEN_MAX))
+/// Whether the string at the start of `i` can be there at all, and is not longer than that.
+fn fits(i: &[u8], most: u64) -> bool {
+    !is_longer_than_needed(i) && length(i).map_or(true, |(_, len)| len <= most)
 }
 
-/// Whether there are `NULS` NULs in a row. So many cover one of the places that are looked at.
+/// Whether there are `NULS` NULs in a row. So many cover one of the words that are looked at.
 fn has_hole(bytes: &[u8]) -> bool {
+    const WORD: usize = NULS / 2;
     let is_nul = |byte: &&u8| **byte == 0;
-    (NULS - 1..bytes.len()).step_by(NULS).any(|at| {
-        let (before, behind) = bytes.split_at(at);
-        let behind = behind.iter().take_while(is_nul).take(NULS).count();
-        behind > 0 && before.iter().rev().take_while(is_nul).take(NULS).count() + behind >= NULS
+    let words = bytes.chunks_exact(WORD).enumerate();
+    words.filter(|(_, word)| *word == [0; WORD]).any(|(index, _)| {
+        let (before, behind) = bytes.split_at(index * WORD);
+        let before = before.iter().rev().take_while(is_nul).take(NULS).count();
+        before + behind.iter().take_while(is_nul).take(NULS).count() >= NULS
     })
 }
 
 fn key(i: &[u8], at: &[u8], row: &'static RdbType, rules: &Rules, stride: &mut Stride) -> Step {
-    if !fits(at, rules) {
+    if !fits(at, rules.left.min(NAME_MAX)) {
         return Step::Bad;
     }
     let (value, name) = match string(at) {
@@ -152,18 +157,22 @@ fn key(i: &[u8], at: &[u8], row: &'static RdbType, rules: &Rules, stride: &mut S
         Err(err) => return Stop::of(err).into(),
     };
     let counted = !matches!(row.shape, [Shape::Bin(_), ..]);
-    if counted && !fits(value, rules) {
+    if counted && !fits(value, rules.left.min(LEN_MAX)) {
         return Step::Bad;
     }
-    let rest = match stride.over(row.shape, value) {
-        Ok(rest) => rest,
+    let is_one_string = matches!(row.shape, [Shape::Str]);
+    let start = i.len() - value.len();
+    let len = match stride.over(row.shape, value) {
+        Ok(rest) => i.len() - rest.len(),
+        // Where it ends is known, and few chains come that far.
+        Err(Stop::Short) if is_one_string && stride.missing > 0 => {
+            i.len() + usize::try_from(stride.missing).unwrap_or(usize::MAX / 2)
+        }
         Err(stop) => return stop.into(),
     };
-    let (start, len) = (i.len() - value.len(), i.len() - rest.len());
     let Ok(name) = name.bytes(&mut Vec::new()).map(<[u8]>::to_vec) else { return Step::Bad };
     let payload = value.get(..len - start).unwrap_or_default();
-    let is_text = matches!(row.shape, [Shape::Str]);
-    let is_empty = is_text && matches!(payload, [0]);
+    let is_empty = is_one_string && matches!(payload, [0]);
     if (name.is_empty() && is_empty) || has_hole(&name) || (row.code == 0 && has_hole(payload)) {
         return Step::Bad;
     }

@@ -180,15 +180,19 @@ impl<'r, 's> Route<'r, 's> {
         }
     }
 
-    /// A command that no server, or none without its module, can run.
+    /// A command that no server, or none without its module, can run, or that is nothing to the data.
     #[cold]
     fn skip(&mut self, argv: &[&[u8]], span: &Range<u64>) {
+        let known = look(argv);
+        if let Known::Idle(row) = known {
+            return self.lanes.tally.applied(row);
+        }
         *self.skipped.entry(name_of(argv)).or_default() += 1;
         // `*0` is odd enough.
         if argv.is_empty() {
             return;
         }
-        let mut finding = unknown(argv, look(argv), span.clone());
+        let mut finding = unknown(argv, known, span.clone());
         if finding.code == Code::AofModuleCommand {
             finding.code = Code::ReplayModule;
         }

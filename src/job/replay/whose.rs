@@ -34,7 +34,7 @@ impl Whose {
     }
 
     /// The server that must take an RDB, if it is not the one that wrote it.
-    pub(super) fn server(self, engine: &Config) -> Option<&'static versions::Release> {
+    pub fn server(self, engine: &Config) -> Option<&'static versions::Release> {
         (self == Whose::Engine).then(|| target_of(engine.release).release)
     }
 
@@ -44,6 +44,7 @@ impl Whose {
         let named = named.filter(|named| !is_set || named.has_redis(7, 0));
         match stated.or(named) {
             Some(release) => (release, Origin::Log),
+            None if is_set => (Release::NEWEST, Origin::UnknownSet),
             None => (Release::NEWEST, Origin::UnknownLog),
         }
     }
@@ -89,9 +90,11 @@ mod tests {
             assert_eq!(rules(Whose::Writer(named), Some(new), true), (new, Origin::Log));
         }
         assert_eq!(rules(Whose::Writer(Some(old)), None, false), (old, Origin::Log));
-        let unknown = (Release::NEWEST, Origin::UnknownLog);
-        assert_eq!(rules(Whose::Writer(Some(old)), None, true), unknown, "6.2 had no folders");
-        assert_eq!(rules(Whose::Writer(None), None, false), unknown);
+        let unknown = |origin| (Release::NEWEST, origin);
+        let set = unknown(Origin::UnknownSet);
+        assert_eq!(rules(Whose::Writer(Some(old)), None, true), set, "6.2 had no folders");
+        assert_eq!(rules(Whose::Writer(None), None, true), set);
+        assert_eq!(rules(Whose::Writer(None), None, false), unknown(Origin::UnknownLog));
         assert_eq!(rules(Whose::Writer(Some(new)), None, true), (new, Origin::Log));
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::shards::Shards;
 use crate::error::{Error, Result};
 use crate::input::detect::FileKind;
 use crate::input::source::{Input, Source, open};
+use crate::job::compare::passing::{self, passing};
 use crate::job::compare::{self, Comparison, Difference, Ignore};
 use crate::job::convert::write::Make;
 use crate::job::convert::{self, Conversion, Form, Given, Report, Sink, convert};
@@ -43,6 +44,22 @@ impl Data {
         match self {
             Data::Rdb(_) => given.clone(),
             Data::Log(_, history) => history.replayed.config(),
+        }
+    }
+
+    /// The store as it was read; an RDB, which passed by, is read into `again` for that.
+    fn before<'s>(
+        &'s mut self,
+        again: &'s mut Option<replay::Report>,
+        options: &replay::Options,
+    ) -> Result<&'s mut Shards> {
+        match self {
+            Data::Log(_, history) => history.whole(),
+            Data::Rdb(path) => {
+                let input = Input::File(path.clone());
+                let source = open(&input, |_| {})?;
+                Ok(&mut again.insert(replay(source, &input, options)?).store)
+            }
         }
     }
 
@@ -125,34 +142,54 @@ impl<'o> Anew<'o> {
         }
     }
 
+    /// Whether what was written is nothing but an RDB of the data as it is in the store.
+    fn is_plain(&self, report: &Report) -> bool {
+        let is_rdb = matches!(self.convert.form, Form::Rdb | Form::Preamble);
+        // What is expired by now is in the store still.
+        is_rdb
+            && report.counts.behind == 0
+            && self.history().is_empty()
+            && !self.convert.drop_expired
+    }
+
+    /// Compares what was read with what is written, an RDB, as `back` reads that.
+    fn pass(
+        &mut self,
+        back: Box<dyn Read + Send>,
+        out: &Path,
+        report: &Report,
+        check: impl FnOnce(Box<dyn Read + Send>) -> Result<u64>,
+    ) -> Result<()> {
+        let replay = self.replay_options();
+        let (ignore, except) = (self.ignored(report), lost(report));
+        let mut again = None;
+        let store = self.data.before(&mut again, &replay)?.look();
+        let options = passing::Options {
+            ignore,
+            except: &except,
+            limits: replay.limits,
+            packed: replay.engine.packed,
+            server: replay.whose.server(&replay.engine),
+            jobs: replay.jobs,
+        };
+        let (commands, passed) = both(back, check, |back| passing(back, &store, &options))?;
+        self.commands = commands;
+        let passed = passed.map_err(|err| Error::io(out, "read back", err))?;
+        self.verified = Some(passed.map_err(|unequal| unequal_to(out, &unequal.to_string()))?);
+        Ok(())
+    }
+
     /// Compares what was read with what was written.
     fn compare(&mut self, mut after: replay::Report, out: &Path, report: &Report) -> Result<()> {
-        let mut again;
-        let before: &mut Shards = match &mut self.data {
-            Data::Log(_, history) => history.whole()?,
-            Data::Rdb(path) => {
-                let input = Input::File(path.clone());
-                let source = open(&input, |_| {})?;
-                again = replay(source, &input, &self.replay_options())?;
-                &mut again.store
-            }
-        };
+        let options = self.replay_options();
+        let (ignore, lost) = (self.ignored(report), lost(report));
+        let mut again = None;
+        let before = self.data.before(&mut again, &options)?;
         for store in [&mut *before, &mut after.store] {
             if self.convert.drop_expired {
                 remove_expired(store, self.convert.now_ms);
             }
         }
-        let ignore = Ignore {
-            access: report.losses.contains_key(&Loss::Access),
-            functions: report.losses.contains_key(&Loss::Function),
-            gone: report.losses.contains_key(&Loss::PendingGone),
-            // Before 7.0 streams had no counters; we count all the same, from what there is.
-            groups: !self.convert.target.release.has_redis(7, 0),
-            ..Ignore::default()
-        };
-        let lost = report.lost.iter().filter(|lost| !report.usual.contains(&lost.loss));
-        let lost: HashSet<(u64, &[u8])> =
-            lost.filter_map(|lost| lost.key.as_ref()).map(|at| (at.db, &at.key[..])).collect();
         let is_lost = |difference: &Difference| match difference {
             Difference::Only { db, key, .. } | Difference::Key { db, key, .. } => {
                 lost.contains(&(*db, &key[..]))
@@ -168,14 +205,34 @@ impl<'o> Anew<'o> {
                 Difference::Only { key, .. } | Difference::Key { key, .. } => key,
                 Difference::Function { name, .. } => name,
             };
-            let what = what.escape_ascii();
-            let why =
-                format!("what was written is not what was read (\"{what}\"): a bug, please tell");
-            return Err(Error::refused(out, why));
+            return Err(unequal_to(out, &format!("\"{}\"", what.escape_ascii())));
         }
         self.verified = Some(b.digest(Style::default(), self.convert.jobs));
         Ok(())
     }
+
+    /// What is not the same, and need not be.
+    fn ignored(&self, report: &Report) -> Ignore {
+        Ignore {
+            access: report.losses.contains_key(&Loss::Access),
+            functions: report.losses.contains_key(&Loss::Function),
+            gone: report.losses.contains_key(&Loss::PendingGone),
+            // Before 7.0 streams had no counters; we count all the same, from what there is.
+            groups: !self.convert.target.release.has_redis(7, 0),
+            ..Ignore::default()
+        }
+    }
+}
+
+/// The keys of which something is lost that was agreed to.
+fn lost(report: &Report) -> HashSet<(u64, &[u8])> {
+    let lost = report.lost.iter().filter(|lost| !report.usual.contains(&lost.loss));
+    lost.filter_map(|lost| lost.key.as_ref()).map(|at| (at.db, &at.key[..])).collect()
+}
+
+fn unequal_to(out: &Path, what: &str) -> Error {
+    let why = format!("what was written is not what was read ({what}): a bug, please tell");
+    Error::refused(out, why)
 }
 
 impl Make for Anew<'_> {
@@ -228,6 +285,9 @@ impl Make for Anew<'_> {
         if !self.options.verify {
             self.commands = check(back)?;
             return Ok(());
+        }
+        if self.is_plain(report) {
+            return self.pass(back, out, report, check);
         }
         let options = self.replay_options();
         let elsewhere = if self.is_one_file { &[] } else { self.history() };

@@ -43,6 +43,7 @@ pub fn provisional<'a>(i: &'a [u8], _: &mut Walker, _: &mut dyn Visit) -> Parse<
 pub struct Draft {
     id: Option<ModuleId>,
     data: Vec<u8>,
+    vectors: vectorset::Draft,
 }
 
 impl Draft {
@@ -50,29 +51,44 @@ impl Draft {
     pub fn clear(&mut self) {
         self.id = None;
         self.data.clear();
+        self.vectors.clear();
     }
 
-    /// Appends it as it came.
+    /// Appends it as it came; a vector set that commands built as a server would write it.
     ///
     /// # Errors
-    /// When the target has no modules, or no vector sets; and for a vector set whose data is not known.
+    /// When the target has no modules, or no vector sets; and for a vector set whose graph is not to be made.
     pub fn write(&mut self, pen: &mut Pen, out: &mut Vec<u8>) -> Result<&'static RdbType, Loss> {
         let row = pen.target.row(&[7]).ok_or(Loss::Type)?;
-        let id = self.id.ok_or(Loss::VectorGraph)?;
+        let id = self.id.unwrap_or(ModuleId::VECTORSET);
         if id == ModuleId::VECTORSET && !pen.target.release.vectorset {
             return Err(Loss::Type);
         }
+        if self.id.is_none() && !pen.makes_graphs {
+            return Err(Loss::VectorGraph);
+        }
+        let start = out.len();
         write_length(id.0, out);
-        out.extend_from_slice(&self.data);
+        match self.id {
+            Some(_) => out.extend_from_slice(&self.data),
+            None if self.vectors.write(&mut pen.strings, out) => {}
+            None => {
+                out.truncate(start);
+                return Err(Loss::VectorGraph);
+            }
+        }
         Ok(row)
     }
 }
 
 impl Visit for Draft {
     fn element(&mut self, element: Element<'_>) {
-        if let Element::Module { id, data } = element {
-            self.id = Some(id);
-            self.data.extend_from_slice(data);
+        match element {
+            Element::Module { id, data } => {
+                self.id = Some(id);
+                self.data.extend_from_slice(data);
+            }
+            other => self.vectors.element(other),
         }
     }
 }

@@ -7,11 +7,17 @@
 //! [UINT input-dimension, STRING matrix of f32le]
 //! count x { STRING element, [STRING attributes], STRING vector, UINT n, n x UINT }
 //! ```
+//! A set that commands built is written by its `draft`, with a `graph` of its own.
+
+mod draft;
+mod graph;
+
+pub use self::draft::Draft;
 
 use super::super::length::length;
 use super::super::string::string;
 use super::super::walk::{Step, Walker};
-use crate::element::{Element, Quantization, Str, Visit};
+use crate::element::{Element, Quantization, Scale, Str, Visit};
 use crate::error::{Fault, Parse};
 use crate::finding::Code;
 
@@ -61,8 +67,9 @@ pub fn walk(i: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
         }
         let (after, vector) = text(rest, walker)?;
         check_len(vector, vector_len, rest, walker, "vector");
-        visit.element(Element::Vector { element, attributes, vector, given: None });
-        i = node(after)?.0;
+        let (after, scale) = node(after)?;
+        visit.element(Element::Vector { element, attributes, vector, given: None, scale });
+        i = after;
     }
     match length(i)? {
         (_, 0) => Ok(()),
@@ -75,7 +82,7 @@ pub fn walk(i: &[u8], walker: &mut Walker, visit: &mut dyn Visit) -> Step {
 
 /// What the graph knows of an element: `n, id, version << 24 | level`, for each level from 0 on
 /// `links, max-links, link ids, worst`, and last the range and length bits; n counts all of them.
-fn node(i: &[u8]) -> Parse<'_, ()> {
+fn node(i: &[u8]) -> Parse<'_, Scale> {
     let (rest, count) = uint(i)?;
     let (rest, _id) = uint(rest)?;
     let (mut rest, level) = uint(rest)?;
@@ -92,9 +99,9 @@ fn node(i: &[u8]) -> Parse<'_, ()> {
             rest = uint(rest)?.0;
         }
     }
-    let rest = uint(rest)?.0;
+    let (rest, scale) = uint(rest)?;
     match seen + 1 == count {
-        true => Ok((rest, ())),
+        true => Ok((rest, Scale::from_bits(scale))),
         false => {
             let found = format!("{}", seen + 1);
             Fault::err(Code::VectorSet, i, 1, format!("{count} numbers of a node"), found)

@@ -107,6 +107,7 @@ pub(super) fn hello(server: &mut Server, client: &mut Client, argv: &[&[u8]]) ->
 /// As if the client had just come.
 pub(super) fn reset(server: &mut Server, client: &mut Client, _: &[&[u8]]) -> Outcome {
     server.let_go(&mut client.session);
+    client.queued.clear();
     client.forget();
     client.trusted = server.settings.password.is_none();
     Ok(Reply::Simple("RESET"))

@@ -1,6 +1,7 @@
 //! Commands that are about the server and its connections, not about keys: the engine does not know them.
 //!
-//! They are not queued behind MULTI, but for what servers run at once as well.
+//! Behind MULTI the engine queues a PING in the place of each, and its answer is put there when EXEC has run
+//! the others.
 
 mod client;
 mod command;
@@ -12,7 +13,7 @@ mod slowlog;
 pub(super) use self::slowlog::SlowLog;
 use super::Server;
 use super::client::Client;
-use crate::engine::{Failure, Outcome};
+use crate::engine::{Command, Failure, Outcome, Reply, resolve};
 
 /// One row.
 #[derive(Debug)]
@@ -31,11 +32,13 @@ type Handler = fn(&mut Server, &mut Client, &[&[u8]]) -> Outcome;
 /// When a command may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// With the password, outside MULTI.
+    /// With the password; behind MULTI it is queued.
     Plain,
-    /// Without a password too, outside MULTI.
+    /// Without a password too; behind MULTI it is queued.
     Open,
-    /// Always.
+    /// With the password, outside MULTI.
+    Alone,
+    /// Always, and behind MULTI at once.
     Always,
 }
 
@@ -56,8 +59,8 @@ static TABLE: &[Own] = &[
     own("quit", -1, Rule::Always, hello::quit),
     own("reset", 1, Rule::Always, hello::reset),
     own("slowlog", -2, Rule::Plain, slowlog::slowlog),
-    own("shutdown", -1, Rule::Plain, hello::shutdown),
-    own("save", 1, Rule::Plain, store),
+    own("shutdown", -1, Rule::Alone, hello::shutdown),
+    own("save", 1, Rule::Alone, store),
     own("bgsave", -1, Rule::Plain, store),
     own("bgrewriteaof", 1, Rule::Plain, store),
     own("lastsave", 1, Rule::Plain, store),
@@ -130,15 +133,47 @@ impl Server {
             client.session.spoil();
             return Err(Failure::arity(own.name));
         }
-        if !client.trusted && own.rule == Rule::Plain {
+        if !client.trusted && matches!(own.rule, Rule::Plain | Rule::Alone) {
             return Err(NO_AUTH);
         }
-        if client.session.in_multi() && own.rule != Rule::Always {
-            client.session.spoil();
-            return Err(Failure::new("ERR Command not allowed inside a transaction"));
+        match (client.session.queued(), own.rule) {
+            (None, _) | (_, Rule::Always) => {}
+            (Some(_), Rule::Alone) => {
+                client.session.spoil();
+                return Err(Failure::new("ERR Command not allowed inside a transaction"));
+            }
+            (Some(place), _) => {
+                client.queued.push((place, argv.iter().map(|arg| arg.to_vec()).collect()));
+                let ping: &[&[u8]] = &[b"PING"];
+                return Ok(self.store.execute(&mut client.session, resolve(ping)?, ping));
+            }
         }
         self.counts.commands += 1;
         (own.run)(self, client, argv)
+    }
+}
+
+impl Server {
+    /// A transaction has ended with this command and answer: those that were queued here are run, if it was.
+    pub(super) fn run_queued(
+        &mut self,
+        client: &mut Client,
+        end: &'static Command,
+        reply: Reply,
+    ) -> Reply {
+        let queued = std::mem::take(&mut client.queued);
+        let mut replies = match reply {
+            Reply::Array(replies) if end.name == "exec" => replies,
+            other => return other,
+        };
+        for (place, argv) in queued {
+            let argv: Vec<&[u8]> = argv.iter().map(Vec::as_slice).collect();
+            let own = argv.first().and_then(|name| find(name));
+            if let (Some(own), Some(reply)) = (own, replies.get_mut(place)) {
+                *reply = self.run_own(client, own, &argv).into();
+            }
+        }
+        Reply::Array(replies)
     }
 }
 

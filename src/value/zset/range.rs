@@ -29,9 +29,9 @@ impl Zset {
     /// The ranks of the members that are at least a lower and at most an upper bound, which must agree
     /// with the order.
     ///
-    /// A listpack is walked from its beginning or from its end, as servers do: they may find something
-    /// else than we would where it is out of order, or the bounds are of members and not all scores are
-    /// the same.
+    /// A listpack is walked from its beginning or from its end, as servers do, if its last member is at least
+    /// the lower bound and its first at most the upper: they may find something else than we would where it is out of
+    /// order, or the bounds are of members and not all scores are the same.
     pub fn between(
         &mut self,
         least: impl Fn(Entry<'_>, f64) -> bool,
@@ -43,7 +43,11 @@ impl Zset {
                 let all: Vec<_> = pairs(packed).collect();
                 let fits =
                     |bound: &dyn Fn(Entry<'_>, f64) -> bool, (member, score)| bound(member, score);
-                if backwards {
+                let reaches = all.last().is_some_and(|pair| fits(&least, *pair))
+                    && all.first().is_some_and(|pair| fits(&most, *pair));
+                if !reaches {
+                    0..0
+                } else if backwards {
                     let end =
                         all.iter().rposition(|pair| fits(&most, *pair)).map_or(0, |at| at + 1);
                     let inside = all.iter().take(end).rev().take_while(|pair| fits(&least, **pair));
@@ -66,6 +70,22 @@ impl Zset {
                 start..end.max(start)
             }
         }
+    }
+
+    /// Is a range of members (not of scores) left to chance? That is so where a server has a skiplist and scores
+    /// differ: what it finds hangs on how high its towers are.
+    pub fn is_mixed_table(&mut self) -> bool {
+        let Repr::Table(table) = &mut self.0 else { return false };
+        let (order, members) = table.look();
+        let mut scores = Vec::new();
+        let len = members.len();
+        for rank in [0, len.saturating_sub(1)] {
+            order.visit(rank..len.min(rank + 1), false, |slot| {
+                scores.extend(members.at(slot).map(|scored| scored.score));
+                true
+            });
+        }
+        matches!(scores.as_slice(), [first, last] if first != last)
     }
 
     /// Visits the members between two ranks, in ascending or descending order, until `visit` says stop.
