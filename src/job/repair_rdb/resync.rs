@@ -13,10 +13,11 @@
 //! A whole RDB inside the gap, with its own magic and end, is data inside a value, and is stepped over.
 //! What all this costs is bounded (`job::effort`).
 
-use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::sections::SINCE_RESIZEDB;
 use super::unit::{Rules, Step, step};
@@ -64,6 +65,7 @@ pub struct Resync {
     effort: Effort,
     /// The last gap was not searched all through.
     pub(super) gave_up: bool,
+    /// Where chains lead to nothing; asked about at every byte, so with a quick hash.
     failed: HashSet<u64>,
     /// Whether the sizes of each database follow its number.
     pub(super) has_sizes: bool,
