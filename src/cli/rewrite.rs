@@ -63,8 +63,9 @@ pub(crate) const PAGE: Page = Page {
 /// It is replayed by the rules of the server that wrote it, where its RDB names that one, else by those of
 /// --target (but no server before 7.0 wrote a folder with a manifest), else by those of the newest Redis. The payloads of every server that is known are taken all the same.
 ///
-/// Before anything gets its name what was written is read back, checked for the target, replayed, and
-/// compared with what was read, key by key. That holds the data twice in memory; see --no-verify.
+/// Before anything gets its name what was written is read back, checked for the target, and compared with
+/// what was read, key by key. Commands are replayed for that, which holds the data twice in memory; an RDB
+/// is not (see --preamble, --no-verify).
 ///
 /// Commands that are not known here, such as those of modules, are never dropped: the rewrite stops and
 /// names them. With --keep-unknown the keys that they touch keep their whole history, unchanged.
@@ -113,7 +114,7 @@ pub(crate) struct RewriteArgs {
     #[arg(long)]
     no_compression: bool,
 
-    /// Do not replay and compare what was written. It is still read back and checked.
+    /// Do not compare what was written with what was read. It is still read back and checked.
     #[arg(long)]
     no_verify: bool,
 

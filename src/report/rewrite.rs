@@ -3,7 +3,7 @@
 //! ```text
 //! appendonlydir/appendonly.aof.manifest: REWRITTEN for redis-7.2 (RDB preamble) — 1.21 GiB to 48.3 MiB (3%);
 //! 12,345 keys in 2 databases; 9,876,543 commands, now 0
-//!   verified: replayed, it holds the same; digest 6e23…
+//!   verified: read back, it holds the same; digest 6e23…
 //!   written: appendonlydir/appendonly.aof.2.base.rdb, …
 //!   old: 3 files, which the server removes when it starts
 //! ```
@@ -97,7 +97,7 @@ pub(crate) fn text(
         return Ok(());
     }
     if let Some(digest) = &done.verified {
-        writeln!(out, "  verified: replayed, it holds the same; digest {digest}")?;
+        writeln!(out, "  verified: read back, it holds the same; digest {digest}")?;
     }
     let names = |paths: &[std::path::PathBuf]| {
         paths.iter().map(|at| path(at).to_string()).collect::<Vec<_>>().join(", ")

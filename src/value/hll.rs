@@ -225,11 +225,13 @@ fn push_zeros(len: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// What a sparse one's text says, whether it adds up or not.
+/// What a sparse one's text says, whether it adds up or not. Of a last XZERO that is cut off servers take the
+/// NUL behind every string for the missing half.
 pub fn instructions(text: &[u8]) -> impl Iterator<Item = Run> {
     let mut pos = HEADER;
     std::iter::from_fn(move || {
-        let run = run_at(text, pos)?;
+        let cut = || run_at(&[*text.get(pos)?, 0], 0);
+        let run = run_at(text, pos).or_else(cut)?;
         pos += run.width;
         Some(run)
     })
