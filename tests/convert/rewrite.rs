@@ -150,7 +150,7 @@ fn into_a_new_file_or_folder_and_what_is_refused() {
     let to = out.to_str().unwrap();
     let ran = run(&["-o", to], &set.path);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("REWRITTEN") && ran.stdout.contains("verified: replayed"));
+    assert!(ran.stdout.contains("REWRITTEN") && ran.stdout.contains("verified: read back"));
     assert_eq!(fs::read_dir(&out).unwrap().count(), 3);
     let ran = run(&["-o", to], &set.path);
     assert!(ran.code == Some(2) && ran.stderr.contains("exists already"), "{}", ran.stderr);
