@@ -297,6 +297,11 @@ impl Default for Scale {
 }
 
 impl Scale {
+    /// The length of a vector: a sum of floats, in their order.
+    pub fn length_of(parts: &[f32]) -> f32 {
+        parts.iter().fold(0f32, |sum, part| sum + part * part).sqrt()
+    }
+
     /// As a file has it (FORMATS A.5): `range << 32 | length`, the bits of both.
     pub fn to_bits(self) -> u64 {
         u64::from(self.range.to_bits()) << 32 | u64::from(self.length.to_bits())

@@ -318,8 +318,11 @@ impl Encoder {
 
 impl Visit for Encoder {
     fn element(&mut self, element: Element<'_>) {
-        if let Element::Packed { .. } = element {
-            self.pen.packed = true;
+        match element {
+            Element::Packed { .. } => self.pen.packed = true,
+            // They are copied for a graph alone.
+            Element::Vector { .. } if !self.pen.makes_graphs => return,
+            _ => {}
         }
         draft!(self, draft => draft.element(element));
     }

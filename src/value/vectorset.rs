@@ -219,7 +219,7 @@ fn non_empty(attributes: &[u8]) -> Option<Bytes> {
 
 /// A vector as servers keep it: of length 1, then in the form of the set.
 fn quantize(vector: &[f32], quantization: Quantization) -> (Box<[u8]>, Scale) {
-    let length = vector.iter().fold(0f32, |sum, part| sum + part * part).sqrt();
+    let length = Scale::length_of(vector);
     let length = if length == 0.0 { 1.0 } else { length };
     let unit = vector.iter().map(|part| *part / length);
     let mut scale = Scale { range: 0.0, length };

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use rdbtool::encoding::resp::write_command;
 use tempfile::TempDir;
 
+use crate::commands::resp;
 use crate::made::{Rdb, b, intset, lp_texts};
 use crate::program::{Ran, rdbtool, rdbtool_reading, testdata};
 use crate::servers::{self, Reply, Server, Setup, loads_with};
@@ -173,12 +173,7 @@ fn a_key_twice_in_a_file_of_a_server() {
 
 /// An AOF of commands, words between blanks.
 fn log(commands: &[&str]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for command in commands {
-        let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
-        write_command(words.iter().copied(), &mut bytes);
-    }
-    bytes
+    commands.iter().flat_map(|command| resp(command)).collect()
 }
 
 #[test]

@@ -3,19 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rdbtool::encoding::resp::write_command;
 use tempfile::TempDir;
 
+use crate::commands::resp;
 use crate::made::{Rdb, b};
 use crate::program::{Ran, rdbtool};
 
 /// An AOF of commands, words between blanks.
 fn log(folder: &TempDir, name: &str, commands: &[&str]) -> PathBuf {
-    let mut bytes = Vec::new();
-    for command in commands {
-        let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
-        write_command(words.iter().copied(), &mut bytes);
-    }
+    let bytes: Vec<u8> = commands.iter().flat_map(|command| resp(command)).collect();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
     path

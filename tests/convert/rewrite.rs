@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rdbtool::encoding::resp::write_command;
 use rdbtool::engine::KeyRef;
 use rdbtool::job::compare::{Ignore, verify};
 use rdbtool::job::replay::{Expired, Options, Report};
@@ -240,8 +239,7 @@ fn pending_messages_that_are_gone() {
             "XDEL KEY 1-1",
         ] {
             let text = text.replace("KEY", &key);
-            let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
-            write_command(words.into_iter(), &mut bytes);
+            bytes.extend(resp(&text));
         }
     }
     fs::write(&path, bytes).unwrap();

@@ -1,6 +1,7 @@
 //! Vector sets that commands built, in an RDB with a graph that we made: a server loads it, finds with it
 //! what is near, and goes on changing it.
 
+use rdbtool::encoding::resp::write_command;
 use rdbtool::rdb::target::Target;
 use rdbtool::rdb::versions::Release;
 
@@ -50,12 +51,7 @@ fn commands() -> Vec<Vec<Vec<u8>>> {
 fn log(commands: &[Vec<Vec<u8>>]) -> Vec<u8> {
     let mut log = Vec::new();
     for argv in commands {
-        log.extend(format!("*{}\r\n", argv.len()).into_bytes());
-        for arg in argv {
-            log.extend(format!("${}\r\n", arg.len()).into_bytes());
-            log.extend_from_slice(arg);
-            log.extend_from_slice(b"\r\n");
-        }
+        write_command(argv.iter().map(Vec::as_slice), &mut log);
     }
     log
 }

@@ -4,19 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rdbtool::encoding::resp::write_command;
 use tempfile::TempDir;
 
+use crate::commands::resp;
 use crate::golden_set::{self, is_of_modules};
 use crate::program::{Ran, rdbtool};
 
 /// A plain log of these commands, which names no server.
 fn log(dir: &TempDir, name: &str, commands: &[&str]) -> PathBuf {
-    let mut bytes = Vec::new();
-    for text in [&["SELECT 0"], commands].concat() {
-        let words: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
-        write_command(words.into_iter(), &mut bytes);
-    }
+    let bytes: Vec<u8> = [&["SELECT 0"], commands].concat().into_iter().flat_map(resp).collect();
     let path = dir.path().join(name);
     fs::write(&path, bytes).unwrap();
     path

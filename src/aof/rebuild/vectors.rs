@@ -76,8 +76,7 @@ impl Rebuild {
 /// Gives a vector the length that it was given with, where storing it again gives the same in spite of that. So
 /// it does what was rounded to integers or bits; floats it might change in their last bit.
 fn lengthen(parts: &mut [f32], quantization: Quantization, scale: Scale) -> bool {
-    let length = parts.iter().fold(0f32, |sum, part| sum + part * part).sqrt();
-    let factor = scale.length / length;
+    let factor = scale.length / Scale::length_of(parts);
     if quantization == Quantization::F32 || !factor.is_normal() {
         return scale.length == 1.0;
     }

@@ -212,16 +212,18 @@ impl Graph {
     }
 
     fn connect(&mut self, a: u32, b: u32, layer: usize) {
-        for (from, to) in [(a, b), (b, a)] {
-            let links = self.nodes.get_mut(from as usize).and_then(|layers| layers.get_mut(layer));
-            links.into_iter().for_each(|links| links.push(to));
-        }
+        self.both(a, b, layer, |links, to| links.push(to));
     }
 
     fn cut(&mut self, a: u32, b: u32, layer: usize) {
+        self.both(a, b, layer, |links, to| links.retain(|link| *link != to));
+    }
+
+    /// Changes the links of two nodes, each about the other.
+    fn both(&mut self, a: u32, b: u32, layer: usize, change: impl Fn(&mut Vec<u32>, u32)) {
         for (from, to) in [(a, b), (b, a)] {
             let links = self.nodes.get_mut(from as usize).and_then(|layers| layers.get_mut(layer));
-            links.into_iter().for_each(|links| links.retain(|link| *link != to));
+            links.into_iter().for_each(|links| change(links, to));
         }
     }
 
