@@ -134,14 +134,16 @@ impl Against<'_> {
         self.names.take(self.hasher.row(db, key.key, 0));
         let held = self.store.get(db, key.key);
         if !held.is_some_and(|held| Unlike::new(&held, key, self.options.ignore).is_none()) {
-            self.differs(key.key);
+            self.differs(db, key.key);
         }
     }
 
-    /// Takes note of a key that is not the same.
+    /// Takes note of a key that is not the same, if it should be.
     #[cold]
-    fn differs(&mut self, name: &[u8]) {
-        self.unequal.get_or_insert_with(|| name.to_vec());
+    fn differs(&mut self, db: u64, name: &[u8]) {
+        if !self.options.excepts(db, name) {
+            self.unequal.get_or_insert_with(|| name.to_vec());
+        }
     }
 
     /// Takes in what came of another part of the file.
@@ -158,9 +160,8 @@ impl Against<'_> {
             return Some(Unequal::Key(name.clone()));
         }
         let held: BTreeMap<_, _> = self.store.functions().collect();
-        let differs = |name: &[u8]| {
-            held.get(name).copied() != self.libraries.get(name).map(Vec::as_slice)
-        };
+        let differs =
+            |name: &[u8]| held.get(name).copied() != self.libraries.get(name).map(Vec::as_slice);
         let mut names = held.keys().copied().chain(self.libraries.keys().map(Vec::as_slice));
         let other = names.find(|name| differs(name)).filter(|_| !self.options.ignore.functions)?;
         Some(Unequal::Library(other.to_vec()))

@@ -145,9 +145,8 @@ impl<'o> Anew<'o> {
     /// What was written, if that is nothing but the data as it is in the store, in one form.
     fn is_plain(&self, report: &Report) -> Option<passing::Form> {
         // What is expired by now is in the store still.
-        let is_plain = report.counts.behind == 0
-            && self.history().is_empty()
-            && !self.convert.drop_expired;
+        let is_plain =
+            report.counts.behind == 0 && self.history().is_empty() && !self.convert.drop_expired;
         is_plain.then_some(match self.convert.form.is_commands() {
             true => passing::Form::Commands,
             false => passing::Form::Rdb,

@@ -77,18 +77,21 @@ impl<'a> Runner<'a> {
             self.at = name.map(|name| (db, name.to_vec()));
         }
         let fails = command.is_none_or(|command| {
-            let (reply, guessed) = self.engine.run(&mut self.session, &Call { command, db, seed: 0 }, argv);
+            let (reply, guessed) =
+                self.engine.run(&mut self.session, &Call { command, db, seed: 0 }, argv);
             guessed || reply.is_error()
         });
         if fails {
-            self.against.differs(name.or(argv.first().copied()).unwrap_or_default());
+            self.against.differs(db, name.or(argv.first().copied()).unwrap_or_default());
         }
     }
 
     /// Compares the key at hand.
     fn end_key(&mut self) {
         let Some((db, name)) = self.at.take() else { return };
-        let Some(item) = self.engine.take(db, &name) else { return self.against.differs(&name) };
+        let Some(item) = self.engine.take(db, &name) else {
+            return self.against.differs(db, &name);
+        };
         let key = KeyRef {
             key: &name,
             value: &item.value,
@@ -114,7 +117,7 @@ impl<'a> Runner<'a> {
         if let Some((db, name, item)) = last {
             self.end_key();
             if self.engine.put(db, &name, item).is_err() {
-                self.against.differs(&name);
+                self.against.differs(db, &name);
             }
             self.at = Some((db, name));
         }
@@ -137,14 +140,15 @@ impl Worker<Chunk> for Runner<'_> {
         let (mut first, mut is_first) = (None::<Vec<u8>>, true);
         let mut reader = Reader::new(chunk);
         while let Some(item) = reader.next_record() {
-            let (Event::Command(command), Means::Command(step)) = (&item.record.event, item.means) else {
+            let (Event::Command(command), Means::Command(step)) = (&item.record.event, item.means)
+            else {
                 continue;
             };
             let (db, argv) = (command.db, command.args);
             match step {
                 Step::Plain => {}
                 Step::Select(_) => continue,
-                _ => self.against.differs(argv.first().copied().unwrap_or_default()),
+                _ => self.against.differs(db, argv.first().copied().unwrap_or_default()),
             }
             let command = resolve(argv).ok();
             let key = command.and_then(|command| key_of(command, argv)).filter(|_| is_first);
@@ -164,7 +168,7 @@ impl Worker<Chunk> for Runner<'_> {
         if let Some((db, name)) = self.at.take() {
             match self.engine.take(db, &name) {
                 Some(item) => ends.last = Some((db, name, item)),
-                None => self.against.differs(&name),
+                None => self.against.differs(db, &name),
             }
         }
         ends
@@ -175,4 +179,142 @@ impl Worker<Chunk> for Runner<'_> {
 fn key_of<'v>(command: &Command, argv: &[&'v [u8]]) -> Option<&'v [u8]> {
     let at = command.only_key().or_else(|| command.key_positions(argv).first().copied());
     argv.get(at?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashSet;
+    use std::io::Cursor;
+
+    use super::super::{Form, Ignore, Options, Unequal, passing};
+    use crate::encoding::resp::write_command;
+    use crate::engine::Config;
+    use crate::engine::shards::Shards;
+    use crate::input::detect::FileKind;
+    use crate::input::source::{Input, Source};
+    use crate::job::payload::PAYLOADS;
+    use crate::job::replay::{self, replay};
+    use crate::limits::{CHUNK, Limits};
+    use crate::value::digest::{Digest, Style};
+
+    fn log(commands: &[&str]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for command in commands {
+            write_command(
+                command.split(' ').map(str::as_bytes).collect::<Vec<_>>().into_iter(),
+                &mut bytes,
+            );
+        }
+        bytes
+    }
+
+    fn store(log: &[u8]) -> Shards {
+        let reader = Box::new(Cursor::new(log.to_vec()));
+        let source = Source { reader, kind: FileKind::Aof, compression: None, size: None };
+        replay(source, &Input::File("a.aof".into()), &replay::Options::default()).unwrap().store
+    }
+
+    fn compared(log: Vec<u8>, store: &mut Shards) -> Result<Digest, Unequal> {
+        let options = Options {
+            ignore: Ignore::default(),
+            except: &HashSet::new(),
+            limits: Limits::default(),
+            engine: Config { payloads: PAYLOADS, ..Config::default() },
+            now_ms: 0,
+            server: None,
+            jobs: 2,
+        };
+        passing(Box::new(Cursor::new(log)), Form::Commands, &store.look(), &options).unwrap()
+    }
+
+    const SMALL: [&str; 9] = [
+        "SELECT 0",
+        "SET a 1",
+        "PEXPIREAT a 4102444800000",
+        "RPUSH b 1 2 3",
+        "RPUSH b 4",
+        "SELECT 7",
+        "RPUSH b 5",
+        "XADD s 1-1 f v",
+        "XGROUP CREATE s g 0",
+    ];
+
+    fn differs(name: &str) -> Result<Digest, Unequal> {
+        Err(Unequal::Key(name.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn the_same_has_the_digest_of_the_store() {
+        let mut store = store(&log(&SMALL));
+        let digest = store.look().digest(Style::default(), 1);
+        assert_eq!(compared(log(&SMALL), &mut store), Ok(digest));
+    }
+
+    #[test]
+    fn another_command_makes_another_key() {
+        let mut store = store(&log(&SMALL));
+        for (at, other, key) in [
+            (1, "SET a 2", "a"),
+            (2, "PEXPIREAT a 4102444800001", "a"),
+            (2, "PERSIST a", "a"),
+            (4, "RPUSH b 5", "b"),
+            (4, "SADD b 4", "b"),
+            (4, "NOSUCHCOMMAND b 4", "b"),
+            (0, "NOSUCHCOMMAND b 4", "NOSUCHCOMMAND"),
+            (6, "DEL b", "b"),
+            (8, "XGROUP CREATE s h 0", "s"),
+        ] {
+            let mut commands = SMALL;
+            commands[at] = other;
+            assert_eq!(compared(log(&commands), &mut store), differs(key), "{other}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_missing_come_twice_or_are_new() {
+        let mut store = store(&log(&SMALL));
+        let missing = [&SMALL[..1], &SMALL[3..]].concat();
+        assert_eq!(compared(log(&missing), &mut store), Err(Unequal::Names));
+        let twice = [&SMALL[..], &["SELECT 0", "RPUSH b 1 2 3 4"]].concat();
+        assert_eq!(compared(log(&twice), &mut store), Err(Unequal::Names));
+        let new = [&SMALL[..], &["SET c 1"]].concat();
+        assert_eq!(compared(log(&new), &mut store), differs("c"));
+    }
+
+    #[test]
+    fn libraries_and_transactions() {
+        let mut store = store(&log(&SMALL));
+        let code = "#!lua\tname=mine\nredis.register_function('f',function()\tend)";
+        let load = format!("FUNCTION LOAD {code}");
+        let with = [&[&load[..]], &SMALL[..]].concat();
+        assert_eq!(compared(log(&with), &mut store), Err(Unequal::Library(b"mine".to_vec())));
+        let multi = [&SMALL[..], &["MULTI", "SET c 1", "EXEC"]].concat();
+        assert_eq!(compared(log(&multi), &mut store), differs("MULTI"));
+    }
+
+    /// Keys that begin in one chunk and end in another: large ones, and any that lies there by chance.
+    #[test]
+    fn keys_that_go_on_in_the_next_chunk() {
+        let item = "x".repeat(CHUNK / 100);
+        let mut commands = Vec::new();
+        for key in 0..30 {
+            let pushes = if key % 10 == 9 { 250 } else { 7 };
+            commands.extend((0..pushes).map(|n| format!("RPUSH list:{key} {n} {item}")));
+            commands.push(format!("PEXPIREAT list:{key} 410244480000{}", key % 10));
+        }
+        let all: Vec<&str> = commands.iter().map(String::as_str).collect();
+        let bytes = log(&all);
+        assert!(bytes.len() > 8 * CHUNK);
+        let mut store = store(&bytes);
+        let digest = store.look().digest(Style::default(), 1);
+        assert_eq!(compared(bytes, &mut store), Ok(digest));
+        // Any of them left out is missed, wherever it lies.
+        for at in (0..all.len()).step_by(37) {
+            let name = all[at].split(' ').nth(1).unwrap();
+            let without = [&all[..at], &all[at + 1..]].concat();
+            assert_eq!(compared(log(&without), &mut store), differs(name), "without {at}");
+        }
+    }
 }
