@@ -24,7 +24,7 @@ mod vectors;
 use self::vectors::Vectors;
 use crate::element::{Cell, Element, Str, StreamId, StreamInfo, Visit};
 use crate::encoding::number::{double_17g, double_grisu, double_text, whole, write_i64};
-use crate::encoding::resp::write_command;
+use crate::encoding::resp::{write_arg, write_argc, write_command};
 use crate::limits::FIELD_EXPIRE_MAX_MS;
 use crate::loss::Loss;
 
@@ -78,14 +78,16 @@ pub struct Rebuild {
     /// Where an array goes on.
     seek: Option<u64>,
     scratch: Vec<u8>,
+    /// The text of a score.
+    number: Vec<u8>,
 }
 
-/// A command that is being filled: its name, and arguments one behind the other.
+/// A command that is being filled: its name, and the arguments behind the key as they are written.
 #[derive(Debug, Default)]
 struct Batch {
     name: &'static [u8],
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    args: Vec<u8>,
+    count: usize,
 }
 
 /// What is known of the stream at hand.
@@ -117,6 +119,7 @@ impl Rebuild {
             vectors: Vectors::default(),
             seek: None,
             scratch: Vec::new(),
+            number: Vec::new(),
         }
     }
 
@@ -127,13 +130,15 @@ impl Rebuild {
         self.key.extend_from_slice(key);
         self.out.clear();
         self.losses.clear();
+        // Of a damaged key something may be left.
+        self.batch.args.clear();
+        self.batch.count = 0;
         self.stream = Stream::default();
         self.seek = None;
     }
 
-    /// Ends the key: its commands, and what they lose. A key that is
-    /// lost as a whole has none.
-    pub fn finish(&mut self) -> (&[u8], &[Loss]) {
+    /// Ends the key.
+    pub fn finish(&mut self) {
         self.flush();
         self.end_group();
         if let Some(next) = self.seek.take() {
@@ -142,7 +147,16 @@ impl Rebuild {
         if self.losses.iter().any(|loss| loss.is_of_whole_keys()) {
             self.out.clear();
         }
-        (&self.out, &self.losses)
+    }
+
+    /// Its commands; a key that is lost as a whole has none.
+    pub fn commands(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// What they lose.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 
     fn lose(&mut self, loss: Loss) {
@@ -167,42 +181,47 @@ impl Rebuild {
 
     /// Adds arguments to a command of at most so many.
     fn add(&mut self, name: &'static [u8], most: usize, args: &[Str<'_>]) {
-        if self.batch.name != name || self.batch.ends.len() + args.len() > most {
+        if self.batch.name != name || self.batch.count + args.len() > most {
             self.flush();
             self.batch.name = name;
         }
         for arg in args {
             // What does not expand was told of by the walk, and such a value is not written.
             let text = arg.bytes(&mut self.scratch).unwrap_or_default();
-            self.batch.bytes.extend_from_slice(text);
-            self.batch.ends.push(self.batch.bytes.len());
+            write_arg(text, &mut self.batch.args);
         }
+        self.batch.count += args.len();
     }
 
     fn flush(&mut self) {
-        let Batch { name, bytes, ends } = &mut self.batch;
-        if ends.is_empty() {
+        let Batch { name, args, count } = &mut self.batch;
+        if *count == 0 {
             return;
         }
-        let mut args = vec![*name, &self.key];
-        let mut start = 0;
-        for end in ends.iter() {
-            args.push(bytes.get(start..*end).unwrap_or_default());
-            start = *end;
-        }
-        write_command(args.into_iter(), &mut self.out);
-        bytes.clear();
-        ends.clear();
+        write_argc(2 + *count, &mut self.out);
+        write_arg(name, &mut self.out);
+        write_arg(&self.key, &mut self.out);
+        self.out.extend_from_slice(args);
+        args.clear();
+        *count = 0;
+    }
+
+    /// The value of a string: it may be long, and is copied no more than it must be.
+    fn text(&mut self, text: Str<'_>) {
+        let text = text.bytes(&mut self.scratch).unwrap_or_default();
+        write_command([&b"SET"[..], &self.key, text].into_iter(), &mut self.out);
     }
 
     fn scored(&mut self, member: Str<'_>, score: f64) {
-        let mut text = Vec::new();
+        let mut text = std::mem::take(&mut self.number);
+        text.clear();
         match whole(score).filter(|_| score != 0.0 || score.is_sign_positive()) {
             Some(whole) => write_i64(whole, &mut text),
             None if self.server.has_redis(7, 2) => double_grisu(score, &mut text),
             None => double_17g(score, &mut text),
         }
         self.add(b"ZADD", 2 * BATCH, &[Str::Raw(&text), member]);
+        self.number = text;
     }
 
     fn field(&mut self, field: Str<'_>, value: Str<'_>, expire_at_ms: Option<i64>) {
@@ -419,7 +438,7 @@ impl Rebuild {
 impl Visit for Rebuild {
     fn element(&mut self, element: Element<'_>) {
         match element {
-            Element::Text(text) => self.add(b"SET", 1, &[text]),
+            Element::Text(text) => self.text(text),
             Element::Item(item) => self.add(b"RPUSH", BATCH, &[item]),
             Element::Member(member) => self.add(b"SADD", BATCH, &[member]),
             Element::Scored { member, score } => self.scored(member, score),

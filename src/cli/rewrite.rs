@@ -64,8 +64,8 @@ pub(crate) const PAGE: Page = Page {
 /// --target (but no server before 7.0 wrote a folder with a manifest), else by those of the newest Redis. The payloads of every server that is known are taken all the same.
 ///
 /// Before anything gets its name what was written is read back, checked for the target, and compared with
-/// what was read, key by key. Commands are replayed for that, which holds the data twice in memory; an RDB
-/// is not (see --preamble, --no-verify).
+/// what was read, key by key, while it is read. With --drop-expired or a kept history it is loaded as a whole
+/// for that, which holds the data twice in memory (see --no-verify).
 ///
 /// Commands that are not known here, such as those of modules, are never dropped: the rewrite stops and
 /// names them. With --keep-unknown the keys that they touch keep their whole history, unchanged.

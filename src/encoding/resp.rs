@@ -20,13 +20,16 @@
 
 mod stop;
 
-use super::number::write_i64;
+use super::number::{MAX_I64_TEXT, write_i64};
 use crate::finding::{Code, shown};
 
 pub use stop::{Line, Place, Stop, Why, Words};
 
 /// Longest line of a server's reader, in bytes; a longer one is read in pieces.
 pub const LINE: usize = 1024;
+
+/// Bytes of the longest line that is written: a mark, a number and CRLF.
+const LONGEST_LINE: usize = 1 + MAX_I64_TEXT + 2;
 
 /// Longest line that is looked at to find its end.
 const LINE_SEEN: usize = 64 << 10;
@@ -378,16 +381,37 @@ impl Number {
 
 /// Appends a command as servers write it.
 pub fn write_command<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
-    let line = |mark: u8, number: usize, out: &mut Vec<u8>| {
-        out.push(mark);
-        write_i64(i64::try_from(number).unwrap_or(i64::MAX), out);
-        out.extend_from_slice(b"\r\n");
-    };
-    line(b'*', args.len(), out);
-    for arg in args {
-        line(b'$', arg.len(), out);
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
+    write_argc(args.len(), out);
+    args.for_each(|arg| write_arg(arg, out));
+}
+
+/// Appends what a command begins with: so many arguments follow, its name among them.
+pub fn write_argc(argc: usize, out: &mut Vec<u8>) {
+    write_line(b'*', argc, out);
+}
+
+/// Appends an argument.
+pub fn write_arg(arg: &[u8], out: &mut Vec<u8>) {
+    out.reserve(arg.len() + LONGEST_LINE + 2);
+    write_line(b'$', arg.len(), out);
+    out.extend_from_slice(arg);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline]
+fn write_line(mark: u8, number: usize, out: &mut Vec<u8>) {
+    // Nearly all lengths and counts have one or two digits.
+    match number {
+        0..10 => out.extend_from_slice(&[mark, b'0' + number as u8, b'\r', b'\n']),
+        10..100 => {
+            let [tens, ones] = [number / 10, number % 10].map(|digit| b'0' + digit as u8);
+            out.extend_from_slice(&[mark, tens, ones, b'\r', b'\n']);
+        }
+        _ => {
+            out.push(mark);
+            write_i64(i64::try_from(number).unwrap_or(i64::MAX), out);
+            out.extend_from_slice(b"\r\n");
+        }
     }
 }
 

@@ -276,6 +276,11 @@ impl Keyspace {
         self.part(0, 1)
     }
 
+    /// All keys with their values, in the order of their slots.
+    pub fn entries(&self) -> impl Iterator<Item = (Slot, &[u8], &Value)> {
+        self.keys.iter().map(|(slot, entry)| (slot, entry.key.as_slice(), &entry.value))
+    }
+
     /// The keys of one of `of` parts, for workers that share a walk.
     pub fn part(&self, part: usize, of: usize) -> impl Iterator<Item = KeyRef<'_>> {
         self.keys.part(part, of).map(|(slot, entry)| KeyRef {

@@ -4,7 +4,7 @@
 //! ```text
 //! Comparison::new      which keys differ: counts, and a place for each, in the order of names
 //! differences          one by one, how they differ, with up to so many edits of each value   [`edits`]
-//! passing              a store and an RDB, which is compared while it is read                [`passing`]
+//! passing              a store and a file, which is compared while it is read               [`passing`]
 //! ```
 //!
 //! Beside the two stores the first takes some words a key that differs, and the second the rows of the key at

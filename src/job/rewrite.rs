@@ -4,8 +4,8 @@
 //! find     the files that make it                                      [`super::repair_aof::find`]
 //! replay   what they stand for (an RDB is not held, but passes by)
 //! write    a new file, or a new base                                   [`anew`]
-//! verify   what was written is loaded as well: is it the same? An RDB is compared key by key while it is
-//!          read, commands are replayed first                           [`super::compare`]
+//! verify   what was written is loaded as well, key by key: is it the same?   [`super::compare::passing`]
+//!          What has more in it than the data as a whole                [`super::compare`]
 //! place    one file is replaced; of several the manifest, which then names the new ones   [`place`]
 //! ```
 
@@ -47,7 +47,7 @@ pub struct Options {
     pub to_rdb: bool,
     /// Leave out what the target cannot hold.
     pub lossy: bool,
-    /// Replay what was written, and compare.
+    /// Load what was written, and compare.
     pub verify: bool,
     /// Carry over the history of keys that unknown commands touch.
     pub keep_unknown: bool,

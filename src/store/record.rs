@@ -106,11 +106,12 @@ impl Records {
         } else {
             self.rebuild.begin(key.key, 0);
             key.value.elements(&mut self.rebuild);
-            let (commands, losses) = self.rebuild.finish();
-            if let Some(loss) = losses.iter().find(|loss| !loss.is_usual_in_commands()) {
+            self.rebuild.finish();
+            let mut losses = self.rebuild.losses().iter();
+            if let Some(loss) = losses.find(|loss| !loss.is_usual_in_commands()) {
                 return Err(*loss);
             }
-            out.extend_from_slice(commands);
+            out.extend_from_slice(self.rebuild.commands());
         }
         if let Some(at) = key.expire_at_ms {
             let at = at.to_string();

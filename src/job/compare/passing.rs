@@ -1,24 +1,28 @@
-//! An RDB compared with a store while it is read: each key is built as it would be loaded, looked for in the
-//! store, compared and gone. There is never a second store, and what is compared is still in the cache.
+//! What was written compared with a store while it is read: each key is built as it would be loaded, looked
+//! for in the store, compared and gone. There is never a second store, and what is compared is still in the
+//! cache.
 //!
-//! A key of the store that the RDB lacks is not looked for: the names of both sides are added up, each as a
+//! ```text
+//! an RDB     every record is a key                                              [`rdb`]
+//! commands   those of a key stand together, as whoever rewrites writes them     [`commands`]
+//! ```
+//! A key of the store that the file lacks is not looked for: the names of both sides are added up, each as a
 //! hash of 128 bits, and the sums must be the same. So a key that comes twice is found as well.
+
+mod commands;
+mod rdb;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::io::{self, Read};
 
 use super::{Ignore, Unlike};
-use crate::engine::KeyRef;
 use crate::engine::digest::Sums;
 use crate::engine::shards::Look;
+use crate::engine::{Config, KeyRef};
 use crate::job::duplicates::KeyHasher;
-use crate::job::load::{Builder, Loaded, Out, Spare};
-use crate::job::pipeline::{self, Parts, Worker};
-use crate::job::rdb_file::RdbFile;
 use crate::join;
-use crate::limits::{Limits, PackedLimits};
-use crate::rdb::skim::Chunk;
+use crate::limits::Limits;
 use crate::rdb::versions::Release;
 use crate::value::digest::{Digest, Style};
 
@@ -31,18 +35,29 @@ pub struct Options<'a> {
     pub except: &'a HashSet<(u64, &'a [u8])>,
     /// Limits of reading.
     pub limits: Limits,
-    /// Limits of packing, those of the store.
-    pub packed: PackedLimits,
-    /// Whose rules say what is loaded; `None`: whatever some server could have written.
+    /// Settings of the store.
+    pub engine: Config,
+    /// Unix time in ms.
+    pub now_ms: i64,
+    /// Whose rules say what of an RDB is loaded; `None`: whatever some server could have written.
     pub server: Option<&'static Release>,
     /// Threads.
     pub jobs: usize,
 }
 
-/// Why an RDB does not hold what a store holds.
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An RDB.
+    Rdb,
+    /// Commands that make one key after the other.
+    Commands,
+}
+
+/// Why a file does not hold what a store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unequal {
-    /// This key is not the same, or only the RDB has it.
+    /// This key is not the same, or only the file has it.
     Key(Vec<u8>),
     /// This function library is not the same, or only one of both has it.
     Library(Vec<u8>),
@@ -61,51 +76,96 @@ impl fmt::Display for Unequal {
     }
 }
 
-/// Compares the RDB in `reader` with a store. The digest of all that it holds, if it holds the same
+/// Compares the file in `reader` with a store. The digest of all that it holds, if it holds the same
 /// (`DEBUG DIGEST`, as the newest Redis has it). Whether it is sound is not looked at.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn passing(
     reader: Box<dyn Read + Send>,
+    form: Form,
     store: &Look<'_>,
     options: &Options<'_>,
 ) -> io::Result<Result<Digest, Unequal>> {
     let hasher = KeyHasher::new();
     let names = expected(store, options, hasher);
-    let spare = Spare::default();
-    let make = || Comparer {
-        builder: Builder::new(options.limits, options.packed, options.server, &spare),
-        spare: &spare,
+    let none = || Against {
         store,
         options,
         hasher,
         names: Names::default(),
         sums: Sums::new(Style::default()),
+        libraries: BTreeMap::new(),
+        unequal: None,
     };
-    let (mut unequal, mut libraries) = (None, BTreeMap::new());
-    let mut file = RdbFile::new(reader, options.limits);
-    let workers = pipeline::run(&mut file, options.jobs, make, |out: Part| {
-        libraries.extend(out.functions);
-        unequal = unequal.take().or(out.unequal);
-    })?;
-    let unequal = unequal.map(Unequal::Key).or_else(|| {
-        let of = |(name, code): (&[u8], &[u8])| (name.to_vec(), code.to_vec());
-        let held: BTreeMap<_, _> = store.functions().map(of).collect();
-        let other = held.iter().find(|(name, code)| libraries.get(*name) != Some(code));
-        let other = other.or_else(|| libraries.iter().find(|(name, _)| !held.contains_key(*name)));
-        other.filter(|_| !options.ignore.functions).map(|(name, _)| Unequal::Library(name.clone()))
-    });
-    let (mut met, mut sums) = (Names::default(), Sums::new(Style::default()));
-    for worker in workers {
-        met.add(worker.names);
-        sums.add(&worker.sums);
-    }
-    Ok(match unequal {
+    let parts = match form {
+        Form::Rdb => rdb::compare(reader, options, none)?,
+        Form::Commands => commands::compare(reader, options, none)?,
+    };
+    let mut all = none();
+    parts.into_iter().for_each(|part| all.add(part));
+    Ok(match all.unequal() {
         Some(unequal) => Err(unequal),
-        None if met != names => Err(Unequal::Names),
-        None => Ok(sums.digest()),
+        None if all.names != names => Err(Unequal::Names),
+        None => Ok(all.sums.digest()),
     })
+}
+
+/// The store that keys are compared with, and what came of it.
+struct Against<'a> {
+    store: &'a Look<'a>,
+    options: &'a Options<'a>,
+    hasher: KeyHasher,
+    names: Names,
+    sums: Sums,
+    /// Function libraries that were met.
+    libraries: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The first key that is not the same.
+    unequal: Option<Vec<u8>>,
+}
+
+impl Against<'_> {
+    /// Compares a key.
+    fn take(&mut self, db: u64, key: &KeyRef<'_>) {
+        self.sums.take(db, key);
+        if self.options.excepts(db, key.key) {
+            return;
+        }
+        self.names.take(self.hasher.row(db, key.key, 0));
+        let held = self.store.get(db, key.key);
+        if !held.is_some_and(|held| Unlike::new(&held, key, self.options.ignore).is_none()) {
+            self.differs(db, key.key);
+        }
+    }
+
+    /// Takes note of a key that is not the same, if it should be.
+    #[cold]
+    fn differs(&mut self, db: u64, name: &[u8]) {
+        if !self.options.excepts(db, name) {
+            self.unequal.get_or_insert_with(|| name.to_vec());
+        }
+    }
+
+    /// Takes in what came of another part of the file.
+    fn add(&mut self, part: Against<'_>) {
+        self.names.add(part.names);
+        self.sums.add(&part.sums);
+        self.libraries.extend(part.libraries);
+        self.unequal = self.unequal.take().or(part.unequal);
+    }
+
+    /// A key or library that is not the same.
+    fn unequal(&self) -> Option<Unequal> {
+        if let Some(name) = &self.unequal {
+            return Some(Unequal::Key(name.clone()));
+        }
+        let held: BTreeMap<_, _> = self.store.functions().collect();
+        let differs =
+            |name: &[u8]| held.get(name).copied() != self.libraries.get(name).map(Vec::as_slice);
+        let mut names = held.keys().copied().chain(self.libraries.keys().map(Vec::as_slice));
+        let other = names.find(|name| differs(name)).filter(|_| !self.options.ignore.functions)?;
+        Some(Unequal::Library(other.to_vec()))
+    }
 }
 
 /// How many names there are, and their sum.
@@ -148,59 +208,6 @@ impl Options<'_> {
     }
 }
 
-/// Compares the keys of chunks.
-struct Comparer<'a> {
-    builder: Builder<'a>,
-    spare: &'a Spare,
-    store: &'a Look<'a>,
-    options: &'a Options<'a>,
-    hasher: KeyHasher,
-    names: Names,
-    sums: Sums,
-}
-
-/// What came of a chunk.
-struct Part {
-    functions: Vec<(Vec<u8>, Vec<u8>)>,
-    unequal: Option<Vec<u8>>,
-}
-
-impl Comparer<'_> {
-    /// Whether the store has the same.
-    fn compare(&mut self, loaded: &Loaded) -> bool {
-        let (db, item) = (loaded.db, &loaded.item);
-        let key = KeyRef {
-            key: &loaded.key,
-            value: &item.value,
-            expire_at_ms: item.expire_at_ms,
-            access: item.access,
-        };
-        self.sums.take(db, &key);
-        if self.options.excepts(db, key.key) {
-            return true;
-        }
-        self.names.take(self.hasher.row(db, key.key, 0));
-        let held = self.store.get(db, key.key);
-        held.is_some_and(|held| Unlike::new(&held, &key, self.options.ignore).is_none())
-    }
-}
-
-impl Worker<Chunk> for Comparer<'_> {
-    type Out = Part;
-
-    fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, Part>) -> Part {
-        let Out { keys, functions, .. } = self.builder.build(chunk);
-        let mut unequal = None;
-        for loaded in &keys {
-            if !self.compare(loaded) && unequal.is_none() {
-                unequal = Some(loaded.key.to_vec());
-            }
-        }
-        self.spare.give(keys);
-        Part { functions, unequal }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -232,11 +239,12 @@ mod tests {
             ignore: Ignore::default(),
             except: &except,
             limits: Limits::default(),
-            packed: PackedLimits::DEFAULT,
+            engine: Config::default(),
+            now_ms: 0,
             server: None,
             jobs: 2,
         };
-        passing(Box::new(io::Cursor::new(rdb)), &store.look(), &options).unwrap()
+        passing(Box::new(io::Cursor::new(rdb)), Form::Rdb, &store.look(), &options).unwrap()
     }
 
     fn dump() -> Vec<u8> {

@@ -6,6 +6,7 @@ use super::Form;
 use super::key::Key;
 use super::worker::{Body, Converter, Out};
 use crate::element::Ignore;
+use crate::encoding::number::{MAX_I64_TEXT, i64_text};
 use crate::encoding::resp::write_command;
 use crate::job::payload::{seal, server_of};
 use crate::loss::Loss;
@@ -15,43 +16,56 @@ use crate::rdb::writer::KeyHead;
 impl Converter<'_> {
     /// Writes the commands of a key that was selected.
     pub(super) fn commands(&mut self, key: &Key<'_>, out: &mut Out) {
-        let mut text = Vec::new();
-        if key.data() == DataType::Module && !key.is_built_vectorset() {
+        let is_restored = key.data() == DataType::Module && !key.is_built_vectorset();
+        let payload = if is_restored {
             let Some(payload) = self.payload(key, out) else { return };
             // Of a module's value nothing is lost by that.
             self.encoder.pen.losses.clear();
-            let args: [&[u8]; 4] = [b"RESTORE", key.name, b"0", &payload];
-            write_command(args.into_iter(), &mut text);
+            Some(payload)
         } else {
-            self.rebuild.begin(key.name, self.options.shift_ttl_ms);
-            if !key.walk(
-                &mut self.walker,
-                &mut self.rebuild,
-                self.options.server(),
-                &mut out.damage,
-            ) {
+            if !self.rebuilt(key, out) {
                 return;
             }
-            if self.walker.is_empty {
-                out.counts.empty += 1;
-                return;
-            }
-            let (commands, losses) = self.rebuild.finish();
-            if let Some(whole) = losses.iter().find(|loss| loss.is_of_whole_keys()) {
-                return out.lose_key(*whole, key);
-            }
-            losses.iter().for_each(|loss| out.lose_of(*loss, key));
-            text.extend_from_slice(commands);
-        }
+            None
+        };
         if key.head.idle_s.is_some() || key.head.freq.is_some() {
             out.lose_of(Loss::Access, key);
         }
         if key.head.meta.is_some() {
             out.lose_of(Loss::KeyMeta, key);
         }
-        self.expire(key, &mut text, out);
+        let expire = self.expire(key, out);
         out.counts.encoded += 1;
-        self.piece_for(key, out).bytes.extend_from_slice(&text);
+        let bytes = &mut self.piece_for(key, out).bytes;
+        match payload {
+            Some(payload) => {
+                let args: [&[u8]; 4] = [b"RESTORE", key.name, b"0", &payload];
+                write_command(args.into_iter(), bytes);
+            }
+            None => bytes.extend_from_slice(self.rebuild.commands()),
+        }
+        write_expire(key, expire, bytes);
+    }
+
+    /// Whether a key's value was made into commands; else `out` tells why not.
+    fn rebuilt(&mut self, key: &Key<'_>, out: &mut Out) -> bool {
+        self.rebuild.begin(key.name, self.options.shift_ttl_ms);
+        let server = self.options.server();
+        if !key.walk(&mut self.walker, &mut self.rebuild, server, &mut out.damage) {
+            return false;
+        }
+        if self.walker.is_empty {
+            out.counts.empty += 1;
+            return false;
+        }
+        self.rebuild.finish();
+        let losses = self.rebuild.losses();
+        if let Some(whole) = losses.iter().find(|loss| loss.is_of_whole_keys()) {
+            out.lose_key(*whole, key);
+            return false;
+        }
+        losses.iter().for_each(|loss| out.lose_of(*loss, key));
+        true
     }
 
     /// Writes a key as a RESTORE of its payload.
@@ -86,31 +100,27 @@ impl Converter<'_> {
                 args.extend([name, mark.as_bytes()]);
             }
         }
-        let mut text = Vec::new();
-        write_command(args.into_iter(), &mut text);
         if !has_options && (key.head.idle_s.is_some() || key.head.freq.is_some()) {
             out.lose_of(Loss::Access, key);
         }
-        if is_apart {
-            self.expire(key, &mut text, out);
-        }
+        let expire = if is_apart { self.expire(key, out) } else { None };
         out.counts.encoded += 1;
-        self.piece_for(key, out).bytes.extend_from_slice(&text);
+        let bytes = &mut self.piece_for(key, out).bytes;
+        write_command(args.into_iter(), bytes);
+        write_expire(key, expire, bytes);
     }
 
-    fn expire(&self, key: &Key<'_>, text: &mut Vec<u8>, out: &mut Out) {
-        let Some(at) = self.expire_at_ms(key) else { return };
-        let in_ms = server_of(self.options.target).has_redis(2, 6);
-        let (name, time): (&[u8], i64) = match in_ms {
-            true => (b"PEXPIREAT", at),
-            false => (b"EXPIREAT", at.div_euclid(1000)),
-        };
-        if !in_ms && time.checked_mul(1000) != Some(at) {
+    /// The command by which a key expires, and its time in the command's unit.
+    fn expire(&self, key: &Key<'_>, out: &mut Out) -> Option<(&'static [u8], i64)> {
+        let at = self.expire_at_ms(key)?;
+        if server_of(self.options.target).has_redis(2, 6) {
+            return Some((b"PEXPIREAT", at));
+        }
+        let time = at.div_euclid(1000);
+        if time.checked_mul(1000) != Some(at) {
             out.lose_of(Loss::ExpireTime, key);
         }
-        let time = time.to_string();
-        let args: [&[u8]; 3] = [name, key.name, time.as_bytes()];
-        write_command(args.into_iter(), text);
+        Some((b"EXPIREAT", time))
     }
 
     /// The key's value as DUMP gives it (FORMATS A.9); `None` if it has none, of which `out` tells.
@@ -150,4 +160,11 @@ impl Converter<'_> {
         seal(&mut payload, target.version);
         Some(payload)
     }
+}
+
+fn write_expire(key: &Key<'_>, expire: Option<(&[u8], i64)>, out: &mut Vec<u8>) {
+    let Some((name, time)) = expire else { return };
+    let mut text = [0; MAX_I64_TEXT];
+    let args: [&[u8]; 3] = [name, key.name, i64_text(time, &mut text)];
+    write_command(args.into_iter(), out);
 }

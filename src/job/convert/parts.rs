@@ -108,8 +108,8 @@ impl<'a> Worker<Batch<'a>> for Converter<'_> {
             let code = Str::Raw(code);
             self.function(code, &Event::Function { code }, 0, &mut out);
         }
-        for key in &batch.keys {
-            self.write(&Key::of_store(batch.db, key), &mut out, hand_in);
+        for key in batch.keys() {
+            self.write(&Key::of_store(batch.db, &key), &mut out, hand_in);
             out.hand_in(hand_in);
         }
         out

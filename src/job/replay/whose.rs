@@ -13,7 +13,7 @@
 
 use super::{Report, Run};
 use crate::engine::{Config, Origin, Release};
-use crate::job::payload::target_of;
+use crate::job::payload::{PAYLOADS, target_of};
 use crate::rdb::target::Target;
 use crate::rdb::versions;
 
@@ -36,6 +36,12 @@ impl Whose {
     /// The server that must take an RDB, if it is not the one that wrote it.
     pub fn server(self, engine: &Config) -> Option<&'static versions::Release> {
         (self == Whose::Engine).then(|| target_of(engine.release).release)
+    }
+
+    /// Settings of an engine for a file that does not name its writer.
+    pub fn config(self, engine: &Config) -> Config {
+        let (release, origin) = self.rules(None, false, engine);
+        Config { release, origin, payloads: PAYLOADS, ..engine.clone() }
     }
 
     /// Whom the engine stands for. `stated` is whom the log names; `is_set`: it is a folder with a manifest.

@@ -142,20 +142,22 @@ impl<'o> Anew<'o> {
         }
     }
 
-    /// Whether what was written is nothing but an RDB of the data as it is in the store.
-    fn is_plain(&self, report: &Report) -> bool {
-        let is_rdb = matches!(self.convert.form, Form::Rdb | Form::Preamble);
+    /// What was written, if that is nothing but the data as it is in the store, in one form.
+    fn is_plain(&self, report: &Report) -> Option<passing::Form> {
         // What is expired by now is in the store still.
-        is_rdb
-            && report.counts.behind == 0
-            && self.history().is_empty()
-            && !self.convert.drop_expired
+        let is_plain =
+            report.counts.behind == 0 && self.history().is_empty() && !self.convert.drop_expired;
+        is_plain.then_some(match self.convert.form.is_commands() {
+            true => passing::Form::Commands,
+            false => passing::Form::Rdb,
+        })
     }
 
-    /// Compares what was read with what is written, an RDB, as `back` reads that.
+    /// Compares what was read with what is written, as `back` reads that.
     fn pass(
         &mut self,
         back: Box<dyn Read + Send>,
+        form: passing::Form,
         out: &Path,
         report: &Report,
         check: impl FnOnce(Box<dyn Read + Send>) -> Result<u64>,
@@ -168,11 +170,12 @@ impl<'o> Anew<'o> {
             ignore,
             except: &except,
             limits: replay.limits,
-            packed: replay.engine.packed,
+            engine: replay.whose.config(&replay.engine),
+            now_ms: replay.now_ms,
             server: replay.whose.server(&replay.engine),
             jobs: replay.jobs,
         };
-        let (commands, passed) = both(back, check, |back| passing(back, &store, &options))?;
+        let (commands, passed) = both(back, check, |back| passing(back, form, &store, &options))?;
         self.commands = commands;
         let passed = passed.map_err(|err| Error::io(out, "read back", err))?;
         self.verified = Some(passed.map_err(|unequal| unequal_to(out, &unequal.to_string()))?);
@@ -286,8 +289,8 @@ impl Make for Anew<'_> {
             self.commands = check(back)?;
             return Ok(());
         }
-        if self.is_plain(report) {
-            return self.pass(back, out, report, check);
+        if let Some(form) = self.is_plain(report) {
+            return self.pass(back, form, out, report, check);
         }
         let options = self.replay_options();
         let elsewhere = if self.is_one_file { &[] } else { self.history() };
