@@ -5,7 +5,6 @@
 //! found for who reads the chunk (`marks`).
 
 use std::io::{self, Read};
-use std::ops::Range;
 
 use super::damage::{self, Damage};
 use super::marks::{Marks, Place};
@@ -42,13 +41,6 @@ impl Chunk {
     /// The bytes of the records.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    /// The bytes of an absolute span inside it.
-    pub fn slice(&self, span: &Range<u64>) -> &[u8] {
-        let pos = |offset: u64| usize::try_from(offset.saturating_sub(self.offset)).ok();
-        let range = pos(span.start).zip(pos(span.end));
-        range.and_then(|(start, end)| self.bytes().get(start..end)).unwrap_or_default()
     }
 
     /// Gives the buffers back for another chunk.

@@ -19,7 +19,7 @@ use std::io::{self, Read};
 use super::{Ignore, Unlike};
 use crate::engine::digest::Sums;
 use crate::engine::shards::Look;
-use crate::engine::{Config, KeyRef};
+use crate::engine::{Config, Item, KeyRef};
 use crate::job::duplicates::KeyHasher;
 use crate::join;
 use crate::limits::Limits;
@@ -126,14 +126,16 @@ struct Against<'a> {
 
 impl Against<'_> {
     /// Compares a key.
-    fn take(&mut self, db: u64, key: &KeyRef<'_>) {
-        self.sums.take(db, key);
+    fn take(&mut self, db: u64, name: &[u8], item: &Item) {
+        let Item { value, expire_at_ms, access } = item;
+        let key = KeyRef { key: name, value, expire_at_ms: *expire_at_ms, access: *access };
+        self.sums.take(db, &key);
         if self.options.excepts(db, key.key) {
             return;
         }
         self.names.take(self.hasher.row(db, key.key, 0));
         let held = self.store.get(db, key.key);
-        if !held.is_some_and(|held| Unlike::new(&held, key, self.options.ignore).is_none()) {
+        if !held.is_some_and(|held| Unlike::new(&held, &key, self.options.ignore).is_none()) {
             self.differs(db, key.key);
         }
     }
@@ -214,8 +216,8 @@ mod tests {
 
     use super::*;
     use crate::encoding::crc64;
+    use crate::engine::Access;
     use crate::engine::shards::Shards;
-    use crate::engine::{Access, Item};
     use crate::input::source::{Input, open};
     use crate::job::replay::{self, Expired, replay};
     use crate::value::Str;

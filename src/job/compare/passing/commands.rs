@@ -14,9 +14,9 @@ use super::{Against, Options};
 use crate::aof::reader::{Means, Reader};
 use crate::aof::skim::{Chunk, Chunks};
 use crate::aof::state::{State, Step};
-use crate::encoding::resp::{Forms, Framer};
+use crate::encoding::resp::{Forms, Framer, write_command};
 use crate::engine::shards::Call;
-use crate::engine::{Command, Engine, Item, KeyRef, Session, resolve};
+use crate::engine::{Command, Engine, Item, Session, resolve};
 use crate::job::aof_file::AofFile;
 use crate::job::pipeline::{self, Parts, Worker};
 use crate::record::Event;
@@ -92,13 +92,7 @@ impl<'a> Runner<'a> {
         let Some(item) = self.engine.take(db, &name) else {
             return self.against.differs(db, &name);
         };
-        let key = KeyRef {
-            key: &name,
-            value: &item.value,
-            expire_at_ms: item.expire_at_ms,
-            access: item.access,
-        };
-        self.against.take(db, &key);
+        self.against.take(db, &name, &item);
     }
 
     /// Goes on with what the workers could not end.
@@ -157,7 +151,7 @@ impl Worker<Chunk> for Runner<'_> {
                 Some(key) if first.as_ref().is_none_or(|first| (*of, &first[..]) == (db, key)) => {
                     first.get_or_insert_with(|| key.to_vec());
                     *of = db;
-                    bytes.extend_from_slice(chunk.slice(&item.record.span));
+                    write_command(argv.iter().copied(), bytes);
                 }
                 key => {
                     is_first &= key.is_none();

@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 
 use super::{Against, Options};
-use crate::engine::KeyRef;
 use crate::job::load::{Builder, Out, Spare};
 use crate::job::pipeline::{self, Parts, Worker};
 use crate::job::rdb_file::RdbFile;
@@ -41,14 +40,7 @@ impl Worker<Chunk> for Comparer<'_, '_> {
     fn chunk(&mut self, chunk: &Chunk, _: Parts<'_, ()>) {
         let Out { keys, functions, .. } = self.builder.build(chunk);
         for loaded in &keys {
-            let item = &loaded.item;
-            let key = KeyRef {
-                key: &loaded.key,
-                value: &item.value,
-                expire_at_ms: item.expire_at_ms,
-                access: item.access,
-            };
-            self.against.take(loaded.db, &key);
+            self.against.take(loaded.db, &loaded.key, &loaded.item);
         }
         self.against.libraries.extend(functions);
         self.spare.give(keys);
